@@ -1,0 +1,129 @@
+#include "schema/sweep_spec.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "schema/strict_json.hpp"
+
+namespace moetune::schema {
+namespace {
+
+constexpr std::size_t k_max_batches = 1024;
+constexpr std::size_t k_max_gpus = 64;
+
+void read_batches(ObjectReader& reader, SweepSpec& spec) {
+  spec.batches = reader.integers("batch", 1, k_max_batch, k_max_batches);
+  if (reader.has("batch") && reader.ok() && spec.batches.empty()) reader.reject("batch", "must list at least one batch size");
+  if (!reader.has("batch")) spec.batches = default_batches();
+  std::ranges::sort(spec.batches);
+  const auto repeated = std::ranges::adjacent_find(spec.batches);
+  if (repeated != spec.batches.end()) reader.reject("batch", fmt::format("lists {} twice", *repeated));
+}
+
+void read_space(ObjectReader& reader, SweepSpec& spec) {
+  const auto* space = reader.raw("space");
+  if (space == nullptr) return;
+  if (!space->is_string() && !space->is_object()) {
+    reader.reject("space", "must be a name (vllm, wide) or a space object");
+    return;
+  }
+  spec.space = *space;
+}
+
+void read_strategy(ObjectReader& reader, SweepSpec& spec) {
+  spec.strategy = reader.optional_text("strategy").value_or(spec.strategy);
+  if (spec.strategy != "exhaustive") {
+    reader.reject("strategy", fmt::format("must be exhaustive, not \"{}\"", spec.strategy));
+  }
+  spec.routing = reader.optional_text("routing").value_or(spec.routing);
+  if (spec.routing != "uniform") reader.reject("routing", fmt::format("must be uniform, not \"{}\"", spec.routing));
+  if (const auto name = reader.optional_text("l2")) {
+    if (auto l2 = l2_from_name(*name)) {
+      spec.l2 = *l2;
+    } else {
+      reader.adopt(l2.error());
+    }
+  }
+}
+
+void read_gpus(ObjectReader& reader, SweepSpec& spec) {
+  for (const auto index : reader.integers("gpus", 0, 1023, k_max_gpus)) spec.gpus.push_back(static_cast<int>(index));
+  std::ranges::sort(spec.gpus);
+  const auto repeated = std::ranges::adjacent_find(spec.gpus);
+  if (repeated != spec.gpus.end()) reader.reject("gpus", fmt::format("lists {} twice", *repeated));
+}
+
+}  // namespace
+
+const std::vector<std::int64_t>& default_batches() {
+  static const std::vector<std::int64_t> batches = {1,   2,   4,   8,   16,   24,   32,   48,   64,
+                                                    96,  128, 256, 512, 1024, 1536, 2048, 3072, 4096};
+  return batches;
+}
+
+nlohmann::ordered_json to_json(const SweepSpec& spec) {
+  nlohmann::ordered_json object;
+  write_problem(spec.problem, object);
+  object["batch"] = spec.batches;
+  object["kernel"] = spec.kernel;
+  object["space"] = spec.space;
+  object["strategy"] = spec.strategy;
+  object["routing"] = spec.routing;
+  object["l2"] = name_of(spec.l2);
+  object["gpus"] = spec.gpus;
+  object["seed"] = spec.seed;
+  object["reuse"] = spec.reuse;
+  object["retry_failed"] = spec.retry_failed;
+  object["recording"] = nullptr;
+  if (spec.recording) object["recording"] = *spec.recording;
+  object["compile"] = spec.compile;
+  return object;
+}
+
+Result<SweepSpec> sweep_spec_from_json(const nlohmann::json& value) {
+  ObjectReader reader(value, "sweep");
+  SweepSpec spec;
+  spec.problem = read_problem(reader, Absent::none);
+  read_batches(reader, spec);
+  spec.kernel = reader.optional_text("kernel").value_or(spec.kernel);
+  if (spec.kernel.empty()) reader.reject("kernel", "must not be empty");
+  read_space(reader, spec);
+  read_strategy(reader, spec);
+  read_gpus(reader, spec);
+  spec.seed = static_cast<std::uint64_t>(reader.optional_integer("seed", 0, ObjectReader::k_max).value_or(0));
+  spec.reuse = reader.boolean_or("reuse", false);
+  spec.retry_failed = reader.boolean_or("retry_failed", false);
+  spec.recording = reader.optional_text("recording", 128);
+  spec.compile = reader.boolean_or("compile", false);
+  if (spec.compile && !spec.recording) reader.reject("compile", "goes with recording: without one kernels are always compiled");
+  if (auto done = reader.finish(); !done) return std::unexpected(done.error());
+  return spec;
+}
+
+std::string_view name_of(SweepState state) {
+  switch (state) {
+    case SweepState::queued: return "queued";
+    case SweepState::running: return "running";
+    case SweepState::paused: return "paused";
+    case SweepState::done: return "done";
+    case SweepState::failed: return "failed";
+    case SweepState::cancelled: return "cancelled";
+  }
+  return "failed";
+}
+
+Result<SweepState> sweep_state_from_name(std::string_view name) {
+  for (const auto state : {SweepState::queued, SweepState::running, SweepState::paused, SweepState::done,
+                           SweepState::failed, SweepState::cancelled}) {
+    if (name == name_of(state)) return state;
+  }
+  return fail(ErrorCode::invalid_argument,
+              fmt::format("state \"{}\" is not known; use queued, running, paused, done, failed or cancelled", name));
+}
+
+bool is_final(SweepState state) {
+  return state == SweepState::done || state == SweepState::failed || state == SweepState::cancelled;
+}
+
+}  // namespace moetune::schema

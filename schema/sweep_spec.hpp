@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "schema/error.hpp"
+#include "schema/group.hpp"
+#include "schema/problem.hpp"
+
+namespace moetune::schema {
+
+/// vLLM's default batch sizes.
+const std::vector<std::int64_t>& default_batches();
+
+/// What the user asks for: POST /sweeps and `tune` carry these fields.
+struct SweepSpec {
+  Problem problem;
+  std::vector<std::int64_t> batches;        ///< ascending, distinct; field "batch"
+  std::string kernel = "cuda";              ///< ignored with a recording, whose rows name theirs
+  nlohmann::json space = "vllm";            ///< a name (vllm, wide) or the object of a space file
+  std::string strategy = "exhaustive";
+  std::string routing = "uniform";
+  L2 l2 = L2::cold;
+  std::vector<int> gpus;                    ///< device indexes; empty: all of one name
+  std::uint64_t seed = 0;
+  bool reuse = false;                       ///< take finished rows of the same group over
+  bool retry_failed = false;                ///< ask again what failed before
+  std::optional<std::string> recording;     ///< upload id: look the samples up instead of measuring
+  bool compile = false;                     ///< with a recording: really compile the kernels
+
+  bool operator==(const SweepSpec&) const = default;
+};
+
+nlohmann::ordered_json to_json(const SweepSpec& spec);
+
+/// Strict. E, N, hidden_size and topk are required; the rest has the defaults above (batch: default_batches()).
+/// Errors: invalid_argument naming the field.
+Result<SweepSpec> sweep_spec_from_json(const nlohmann::json& value);
+
+enum class SweepState { queued, running, paused, done, failed, cancelled };
+
+std::string_view name_of(SweepState state);
+Result<SweepState> sweep_state_from_name(std::string_view name);
+/// done, failed and cancelled sweeps never run again.
+bool is_final(SweepState state);
+
+}  // namespace moetune::schema
