@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "schema/engine_file.hpp"
 #include "schema/error.hpp"
 #include "schema/group.hpp"
 
@@ -14,12 +15,9 @@ class Database;
 
 namespace moetune::daemon {
 
-enum class EngineFormat { vllm, sglang };
-schema::Result<EngineFormat> engine_format_from_name(std::string_view name);
-
 struct ExportQuery {
   schema::GroupFilter filter;
-  EngineFormat format = EngineFormat::vllm;
+  schema::EngineFormat format = schema::EngineFormat::vllm;
   bool allow_recorded = false;
 };
 

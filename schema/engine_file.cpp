@@ -1,0 +1,45 @@
+#include "schema/engine_file.hpp"
+
+#include <fmt/format.h>
+
+namespace moetune::schema {
+
+std::string_view name_of(EngineFormat format) { return format == EngineFormat::vllm ? "vllm" : "sglang"; }
+
+Result<EngineFormat> engine_format_from_name(std::string_view name) {
+  if (name == "vllm") return EngineFormat::vllm;
+  if (name == "sglang") return EngineFormat::sglang;
+  return fail(ErrorCode::invalid_argument, fmt::format("format \"{}\" is not known; use vllm or sglang", name));
+}
+
+Result<std::string> engine_file_name(EngineFormat format, std::string_view device, const Problem& problem) {
+  if (device.empty() || device.find_first_of(std::string_view("/\0", 2)) != std::string_view::npos) {
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("device name \"{}\" cannot be part of a file name: the engines would look in another folder",
+                            device));
+  }
+  std::string name = fmt::format("E={},N={},device_name={}", problem.num_experts, problem.intermediate_size, device);
+  if (problem.dtype != Dtype::none) name += fmt::format(",dtype={}", name_of(problem.dtype));
+  if (problem.block_shape && problem.block_shape->n > 0 && problem.block_shape->k > 0) {
+    const char* separator = format == EngineFormat::vllm ? "," : ", ";
+    name += fmt::format(",block_shape=[{}{}{}]", problem.block_shape->n, separator, problem.block_shape->k);
+  }
+  if (format == EngineFormat::sglang && problem.per_channel_quant) name += ",per_channel_quant=True";
+  return name + ".json";
+}
+
+std::string engine_file_bytes(EngineFormat format, const std::vector<std::pair<std::int64_t, TileConfig>>& configs,
+                              const std::optional<std::string>& triton_version) {
+  nlohmann::ordered_json file = nlohmann::ordered_json::object();
+  if (format == EngineFormat::vllm && triton_version) file["triton_version"] = *triton_version;
+  for (const auto& [batch, config] : configs) file[std::to_string(batch)] = to_json(config);
+  return file.dump(4) + "\n";
+}
+
+std::optional<std::string> triton_version_of(std::string_view compiler) {
+  constexpr std::string_view k_prefix = "triton ";
+  if (!compiler.starts_with(k_prefix)) return std::nullopt;
+  return std::string(compiler.substr(k_prefix.size()));
+}
+
+}  // namespace moetune::schema

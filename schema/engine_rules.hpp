@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "schema/problem.hpp"
+#include "schema/tile_config.hpp"
+
+/// What the engines do around their kernel, as far as results depend on it. Source of every rule: vLLM's public fused_moe
+/// module (2026-08 tree), restated.
+namespace moetune::schema {
+
+/// The configuration that vLLM uses for `batch` tokens when it finds no file: the competitor of every tuned row.
+TileConfig default_config(const Problem& problem, std::int64_t batch);
+
+/// Where default_config comes from, stored with the rows: "vllm 2026-08 heuristic".
+std::string default_config_source();
+
+/// The configuration as the launcher runs it: with a block shape, BLOCK_SIZE_K is at most min(block n, block k).
+TileConfig effective_config(const Problem& problem, const TileConfig& config);
+
+/// True when alignment is skipped and every token-expert pair gets a block of its own: M * topk * 4 <= E.
+bool uses_naive_assignment(const Problem& problem, std::int64_t batch);
+
+/// The key that the engines pick for `batch`: the nearest one, of two equally near ones the first.
+/// Precondition: keys not empty.
+std::int64_t nearest_key(std::span<const std::int64_t> keys, std::int64_t batch);
+
+}  // namespace moetune::schema
