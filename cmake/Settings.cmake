@@ -20,11 +20,16 @@ if(MOETUNE_SANITIZERS)
   target_link_options(moetune_settings INTERFACE -fsanitize=${MOETUNE_SANITIZERS})
 endif()
 
-# ccache when there is one. It takes precompiled headers only with these sloppiness settings and -fpch-preprocess.
+# ccache when there is one. It takes precompiled headers only with these sloppiness settings and -fpch-preprocess. Clones
+# share its entries, except those of debug builds: debuggers find the sources by the folder that is named there.
 find_program(MOETUNE_CCACHE ccache)
 mark_as_advanced(MOETUNE_CCACHE)
 if(MOETUNE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER /usr/bin/env CCACHE_SLOPPINESS=pch_defines,time_macros ${MOETUNE_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER /usr/bin/env CCACHE_SLOPPINESS=pch_defines,time_macros)
+  if(NOT CMAKE_BUILD_TYPE STREQUAL Debug)
+    list(APPEND CMAKE_CXX_COMPILER_LAUNCHER CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=${PROJECT_SOURCE_DIR})
+  endif()
+  list(APPEND CMAKE_CXX_COMPILER_LAUNCHER ${MOETUNE_CCACHE})
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   target_compile_options(moetune_settings INTERFACE -fpch-preprocess)

@@ -1,0 +1,43 @@
+# Every target is one command for a person; the build itself is CMake's.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PRESET ?= release
+BUILD := build/$(PRESET)
+JOBS ?= $(shell scripts/jobs.sh)
+PARTS ?=
+
+.PHONY: help setup configure build demo test lint format clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "PRESET=dev|release|asan|tsan and JOBS=n choose the build and its parallelism (now $(PRESET), $(JOBS))."
+
+setup:  ## install what is missing: Debian packages, .venv with Triton, NVRTC where there is no CUDA Toolkit
+	@scripts/setup.sh $(PARTS)
+
+configure:
+	@cmake --preset $(PRESET) --log-level=WARNING
+
+build: configure  ## build into build/release/bin (no set-up)
+	@cmake --build --preset $(PRESET) --parallel $(JOBS)
+
+demo:  ## set up, build, tune the example problem and show the result
+	@$(MAKE) --no-print-directory setup
+	@$(MAKE) --no-print-directory build
+	@scripts/demo.sh
+
+test:  ## set up, build, and run the whole suite with the linters
+	@$(MAKE) --no-print-directory setup
+	@$(MAKE) --no-print-directory build
+	@ctest --preset $(PRESET) --parallel $(JOBS) --output-junit junit.xml
+
+lint: build  ## run only the linters
+	@ctest --preset $(PRESET) --parallel $(JOBS) --label-regex '^lint$$'
+
+format:  ## let clang-format rewrite the sources
+	@git ls-files -z '*.cpp' '*.hpp' '*.cu' '*.cuh' | xargs -0 --no-run-if-empty clang-format-19 -i
+
+clean:  ## remove the builds; .venv stays
+	@rm -rf build
