@@ -19,8 +19,10 @@ namespace moetune::kernels {
 
 /// First line of every worker.
 struct Hello {
-  std::string worker;   ///< "compile" or "measure"
-  std::string version;  ///< moetune's version: another one is refused
+  std::string worker;         ///< "compile" or "measure"
+  std::string version;        ///< moetune's version: another one is refused
+  std::string compiler;       ///< compile workers: "nvrtc 13.0", as in Group and in an artifact's key; else empty
+  std::string kernel_digest;  ///< compile workers: digest of the kernel source that they hold; else empty
 };
 
 /// Which compile unit of the kernel `cuda` is wanted: the tile's GEMM, or the rest of the step.
@@ -71,9 +73,9 @@ struct MeasureJob {
   std::int64_t id = 0;
   std::int64_t batch = 0;
   schema::TileConfig config;
-  std::string artifact;            ///< path of the artifact file; empty with a recording that is not compiled
-  std::int64_t shared_bytes = 0;   ///< as the compiler reported
-  std::optional<double> best_us;   ///< best latency of this batch so far: contenders near it get more samples
+  std::string artifact;           ///< path of the artifact file; empty with a recording that is not compiled
+  std::int64_t shared_bytes = 0;  ///< as the compiler reported
+  std::optional<double> best_us;  ///< best latency of this batch so far: contenders near it get more samples
 };
 
 struct MeasureReply {
