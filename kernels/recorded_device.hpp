@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/recording.hpp"
+#include "kernels/worker_protocol.hpp"
+
+namespace moetune::kernels {
+
+/// Answers measurements out of a recording. The samples of a candidate are drawn, with replacement, from the row's own
+/// by a generator that is seeded by device, problem, batch, configuration and the sweep's seed: the same question gets
+/// the same answer in every run, in any order, on any machine. Immutable, thread-safe.
+class RecordedDevice {
+ public:
+  RecordedDevice(Recording recording, std::uint64_t seed);
+
+  /// As many samples as the row has, but 3 to 9 as on the real device; job.best_us changes nothing, since it depends on
+  /// the order of the run. A failed row answers its status. A key that the recording lacks is answered launch_error:
+  /// whoever asks is to intersect its space with the recording first.
+  MeasureReply measure(const MeasureJob& job) const;
+
+ private:
+  Recording recording_;
+  std::uint64_t seed_;
+};
+
+}  // namespace moetune::kernels

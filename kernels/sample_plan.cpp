@@ -1,0 +1,13 @@
+#include "kernels/sample_plan.hpp"
+
+#include "schema/trial.hpp"
+
+namespace moetune::kernels {
+
+bool has_enough_samples(std::span<const double> samples_us, std::optional<double> best_us) {
+  if (samples_us.size() < k_min_samples) return false;
+  if (samples_us.size() >= k_max_samples) return true;
+  return best_us && schema::median({samples_us.begin(), samples_us.end()}) > *best_us * k_contender_ratio;
+}
+
+}  // namespace moetune::kernels
