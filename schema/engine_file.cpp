@@ -4,7 +4,9 @@
 
 namespace moetune::schema {
 
-std::string_view name_of(EngineFormat format) { return format == EngineFormat::vllm ? "vllm" : "sglang"; }
+std::string_view name_of(EngineFormat format) {
+  return format == EngineFormat::vllm ? "vllm" : "sglang";
+}
 
 Result<EngineFormat> engine_format_from_name(std::string_view name) {
   if (name == "vllm") return EngineFormat::vllm;
@@ -14,9 +16,10 @@ Result<EngineFormat> engine_format_from_name(std::string_view name) {
 
 Result<std::string> engine_file_name(EngineFormat format, std::string_view device, const Problem& problem) {
   if (device.empty() || device.find_first_of(std::string_view("/\0", 2)) != std::string_view::npos) {
-    return fail(ErrorCode::invalid_argument,
-                fmt::format("device name \"{}\" cannot be part of a file name: the engines would look in another folder",
-                            device));
+    return fail(
+        ErrorCode::invalid_argument,
+        fmt::format("device name \"{}\" cannot be part of a file name: the engines would look in another folder",
+                    device));
   }
   std::string name = fmt::format("E={},N={},device_name={}", problem.num_experts, problem.intermediate_size, device);
   if (problem.dtype != Dtype::none) name += fmt::format(",dtype={}", name_of(problem.dtype));

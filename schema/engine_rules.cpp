@@ -10,7 +10,9 @@ bool has_block(const Problem& problem) {
   return problem.block_shape && problem.block_shape->n > 0 && problem.block_shape->k > 0;
 }
 
-bool has_group(const Problem& problem) { return problem.block_shape && problem.block_shape->k > 0; }
+bool has_group(const Problem& problem) {
+  return problem.block_shape && problem.block_shape->k > 0;
+}
 
 TileConfig block_fp8_default(const Problem& problem, std::int64_t batch) {
   return {.block_size_m = batch <= 64 ? 16 : 64,
@@ -26,7 +28,9 @@ TileConfig block_fp8_default(const Problem& problem, std::int64_t batch) {
 TileConfig grouped_weight_default(const Problem& problem, std::int64_t batch) {
   (void)problem;
   const bool single = batch == 1;
-  return {.block_size_m = batch <= 20 ? 16 : batch <= 40 ? 32 : 64,
+  return {.block_size_m = batch <= 20   ? 16
+                          : batch <= 40 ? 32
+                                        : 64,
           .block_size_n = single ? 32 : 64,
           .block_size_k = single ? 64 : 32,
           .group_size_m = 1,
@@ -36,7 +40,10 @@ TileConfig grouped_weight_default(const Problem& problem, std::int64_t batch) {
 
 TileConfig plain_default(const Problem& problem, std::int64_t batch) {
   const bool fp8 = problem.dtype == Dtype::fp8_w8a8;
-  return {.block_size_m = batch <= 32 ? 16 : batch <= 96 ? 32 : batch <= 512 ? 64 : 128,
+  return {.block_size_m = batch <= 32    ? 16
+                          : batch <= 96  ? 32
+                          : batch <= 512 ? 64
+                                         : 128,
           .block_size_n = batch <= 64 ? 64 : 128,
           .block_size_k = fp8 || batch <= 64 ? 128 : 64,
           .group_size_m = batch / problem.num_experts > 128 ? 16 : 1,
@@ -53,7 +60,9 @@ TileConfig default_config(const Problem& problem, std::int64_t batch) {
   return plain_default(problem, batch);
 }
 
-std::string default_config_source() { return "vllm 2026-08 heuristic"; }
+std::string default_config_source() {
+  return "vllm 2026-08 heuristic";
+}
 
 TileConfig effective_config(const Problem& problem, const TileConfig& config) {
   TileConfig effective = config;

@@ -7,8 +7,8 @@
 #include "schema/problem.hpp"
 #include "schema/tile_config.hpp"
 
-/// What the engines do around their kernel, as far as results depend on it. Source of every rule: vLLM's public fused_moe
-/// module (2026-08 tree), restated.
+/// What the engines do around their kernel, as far as results depend on it. Source of every rule: vLLM's public
+/// fused_moe module (2026-08 tree), restated.
 namespace moetune::schema {
 
 /// The configuration that vLLM uses for `batch` tokens when it finds no file: the competitor of every tuned row.

@@ -41,13 +41,18 @@ Result<std::optional<BlockShape>> block_shape_filter(std::string_view value) {
 
 }  // namespace
 
-std::string_view name_of(L2 l2) { return l2 == L2::cold ? "cold" : "warm"; }
+std::string_view name_of(L2 l2) {
+  return l2 == L2::cold ? "cold" : "warm";
+}
 
 std::string_view name_of(Origin origin) {
   switch (origin) {
-    case Origin::measured: return "measured";
-    case Origin::recorded: return "recorded";
-    case Origin::imported: return "imported";
+    case Origin::measured:
+      return "measured";
+    case Origin::recorded:
+      return "recorded";
+    case Origin::imported:
+      return "imported";
   }
   return "measured";
 }
@@ -109,13 +114,14 @@ bool GroupFilter::matches(const Group& group) const {
          admits(routing, group.routing) && admits(origin, group.origin);
 }
 
-Result<std::int64_t> integer_from_text(std::string_view name, std::string_view text, std::int64_t low, std::int64_t high) {
+Result<std::int64_t> integer_from_text(std::string_view name, std::string_view text, std::int64_t low,
+                                       std::int64_t high) {
   std::int64_t value = 0;
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, value);
   if (error != std::errc() || stop != end || value < low || value > high) {
-    return fail(ErrorCode::invalid_argument,
-                fmt::format("{} must be an integer between {} and {}, not \"{}\"", name, low, high, text.substr(0, 40)));
+    return fail(ErrorCode::invalid_argument, fmt::format("{} must be an integer between {} and {}, not \"{}\"", name,
+                                                         low, high, text.substr(0, 40)));
   }
   return value;
 }
@@ -123,7 +129,8 @@ Result<std::int64_t> integer_from_text(std::string_view name, std::string_view t
 Result<bool> boolean_from_text(std::string_view name, std::string_view text) {
   if (text == "1" || text == "true") return true;
   if (text == "0" || text == "false") return false;
-  return fail(ErrorCode::invalid_argument, fmt::format("{} must be 0, 1, true or false, not \"{}\"", name, text.substr(0, 40)));
+  return fail(ErrorCode::invalid_argument,
+              fmt::format("{} must be 0, 1, true or false, not \"{}\"", name, text.substr(0, 40)));
 }
 
 }  // namespace moetune::schema

@@ -11,7 +11,8 @@
 
 namespace moetune::schema {
 
-/// Whether weights come from device memory (cold, as in a real model) or from L2 (warm, as the published tuners measure).
+/// Whether weights come from device memory (cold, as in a real model) or from L2 (warm, as the published tuners
+/// measure).
 enum class L2 { cold, warm };
 /// Where a row comes from: measured here, looked up in a recording, or read from somebody's JSONL.
 enum class Origin { measured, recorded, imported };
@@ -35,10 +36,12 @@ struct Group {
   auto operator<=>(const Group&) const = default;
 };
 
-/// Appends the group's fields to `object` (device, the problem's, kernel, kernel_digest, compiler, l2, routing, origin).
+/// Appends the group's fields to `object` (device, the problem's, kernel, kernel_digest, compiler, l2, routing,
+/// origin).
 void write_group(const Group& group, nlohmann::ordered_json& object);
 
-/// A query for groups: an empty field matches every value. `dtype` and `block_shape` distinguish "not asked" from "none".
+/// A query for groups: an empty field matches every value. `dtype` and `block_shape` distinguish "not asked" from
+/// "none".
 struct GroupFilter {
   std::optional<std::string> device;
   std::optional<std::int64_t> num_experts;
@@ -58,15 +61,16 @@ struct GroupFilter {
   std::optional<Origin> origin;
 
   /// Sets the field named as in a query string (device, E, N, hidden_size, topk, dtype, act_dtype, block_shape, gated,
-  /// per_channel_quant, kernel, kernel_digest, compiler, l2, routing, origin). dtype and block_shape take "none" for the
-  /// absent value. Returns false when there is no such field. Errors: invalid_argument naming field and value.
+  /// per_channel_quant, kernel, kernel_digest, compiler, l2, routing, origin). dtype and block_shape take "none" for
+  /// the absent value. Returns false when there is no such field. Errors: invalid_argument naming field and value.
   Result<bool> set(std::string_view name, std::string_view value);
 
   bool matches(const Group& group) const;
 };
 
 /// Reads a decimal integer strictly; the message names `name`. Errors: invalid_argument.
-Result<std::int64_t> integer_from_text(std::string_view name, std::string_view text, std::int64_t low, std::int64_t high);
+Result<std::int64_t> integer_from_text(std::string_view name, std::string_view text, std::int64_t low,
+                                       std::int64_t high);
 /// Reads 0, 1, true or false. Errors: invalid_argument.
 Result<bool> boolean_from_text(std::string_view name, std::string_view text);
 

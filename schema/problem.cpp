@@ -43,7 +43,9 @@ std::string_view name_of(Dtype dtype) {
   return "";
 }
 
-std::string_view name_of(ActDtype dtype) { return dtype == ActDtype::float16 ? "float16" : "bfloat16"; }
+std::string_view name_of(ActDtype dtype) {
+  return dtype == ActDtype::float16 ? "float16" : "bfloat16";
+}
 
 Result<Dtype> dtype_from_name(std::string_view name) {
   std::string names;
@@ -59,8 +61,7 @@ Result<Dtype> dtype_from_name(std::string_view name) {
 Result<ActDtype> act_dtype_from_name(std::string_view name) {
   if (name == "bfloat16") return ActDtype::bfloat16;
   if (name == "float16") return ActDtype::float16;
-  return fail(ErrorCode::invalid_argument,
-              fmt::format("act_dtype \"{}\" is not known; use bfloat16 or float16", name));
+  return fail(ErrorCode::invalid_argument, fmt::format("act_dtype \"{}\" is not known; use bfloat16 or float16", name));
 }
 
 Problem read_problem(ObjectReader& reader, Absent absent) {
@@ -101,7 +102,8 @@ void write_problem(const Problem& problem, nlohmann::ordered_json& object) {
   object["N"] = problem.intermediate_size;
   object["hidden_size"] = problem.hidden_size;
   object["topk"] = problem.topk;
-  object["dtype"] = problem.dtype == Dtype::none ? nlohmann::ordered_json() : nlohmann::ordered_json(name_of(problem.dtype));
+  object["dtype"] =
+      problem.dtype == Dtype::none ? nlohmann::ordered_json() : nlohmann::ordered_json(name_of(problem.dtype));
   object["act_dtype"] = name_of(problem.act_dtype);
   object["block_shape"] = nullptr;
   if (problem.block_shape) object["block_shape"] = {problem.block_shape->n, problem.block_shape->k};
@@ -121,7 +123,8 @@ Result<BlockShape> block_shape_from_text(std::string_view text) {
     const auto second = std::from_chars(first.ptr + 1, end, shape.k);
     if (second.ec == std::errc() && second.ptr == end && shape.n >= 0 && shape.k >= 0) return shape;
   }
-  return fail(ErrorCode::invalid_argument, fmt::format("block_shape must be two integers such as 128,128, not \"{}\"", text));
+  return fail(ErrorCode::invalid_argument,
+              fmt::format("block_shape must be two integers such as 128,128, not \"{}\"", text));
 }
 
 Result<void> validate(const Problem& problem) {
@@ -133,7 +136,8 @@ Result<void> validate(const Problem& problem) {
     return fail(ErrorCode::invalid_argument, "block_shape needs a quantised dtype such as fp8_w8a8; dtype is null");
   }
   if (problem.per_channel_quant && problem.dtype == Dtype::none) {
-    return fail(ErrorCode::invalid_argument, "per_channel_quant needs a quantised dtype such as fp8_w8a8; dtype is null");
+    return fail(ErrorCode::invalid_argument,
+                "per_channel_quant needs a quantised dtype such as fp8_w8a8; dtype is null");
   }
   return {};
 }

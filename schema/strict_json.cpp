@@ -66,9 +66,15 @@ const json* ObjectReader::find(std::string_view name, bool required) {
   return nullptr;
 }
 
-const json* ObjectReader::raw(std::string_view name) { return find(name, false); }
-const json* ObjectReader::required_raw(std::string_view name) { return find(name, true); }
-bool ObjectReader::has(std::string_view name) const { return object_.is_object() && object_.contains(name); }
+const json* ObjectReader::raw(std::string_view name) {
+  return find(name, false);
+}
+const json* ObjectReader::required_raw(std::string_view name) {
+  return find(name, true);
+}
+bool ObjectReader::has(std::string_view name) const {
+  return object_.is_object() && object_.contains(name);
+}
 
 void ObjectReader::reject(std::string_view name, std::string message) {
   if (!error_) error_ = Error{ErrorCode::invalid_argument, fmt::format("{}.{} {}", what_, name, message), nullptr};
@@ -86,7 +92,8 @@ std::optional<T> ObjectReader::checked_number(std::string_view name, const json&
     reject(name, fmt::format("must be {}, not {}", k_integral ? "an integer" : "a number", shown(value)));
     return std::nullopt;
   }
-  const bool overflows = k_integral && value.is_number_unsigned() && value.get<std::uint64_t>() > static_cast<std::uint64_t>(k_max);
+  const bool overflows =
+      k_integral && value.is_number_unsigned() && value.get<std::uint64_t>() > static_cast<std::uint64_t>(k_max);
   const T number = overflows ? high : value.get<T>();
   if (overflows || !(number >= low && number <= high)) {
     if (high == std::numeric_limits<T>::max()) {

@@ -14,7 +14,8 @@ constexpr std::size_t k_max_gpus = 64;
 
 void read_batches(ObjectReader& reader, SweepSpec& spec) {
   spec.batches = reader.integers("batch", 1, k_max_batch, k_max_batches);
-  if (reader.has("batch") && reader.ok() && spec.batches.empty()) reader.reject("batch", "must list at least one batch size");
+  if (reader.has("batch") && reader.ok() && spec.batches.empty())
+    reader.reject("batch", "must list at least one batch size");
   if (!reader.has("batch")) spec.batches = default_batches();
   std::ranges::sort(spec.batches);
   const auto repeated = std::ranges::adjacent_find(spec.batches);
@@ -57,8 +58,8 @@ void read_gpus(ObjectReader& reader, SweepSpec& spec) {
 }  // namespace
 
 const std::vector<std::int64_t>& default_batches() {
-  static const std::vector<std::int64_t> batches = {1,   2,   4,   8,   16,   24,   32,   48,   64,
-                                                    96,  128, 256, 512, 1024, 1536, 2048, 3072, 4096};
+  static const std::vector<std::int64_t> batches = {1,  2,   4,   8,   16,   24,   32,   48,   64,
+                                                    96, 128, 256, 512, 1024, 1536, 2048, 3072, 4096};
   return batches;
 }
 
@@ -96,19 +97,26 @@ Result<SweepSpec> sweep_spec_from_json(const nlohmann::json& value) {
   spec.retry_failed = reader.boolean_or("retry_failed", false);
   spec.recording = reader.optional_text("recording", 128);
   spec.compile = reader.boolean_or("compile", false);
-  if (spec.compile && !spec.recording) reader.reject("compile", "goes with recording: without one kernels are always compiled");
+  if (spec.compile && !spec.recording)
+    reader.reject("compile", "goes with recording: without one kernels are always compiled");
   if (auto done = reader.finish(); !done) return std::unexpected(done.error());
   return spec;
 }
 
 std::string_view name_of(SweepState state) {
   switch (state) {
-    case SweepState::queued: return "queued";
-    case SweepState::running: return "running";
-    case SweepState::paused: return "paused";
-    case SweepState::done: return "done";
-    case SweepState::failed: return "failed";
-    case SweepState::cancelled: return "cancelled";
+    case SweepState::queued:
+      return "queued";
+    case SweepState::running:
+      return "running";
+    case SweepState::paused:
+      return "paused";
+    case SweepState::done:
+      return "done";
+    case SweepState::failed:
+      return "failed";
+    case SweepState::cancelled:
+      return "cancelled";
   }
   return "failed";
 }

@@ -19,18 +19,18 @@ const std::vector<std::int64_t>& default_batches();
 /// What the user asks for: POST /sweeps and `tune` carry these fields.
 struct SweepSpec {
   Problem problem;
-  std::vector<std::int64_t> batches;        ///< ascending, distinct; field "batch"
-  std::string kernel = "cuda";              ///< ignored with a recording, whose rows name theirs
-  nlohmann::json space = "vllm";            ///< a name (vllm, wide) or the object of a space file
+  std::vector<std::int64_t> batches;  ///< ascending, distinct; field "batch"
+  std::string kernel = "cuda";        ///< ignored with a recording, whose rows name theirs
+  nlohmann::json space = "vllm";      ///< a name (vllm, wide) or the object of a space file
   std::string strategy = "exhaustive";
   std::string routing = "uniform";
   L2 l2 = L2::cold;
-  std::vector<int> gpus;                    ///< device indexes; empty: all of one name
+  std::vector<int> gpus;  ///< device indexes; empty: all of one name
   std::uint64_t seed = 0;
-  bool reuse = false;                       ///< take finished rows of the same group over
-  bool retry_failed = false;                ///< ask again what failed before
-  std::optional<std::string> recording;     ///< upload id: look the samples up instead of measuring
-  bool compile = false;                     ///< with a recording: really compile the kernels
+  bool reuse = false;                    ///< take finished rows of the same group over
+  bool retry_failed = false;             ///< ask again what failed before
+  std::optional<std::string> recording;  ///< upload id: look the samples up instead of measuring
+  bool compile = false;                  ///< with a recording: really compile the kernels
 
   bool operator==(const SweepSpec&) const = default;
 };

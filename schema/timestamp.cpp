@@ -59,8 +59,8 @@ Result<Timestamp> timestamp_from_text(std::string_view text) {
     return fail(ErrorCode::invalid_argument,
                 fmt::format("\"{}\" is not a time such as 2026-11-20T10:15:00Z", text.substr(0, 40)));
   };
-  if (text.size() < 20 || text[4] != '-' || text[7] != '-' || (text[10] != 'T' && text[10] != ' ') ||
-      text[13] != ':' || text[16] != ':') {
+  if (text.size() < 20 || text[4] != '-' || text[7] != '-' || (text[10] != 'T' && text[10] != ' ') || text[13] != ':' ||
+      text[16] != ':') {
     return bad();
   }
   const int year = digits(text, 0, 4), month = digits(text, 5, 2), day = digits(text, 8, 2);

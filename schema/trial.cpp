@@ -35,7 +35,8 @@ Group read_group(ObjectReader& reader) {
   group.compiler = reader.text("compiler");
   group.l2 = adopt_or(reader, l2_from_name(reader.text("l2")), L2::cold);
   group.routing = reader.text("routing");
-  group.origin = adopt_or(reader, origin_from_name(reader.optional_text("origin").value_or("measured")), Origin::measured);
+  group.origin =
+      adopt_or(reader, origin_from_name(reader.optional_text("origin").value_or("measured")), Origin::measured);
   return group;
 }
 
@@ -68,22 +69,35 @@ void check_latency(ObjectReader& reader, const Trial& trial) {
 
 std::string_view name_of(TrialStatus status) {
   switch (status) {
-    case TrialStatus::ok: return "ok";
-    case TrialStatus::out_of_resources: return "out_of_resources";
-    case TrialStatus::compile_error: return "compile_error";
-    case TrialStatus::compiler_crash: return "compiler_crash";
-    case TrialStatus::compile_timeout: return "compile_timeout";
-    case TrialStatus::launch_error: return "launch_error";
-    case TrialStatus::measure_timeout: return "measure_timeout";
-    case TrialStatus::wrong_result: return "wrong_result";
+    case TrialStatus::ok:
+      return "ok";
+    case TrialStatus::out_of_resources:
+      return "out_of_resources";
+    case TrialStatus::compile_error:
+      return "compile_error";
+    case TrialStatus::compiler_crash:
+      return "compiler_crash";
+    case TrialStatus::compile_timeout:
+      return "compile_timeout";
+    case TrialStatus::launch_error:
+      return "launch_error";
+    case TrialStatus::measure_timeout:
+      return "measure_timeout";
+    case TrialStatus::wrong_result:
+      return "wrong_result";
   }
   return "ok";
 }
 
 const std::vector<TrialStatus>& all_trial_statuses() {
-  static const std::vector<TrialStatus> statuses = {
-      TrialStatus::ok,          TrialStatus::out_of_resources, TrialStatus::compile_error,   TrialStatus::compiler_crash,
-      TrialStatus::compile_timeout, TrialStatus::launch_error, TrialStatus::measure_timeout, TrialStatus::wrong_result};
+  static const std::vector<TrialStatus> statuses = {TrialStatus::ok,
+                                                    TrialStatus::out_of_resources,
+                                                    TrialStatus::compile_error,
+                                                    TrialStatus::compiler_crash,
+                                                    TrialStatus::compile_timeout,
+                                                    TrialStatus::launch_error,
+                                                    TrialStatus::measure_timeout,
+                                                    TrialStatus::wrong_result};
   return statuses;
 }
 

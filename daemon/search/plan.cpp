@@ -1,0 +1,87 @@
+#include "daemon/search/plan.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "schema/engine_rules.hpp"
+
+namespace moetune::daemon::search {
+namespace {
+
+using schema::TileConfig;
+
+/// Small for tiles in the middle of the space, where most winners are; ties are broken by the tile itself.
+auto distance_from_middle(const TileConfig& config) {
+  const int warps = std::abs(static_cast<int>(std::bit_width(static_cast<unsigned>(config.num_warps))) - 3);
+  const int stages = std::abs(config.num_stages - 3);
+  const int tile_area = config.block_size_m * config.block_size_n;
+  return std::tuple(warps + stages, tile_area, config);
+}
+
+/// Groups in the order in which they are tried: one from the middle of the values first.
+std::vector<TileConfig> ordered_groups(std::vector<TileConfig> variants) {
+  std::ranges::sort(variants);
+  std::ranges::rotate(variants, variants.begin() + static_cast<std::ptrdiff_t>(variants.size() / 3));
+  return variants;
+}
+
+}  // namespace
+
+TileConfig without_group(TileConfig config) {
+  config.group_size_m = 1;
+  return config;
+}
+
+std::vector<Candidate> exhaustive_plan(const schema::Problem& problem, const std::vector<std::int64_t>& batches,
+                                       const std::vector<TileConfig>& configs) {
+  std::vector<Candidate> plan;
+  std::set<Candidate> planned;
+  const auto add = [&](std::int64_t batch, const TileConfig& config) {
+    if (planned.insert({batch, config}).second) plan.push_back({batch, config});
+  };
+  for (const auto batch : batches) {
+    add(batch, schema::effective_config(problem, schema::default_config(problem, batch)));
+  }
+  std::map<TileConfig, std::vector<TileConfig>> by_tile;
+  for (const TileConfig& config : configs) by_tile[without_group(config)].push_back(config);
+  std::vector<TileConfig> tiles;
+  std::size_t most_groups = 0;
+  for (auto& [tile, variants] : by_tile) {
+    variants = ordered_groups(std::move(variants));
+    most_groups = std::max(most_groups, variants.size());
+    tiles.push_back(tile);
+  }
+  std::ranges::sort(tiles, {}, distance_from_middle);
+  const auto add_round = [&](std::size_t first, std::size_t last) {
+    for (const TileConfig& tile : tiles) {
+      const auto& variants = by_tile[tile];
+      for (std::size_t i = first; i < std::min(last, variants.size()); ++i) {
+        for (const auto batch : batches) add(batch, variants[i]);
+      }
+    }
+  };
+  add_round(0, 1);
+  add_round(1, most_groups);
+  return plan;
+}
+
+std::vector<std::size_t> share_out(const std::vector<std::int64_t>& batches, std::size_t workers) {
+  constexpr std::int64_t k_fixed_cost = 512;  // launch, module load and weights weigh as much as some hundred tokens
+  std::vector<std::size_t> order(batches.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) { return batches[a] > batches[b]; });
+  std::vector<std::int64_t> load(workers, 0);
+  std::vector<std::size_t> worker_of(batches.size(), 0);
+  for (const std::size_t index : order) {
+    const auto least = std::ranges::min_element(load);
+    worker_of[index] = static_cast<std::size_t>(least - load.begin());
+    *least += batches[index] + k_fixed_cost;
+  }
+  return worker_of;
+}
+
+}  // namespace moetune::daemon::search

@@ -1,0 +1,72 @@
+#include "daemon/search/plan.hpp"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+
+#include "daemon/search/space.hpp"
+#include "schema/engine_rules.hpp"
+#include "schema/sweep_spec.hpp"
+
+namespace moetune::daemon::search {
+namespace {
+
+using schema::Problem;
+using schema::TileConfig;
+
+const Problem k_fp8{
+    256, 512, 2048, 8, schema::Dtype::fp8_w8a8, schema::ActDtype::bfloat16, schema::BlockShape{128, 128}, true, false};
+
+std::vector<Candidate> full_plan() {
+  const auto configs = configurations(space_from_json("vllm").value(), k_fp8).value();
+  return exhaustive_plan(k_fp8, schema::default_batches(), configs);
+}
+
+TEST(PlanTest, HasEveryCandidateOnce) {
+  const auto plan = full_plan();
+  EXPECT_EQ(plan.size(), 18u * 320u);
+  EXPECT_EQ(std::set<Candidate>(plan.begin(), plan.end()).size(), plan.size());
+}
+
+TEST(PlanTest, StartsWithTheDefaultOfEveryBatch) {
+  const auto plan = full_plan();
+  for (std::size_t i = 0; i < 18; ++i) {
+    EXPECT_EQ(plan[i].batch, schema::default_batches()[i]);
+    EXPECT_EQ(plan[i].config, schema::default_config(k_fp8, plan[i].batch));
+  }
+}
+
+TEST(PlanTest, TheDefaultIsMeasuredAlsoWhenTheSpaceLacksIt) {
+  const std::vector<TileConfig> configs = {{32, 256, 128, 1, 8, 2}};
+  const auto plan = exhaustive_plan(k_fp8, {4}, configs);
+  ASSERT_EQ(plan.size(), 2u);
+  EXPECT_EQ(plan[0].config, schema::default_config(k_fp8, 4));
+  EXPECT_EQ(plan[1].config, configs[0]);
+}
+
+TEST(PlanTest, EveryTileIsTriedOnEveryBatchBeforeAnyTileIsTriedTwice) {
+  const auto plan = full_plan();
+  std::map<std::pair<std::int64_t, TileConfig>, int> seen;
+  for (std::size_t i = 18; i < 18 + 80 * 17; ++i) seen[{plan[i].batch, without_group(plan[i].config)}]++;
+  for (const auto& [key, count] : seen) EXPECT_EQ(count, 1);
+}
+
+TEST(PlanTest, TheOrderDoesNotDependOnTheOrderOfTheSpace) {
+  auto configs = configurations(space_from_json("vllm").value(), k_fp8).value();
+  const auto plan = exhaustive_plan(k_fp8, {1, 64}, configs);
+  std::reverse(configs.begin(), configs.end());
+  EXPECT_EQ(exhaustive_plan(k_fp8, {1, 64}, configs), plan);
+}
+
+TEST(ShareOutTest, GivesEveryWorkerAboutTheSameWork) {
+  const auto& batches = schema::default_batches();
+  const auto worker_of = share_out(batches, 2);
+  std::int64_t load[2] = {0, 0};
+  for (std::size_t i = 0; i < batches.size(); ++i) load[worker_of[i]] += batches[i] + 512;
+  EXPECT_LT(std::abs(load[0] - load[1]), (load[0] + load[1]) / 10);
+  EXPECT_EQ(share_out(batches, 1), std::vector<std::size_t>(18, 0));
+}
+
+}  // namespace
+}  // namespace moetune::daemon::search

@@ -1,0 +1,65 @@
+#include "schema/sweep_spec.hpp"
+
+#include <gtest/gtest.h>
+
+namespace moetune::schema {
+namespace {
+
+nlohmann::json minimal() {
+  return {{"E", 8}, {"N", 64}, {"hidden_size", 128}, {"topk", 2}};
+}
+
+TEST(SweepSpecTest, DefaultsAreTheDocumentedOnes) {
+  const auto spec = sweep_spec_from_json(minimal());
+  ASSERT_TRUE(spec) << spec.error().message;
+  EXPECT_EQ(spec->batches, default_batches());
+  EXPECT_EQ(spec->space, "vllm");
+  EXPECT_EQ(spec->l2, L2::cold);
+  EXPECT_FALSE(spec->recording);
+}
+
+TEST(SweepSpecTest, ReadsWhatItWrites) {
+  nlohmann::json full = minimal();
+  full.update({{"batch", {64, 1}},
+               {"kernel", "cuda"},
+               {"space", {{"BLOCK_SIZE_M", {16}}}},
+               {"l2", "warm"},
+               {"gpus", {1, 0}},
+               {"seed", 7},
+               {"reuse", true},
+               {"retry_failed", true},
+               {"recording", "ab"},
+               {"compile", true}});
+  const auto spec = sweep_spec_from_json(full);
+  ASSERT_TRUE(spec) << spec.error().message;
+  EXPECT_EQ(spec->batches, (std::vector<std::int64_t>{1, 64}));
+  EXPECT_EQ(sweep_spec_from_json(nlohmann::json(to_json(*spec))).value(), *spec);
+}
+
+TEST(SweepSpecTest, BadFieldsAreNamed) {
+  const std::tuple<const char*, nlohmann::json, const char*> table[] = {
+      {"batch", nlohmann::json::array(), "sweep.batch must list at least one batch size"},
+      {"batch", {1, 1}, "sweep.batch lists 1 twice"},
+      {"batch", {0}, "sweep.batch must be between 1 and 1048576, not 0"},
+      {"space", 7, "sweep.space must be a name (vllm, wide) or a space object"},
+      {"strategy", "guess", "sweep.strategy must be exhaustive, not \"guess\""},
+      {"routing", "zipf", "sweep.routing must be uniform, not \"zipf\""},
+      {"l2", "hot", "l2 \"hot\" is not known; use cold or warm"},
+      {"gpus", {0, 0}, "sweep.gpus lists 0 twice"},
+      {"seed", -1, "sweep.seed must be at least 0, not -1"},
+      {"compile", true, "sweep.compile goes with recording: without one kernels are always compiled"},
+  };
+  for (const auto& [name, value, message] : table) {
+    nlohmann::json broken = minimal();
+    broken[name] = value;
+    const auto spec = sweep_spec_from_json(broken);
+    ASSERT_FALSE(spec) << name;
+    EXPECT_EQ(spec.error().message, message);
+  }
+  nlohmann::json unknown = minimal();
+  unknown["colour"] = 1;
+  EXPECT_NE(sweep_spec_from_json(unknown).error().message.find("no field \"colour\""), std::string::npos);
+}
+
+}  // namespace
+}  // namespace moetune::schema
