@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "db/database.hpp"
+#include "schema/group.hpp"
+#include "schema/tile_config.hpp"
+#include "schema/timestamp.hpp"
+
+namespace moetune::db {
+
+/// A group that has ok rows which count (not discarded).
+struct GroupMatch {
+  std::int64_t id = 0;
+  schema::Group group;
+  schema::Timestamp newest;  ///< latest measured_at of its ok rows
+};
+
+/// newest: of groups that differ in kernel_digest and compiler only, the one measured last. all: every one.
+enum class Versions { newest, all };
+
+/// The groups that match, with l2 = cold and routing = uniform where the filter leaves them out; ordered by group.
+/// Fast when the filter has E and N.
+Result<std::vector<GroupMatch>> matching_groups(Snapshot& snapshot, const schema::GroupFilter& filter,
+                                                Versions versions = Versions::newest);
+
+/// An ok row, as far as choosing needs it.
+struct MeasuredRow {
+  std::int64_t trial = 0;
+  schema::TileConfig config;
+  double latency_us = 0;
+  std::vector<double> samples_us;
+  schema::Timestamp measured_at;
+};
+
+/// The fastest row of one batch, with the default of the run (sweep or import) that the row belongs to.
+struct BatchBest {
+  std::int64_t batch = 0;
+  MeasuredRow best;
+  std::optional<std::string> sweep;  ///< label of the best row's sweep; none for an import without labels
+  std::optional<schema::TileConfig> default_config;
+  std::string default_source;
+  std::optional<MeasuredRow> default_row;  ///< the default's row of the same run and group, if ok
+  std::int64_t rows = 0;                   ///< ok rows of this batch that count
+};
+
+/// One entry per batch that has an ok row which counts, ascending.
+Result<std::vector<BatchBest>> best_of_group(Snapshot& snapshot, std::int64_t group);
+
+/// The same over the rows of one sweep alone, discarded or not: its best so far.
+Result<std::vector<BatchBest>> best_of_sweep(Snapshot& snapshot, std::int64_t sweep);
+
+}  // namespace moetune::db

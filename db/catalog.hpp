@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "db/database.hpp"
+#include "schema/problem.hpp"
+#include "schema/timestamp.hpp"
+
+namespace moetune::db {
+
+/// A device that has rows which count (not discarded).
+struct DeviceEntry {
+  std::int64_t id = 0;  ///< cursor
+  std::string name;
+  std::vector<std::string> archs;
+  std::int64_t rows = 0;
+  schema::Timestamp newest;
+};
+
+/// A problem that has rows which count.
+struct ProblemEntry {
+  std::int64_t id = 0;  ///< cursor
+  schema::Problem problem;
+  std::int64_t rows = 0;
+  std::int64_t ok_rows = 0;
+  schema::Timestamp newest;
+};
+
+/// Entries with an id above `after`, ascending, at most `limit`.
+Result<std::vector<DeviceEntry>> list_devices(Snapshot& snapshot, std::optional<std::int64_t> after,
+                                              std::int64_t limit);
+Result<std::vector<ProblemEntry>> list_problems(Snapshot& snapshot, std::optional<std::int64_t> after,
+                                                std::int64_t limit);
+
+/// Every problem that has an ok row which counts: what "nearest known problem" is chosen from.
+Result<std::vector<schema::Problem>> known_problems(Snapshot& snapshot);
+
+}  // namespace moetune::db
