@@ -1,0 +1,122 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <set>
+#include <variant>
+#include <vector>
+
+#include "daemon/search/plan.hpp"
+
+namespace moetune::daemon::search {
+
+/// Indexes into WorkBoard::trials() and WorkBoard::tiles().
+struct TrialIndex {
+  std::size_t value = 0;
+  auto operator<=>(const TrialIndex&) const = default;
+};
+struct TileIndex {
+  std::size_t value = 0;
+  auto operator<=>(const TileIndex&) const = default;
+};
+using WorkItem = std::variant<TileIndex, TrialIndex>;
+
+/// What a failure without an answer means for the candidate.
+enum class Verdict {
+  retry,        ///< tried again in its turn
+  retry_alone,  ///< tried again with nothing else in flight
+  failed,       ///< it failed alone, twice: it gets its failed row
+  stuck,        ///< something outside keeps killing it: a person has to look
+};
+
+/// Which work of a sweep waits for what, and who is to blame when a worker dies: the policy of the scheduler without
+/// its processes. A trial waits for its tile's kernel; tiles are compiled in the order of the plan and trials measured
+/// in that order as their kernels come. A candidate whose worker died is a suspect: suspects are tried one at a time,
+/// with nothing else in flight, after all other work, and only one that fails alone, twice, is failed. Not thread-safe.
+class WorkBoard {
+ public:
+  enum class Kernels { compiled, none };  ///< none: a recording, whose trials need no kernel
+
+  /// All trials wait; `workers` measure workers share the batches out.
+  WorkBoard(std::vector<Candidate> plan, std::size_t workers, Kernels kernels);
+
+  const std::vector<Candidate>& trials() const { return trials_; }
+  /// The distinct tiles, GROUP_SIZE_M taken out, in the order of their first trial.
+  const std::vector<schema::TileConfig>& tiles() const { return tiles_; }
+  TileIndex tile_of(TrialIndex trial) const { return tile_of_[trial.value]; }
+  std::optional<TrialIndex> find_trial(const Candidate& candidate) const;
+  std::optional<TileIndex> find_tile(const schema::TileConfig& config) const;
+  /// The batches that a worker measures, ascending.
+  std::vector<std::int64_t> batches_of(std::size_t worker) const;
+
+  /// The trial has its row (from now on, or from before).
+  void finish(TrialIndex trial);
+  /// The tile's kernel is there.
+  void ready(TileIndex tile);
+  /// The tile has no kernel: its unfinished trials, which the caller gives their rows; they are finished.
+  std::vector<TrialIndex> fail(TileIndex tile);
+  /// The tile's kernel has gone: its unfinished trials wait for it to be compiled again.
+  void lost(TileIndex tile);
+  /// An attempt at it was open when the daemon died.
+  void suspect(WorkItem item);
+
+  /// The next kernel to compile, now in flight.
+  std::optional<TileIndex> next_compile();
+  /// The next trial for a worker, now in flight.
+  std::optional<TrialIndex> next_trial(std::size_t worker);
+  /// A suspect to be tried alone, now in flight; only when nothing is in flight and nothing else can be started.
+  std::optional<WorkItem> next_suspect();
+  bool trying_alone() const { return alone_.has_value(); }
+
+  /// Not begun, or interrupted by what blames nobody: back to where it was.
+  void put_back(WorkItem item);
+  /// Killed from outside. Returns retry, or stuck after k_max_interruptions.
+  Verdict interrupted(WorkItem item);
+  /// Its worker died of it, or so it looks. Returns retry_alone or failed; a failed item is the caller's to finish.
+  Verdict died(WorkItem item);
+
+  bool done() const { return unfinished_ == 0; }
+  std::size_t in_flight() const { return in_flight_; }
+  std::size_t tiles_to_compile() const;
+
+  static constexpr int k_failures_alone = 2;
+  static constexpr int k_max_interruptions = 10;
+
+ private:
+  enum class TileState { waiting, compiling, ready, failed };
+  struct Tile {
+    TileState state = TileState::waiting;
+    std::size_t unfinished = 0;
+    std::vector<TrialIndex> trials;
+  };
+  struct Suspicion {
+    bool is_suspect = false;
+    int failures_alone = 0;
+    int interruptions = 0;
+  };
+
+  Suspicion& suspicion_of(WorkItem item);
+  void enqueue(TrialIndex trial);
+  void leave_flight(WorkItem item);
+  bool needed(WorkItem item) const;
+
+  std::vector<Candidate> trials_;
+  std::vector<schema::TileConfig> tiles_;
+  std::vector<TileIndex> tile_of_;
+  std::vector<std::size_t> worker_of_;
+  std::vector<bool> finished_;
+  std::vector<bool> flying_;  ///< trials in flight
+  std::vector<Tile> tile_states_;
+  std::vector<Suspicion> tile_suspicion_;
+  std::vector<Suspicion> trial_suspicion_;
+  std::set<TileIndex> to_compile_;
+  std::vector<std::set<TrialIndex>> to_measure_;  ///< per worker
+  std::deque<WorkItem> suspects_;
+  std::optional<WorkItem> alone_;
+  std::size_t in_flight_ = 0;
+  std::size_t unfinished_ = 0;
+};
+
+}  // namespace moetune::daemon::search

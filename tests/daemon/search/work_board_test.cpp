@@ -1,0 +1,152 @@
+#include "daemon/search/work_board.hpp"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace moetune::daemon::search {
+namespace {
+
+using schema::TileConfig;
+
+constexpr TileConfig k_small{16, 64, 64, 1, 4, 3};
+constexpr TileConfig k_small_g16{16, 64, 64, 16, 4, 3};
+constexpr TileConfig k_large{64, 128, 64, 1, 8, 3};
+
+std::vector<Candidate> plan() {
+  return {{1, k_small}, {2, k_small}, {1, k_small_g16}, {2, k_small_g16}, {1, k_large}, {2, k_large}};
+}
+
+class WorkBoardTest : public testing::Test {
+ protected:
+  WorkBoard board_{plan(), 1, WorkBoard::Kernels::compiled};
+
+  /// Compiles and measures whatever is not under suspicion.
+  void run_the_rest() {
+    while (auto tile = board_.next_compile()) board_.ready(*tile);
+    while (auto trial = board_.next_trial(0)) board_.finish(*trial);
+  }
+};
+
+TEST_F(WorkBoardTest, OneKernelServesEveryGroupSizeAndBatch) {
+  EXPECT_EQ(board_.tiles().size(), 2u);
+  EXPECT_EQ(board_.next_trial(0), std::nullopt);
+  const auto tile = board_.next_compile();
+  board_.ready(*tile);
+  std::set<std::size_t> measured;
+  while (auto trial = board_.next_trial(0)) measured.insert(trial->value);
+  EXPECT_EQ(measured, (std::set<std::size_t>{0, 1, 2, 3}));
+}
+
+TEST_F(WorkBoardTest, EndsWhenEveryTrialIsFinished) {
+  run_the_rest();
+  EXPECT_TRUE(board_.done());
+  EXPECT_EQ(board_.in_flight(), 0u);
+}
+
+TEST_F(WorkBoardTest, FinishedTrialsNeedNoKernel) {
+  for (std::size_t i = 0; i < 4; ++i) board_.finish({i});
+  EXPECT_EQ(board_.tiles_to_compile(), 1u);
+  EXPECT_EQ(board_.next_compile(), TileIndex{1});
+  EXPECT_EQ(board_.next_compile(), std::nullopt);
+}
+
+TEST_F(WorkBoardTest, AFailedKernelFailsItsTrials) {
+  const auto tile = board_.next_compile();
+  EXPECT_EQ(board_.fail(*tile).size(), 4u);
+  run_the_rest();
+  EXPECT_TRUE(board_.done());
+}
+
+TEST_F(WorkBoardTest, OnlyACandidateThatFailsAloneTwiceIsFailed) {
+  const auto bad = board_.next_compile();
+  EXPECT_EQ(board_.died(*bad), Verdict::retry_alone);
+  EXPECT_EQ(board_.next_suspect(), std::nullopt);  // other work comes first
+  run_the_rest();
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_EQ(board_.next_suspect(), WorkItem(*bad));
+    EXPECT_TRUE(board_.trying_alone());
+    EXPECT_EQ(board_.next_compile(), std::nullopt);
+    EXPECT_EQ(board_.next_trial(0), std::nullopt);
+    EXPECT_EQ(board_.died(*bad), i == 0 ? Verdict::retry_alone : Verdict::failed);
+  }
+  EXPECT_EQ(board_.fail(*bad).size(), 4u);
+  EXPECT_TRUE(board_.done());
+  EXPECT_EQ(board_.in_flight(), 0u);
+}
+
+TEST_F(WorkBoardTest, ASuspectThatSucceedsAloneIsCleared) {
+  const auto tile = board_.next_compile();
+  board_.died(*tile);
+  run_the_rest();
+  EXPECT_EQ(board_.next_suspect(), WorkItem(*tile));
+  board_.ready(*tile);
+  run_the_rest();
+  EXPECT_TRUE(board_.done());
+}
+
+TEST_F(WorkBoardTest, ATrialUnderSuspicionWaitsForItsKernel) {
+  board_.suspect(TrialIndex{4});
+  board_.suspect(TileIndex{1});
+  run_the_rest();
+  EXPECT_EQ(board_.next_suspect(), WorkItem(TileIndex{1}));
+  board_.ready({1});
+  EXPECT_EQ(board_.next_trial(0), TrialIndex{5});
+  board_.finish({5});
+  EXPECT_EQ(board_.next_suspect(), WorkItem(TrialIndex{4}));
+  board_.finish({4});
+  EXPECT_TRUE(board_.done());
+}
+
+TEST_F(WorkBoardTest, KillsFromOutsideBlameNobodyButDoNotGoOnForEver) {
+  const auto tile = board_.next_compile();
+  for (int i = 1; i < WorkBoard::k_max_interruptions; ++i) {
+    EXPECT_EQ(board_.interrupted(*tile), Verdict::retry);
+    EXPECT_EQ(board_.next_compile(), tile);
+  }
+  EXPECT_EQ(board_.interrupted(*tile), Verdict::stuck);
+  EXPECT_EQ(board_.in_flight(), 0u);
+}
+
+TEST_F(WorkBoardTest, AnInterruptedSuspectStaysASuspect) {
+  board_.suspect(TileIndex{0});
+  run_the_rest();
+  const auto suspect = board_.next_suspect();
+  EXPECT_EQ(board_.interrupted(*suspect), Verdict::retry);
+  EXPECT_EQ(board_.next_compile(), std::nullopt);
+  EXPECT_EQ(board_.next_suspect(), suspect);
+}
+
+TEST_F(WorkBoardTest, ALostKernelIsCompiledAgain) {
+  board_.ready(*board_.next_compile());
+  const auto flying = board_.next_trial(0);
+  board_.lost({0});
+  board_.put_back(*flying);
+  EXPECT_EQ(board_.next_trial(0), std::nullopt);
+  EXPECT_EQ(board_.next_compile(), TileIndex{0});
+  board_.ready({0});
+  EXPECT_EQ(board_.next_trial(0), flying);
+}
+
+TEST_F(WorkBoardTest, FindsItsItemsByValue) {
+  EXPECT_EQ(board_.find_trial({2, k_small_g16}), TrialIndex{3});
+  EXPECT_EQ(board_.find_trial({3, k_small_g16}), std::nullopt);
+  EXPECT_EQ(board_.find_tile(k_small_g16), TileIndex{0});
+}
+
+TEST(WorkBoardSharingTest, EachWorkerMeasuresItsOwnBatches) {
+  WorkBoard board(plan(), 2, WorkBoard::Kernels::none);
+  EXPECT_EQ(board.next_compile(), std::nullopt);
+  EXPECT_EQ(board.batches_of(0).size() + board.batches_of(1).size(), 2u);
+  for (std::size_t worker = 0; worker < 2; ++worker) {
+    const auto own = board.batches_of(worker).front();
+    while (auto trial = board.next_trial(worker)) {
+      EXPECT_EQ(board.trials()[trial->value].batch, own);
+      board.finish(*trial);
+    }
+  }
+  EXPECT_TRUE(board.done());
+}
+
+}  // namespace
+}  // namespace moetune::daemon::search
