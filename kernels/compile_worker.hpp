@@ -1,10 +1,6 @@
 #pragma once
 
-#include <optional>
-#include <string_view>
-
 #include "kernels/nvrtc.hpp"
-#include "kernels/unique_fd.hpp"
 #include "kernels/worker_protocol.hpp"
 #include "schema/error.hpp"
 
@@ -18,8 +14,8 @@ class CompileWorker {
   static schema::Result<CompileWorker> create();
 
   Hello hello() const;
-  /// A failed compile is a reply. Errors: invalid_argument for a job that makes no sense, io when the output cannot be
-  /// written; both end the worker.
+  /// A refused or failed compile is a reply. Errors, which end the worker: internal when the compiler itself broke, io
+  /// when the output cannot be written.
   schema::Result<CompileReply> run(const CompileJob& job) const;
 
  private:

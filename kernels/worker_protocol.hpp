@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "schema/error.hpp"
@@ -27,6 +28,8 @@ struct Hello {
 
 /// Which compile unit of the kernel `cuda` is wanted: the tile's GEMM, or the rest of the step.
 enum class Unit { gemm, step };
+std::string_view name_of(Unit unit);
+schema::Result<Unit> unit_from_name(std::string_view name);
 
 /// Compile one artifact. Everything that the artifact depends on is in here plus the worker's compiler and source.
 struct CompileJob {
@@ -55,6 +58,7 @@ struct OpenProblem {
   std::int64_t id = 0;
   int gpu = 0;                           ///< device index; ignored with a recording
   std::optional<std::string> recording;  ///< path of a JSONL or JSONL.zst file
+  std::optional<std::string> recording_kernel;  ///< whose rows, when the recording has those of several kernels
   schema::Problem problem;
   std::vector<std::int64_t> batches;
   schema::L2 l2 = schema::L2::cold;
