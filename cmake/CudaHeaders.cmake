@@ -7,11 +7,7 @@ set(_moetune_cuda_minimum 12040)
 
 # The include folder of the first root with cuda.h, nvrtc.h and libnvrtc of a version that is new enough.
 function(moetune_find_cuda_toolkit result)
-  set(roots $ENV{CUDA_HOME} $ENV{CUDA_PATH} /usr/local/cuda)
-  file(GLOB versions LIST_DIRECTORIES true /usr/local/cuda-[0-9]*)
-  list(SORT versions COMPARE NATURAL ORDER DESCENDING)
-  list(APPEND roots ${versions} /opt/cuda /usr)
-  foreach(root IN LISTS roots)
+  foreach(root $ENV{CUDA_HOME} $ENV{CUDA_PATH} /usr/local/cuda /usr)
     foreach(include ${root}/include ${root}/targets/${CMAKE_HOST_SYSTEM_PROCESSOR}-linux/include)
       if(EXISTS ${include}/cuda.h AND EXISTS ${include}/nvrtc.h)
         file(STRINGS ${include}/cuda.h line REGEX "^#define CUDA_VERSION " LIMIT_COUNT 1)
