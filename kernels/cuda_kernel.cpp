@@ -236,10 +236,10 @@ GemmLaunch gemm_launch(const schema::Problem& problem, const schema::TileConfig&
   launch.k = static_cast<std::int32_t>(shape.k);
   launch.em = static_cast<std::int32_t>(em);
   launch.num_valid_tokens = static_cast<std::int32_t>(batch * problem.topk);
-  launch.stride_am = shape.k;
+  launch.stride_am = static_cast<std::int32_t>(shape.k);
   launch.stride_be = shape.n * shape.k;
-  launch.stride_bn = shape.k;
-  launch.stride_cm = shape.n;
+  launch.stride_bn = static_cast<std::int32_t>(shape.k);
+  launch.stride_cm = static_cast<std::int32_t>(shape.n);
   if (variant.block_shape) {
     const auto scale_k = ceil_div(shape.k, variant.block_shape->k);
     launch.stride_asm = static_cast<std::int32_t>(scale_k);

@@ -93,10 +93,10 @@ struct GemmLaunch {
   std::int32_t k = 0;
   std::int32_t em = 0;
   std::int32_t num_valid_tokens = 0;
-  std::int64_t stride_am = 0;  ///< strides in elements
+  std::int32_t stride_am = 0;  ///< strides in elements
   std::int64_t stride_be = 0;
-  std::int64_t stride_bn = 0;
-  std::int64_t stride_cm = 0;
+  std::int32_t stride_bn = 0;
+  std::int32_t stride_cm = 0;
   std::int32_t stride_asm = 0;
   std::int32_t stride_bse = 0;
   std::int32_t stride_bsn = 0;

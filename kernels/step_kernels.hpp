@@ -81,8 +81,9 @@ class StepKernels {
                                 const PairSample& sample, DeviceAddress expected, const DeviceBuffer& workspace) const;
 
  private:
-  struct Functions;
-  StepKernels(Module module, std::vector<Function> functions);
+  enum class Kernel : std::size_t;
+  StepKernels() = default;
+  const Function& function(Kernel kernel) const { return functions_[static_cast<std::size_t>(kernel)]; }
   Module module_;
   std::vector<Function> functions_;
 };

@@ -1,0 +1,63 @@
+#pragma once
+
+#include "values.cuh"
+
+// Plain loops that the tuned GEMM is compared with.
+
+// out (count, n): row i is pair first + i * step. One thread per output; the grid's y axis strides over the rows.
+extern "C" __global__ void reference_gemm(const void* a, const void* w, const float* a_scale, const float* w_scale,
+                                          const float* topk_weights, const int* topk_ids, float* out, long long first,
+                                          long long step, long long count, int n, int k, int top_k, int routed,
+                                          int block_n, int block_k, int type) {
+  const int column = blockIdx.x * blockDim.x + threadIdx.x;
+  if (column >= n) return;
+  const auto kind = static_cast<moetune::Type>(type);
+  const bool scaled = kind == moetune::Type::fp8_e4m3;
+  const int scale_k = scaled ? (k + block_k - 1) / block_k : 1;
+  const int scale_n = scaled ? (n + block_n - 1) / block_n : 1;
+  for (long long row = blockIdx.y; row < count; row += gridDim.y) {
+    const long long pair = first + row * step;
+    const long long source = pair / top_k;
+    const long long expert = topk_ids[pair];
+    const long long weights = (expert * n + column) * static_cast<long long>(k);
+    const int group = scaled ? block_k : k;
+    double sum = 0.0;
+    for (int begin = 0; begin < k; begin += group) {
+      double part = 0.0;
+      for (int i = begin; i < min(begin + group, k); ++i) {
+        part += static_cast<double>(moetune::read_value(a, source * k + i, kind)) *
+                static_cast<double>(moetune::read_value(w, weights + i, kind));
+      }
+      if (scaled) {
+        part *= static_cast<double>(a_scale[source * scale_k + begin / group]) *
+                static_cast<double>(w_scale[(expert * scale_n + column / block_n) * scale_k + begin / group]);
+      }
+      sum += part;
+    }
+    if (routed != 0) sum *= static_cast<double>(topk_weights[pair]);
+    out[row * n + column] = static_cast<float>(sum);
+  }
+}
+
+// sums[0] += squares of the differences, sums[1] += squares of the expected values.
+extern "C" __global__ void compare(const void* c, const float* expected, double* sums, long long first, long long step,
+                                   long long count, int n, int type) {
+  const auto kind = static_cast<moetune::Type>(type);
+  double difference = 0.0, size = 0.0;
+  const long long stride = static_cast<long long>(gridDim.x) * blockDim.x;
+  for (long long i = static_cast<long long>(blockIdx.x) * blockDim.x + threadIdx.x; i < count * n; i += stride) {
+    const long long row = i / n;
+    const double wanted = static_cast<double>(expected[i]);
+    const double got = static_cast<double>(moetune::read_value(c, (first + row * step) * n + (i - row * n), kind));
+    difference += (got - wanted) * (got - wanted);
+    size += wanted * wanted;
+  }
+  for (int step_of = 16; step_of > 0; step_of /= 2) {
+    difference += __shfl_xor_sync(0xffffffffu, difference, step_of);
+    size += __shfl_xor_sync(0xffffffffu, size, step_of);
+  }
+  if ((threadIdx.x & 31) == 0) {
+    atomicAdd(&sums[0], difference);
+    atomicAdd(&sums[1], size);
+  }
+}
