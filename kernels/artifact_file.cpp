@@ -64,12 +64,6 @@ class Pieces {
   bool complete_ = true;
 };
 
-json to_json(const ArtifactInfo& info) {
-  return {{"status", schema::name_of(info.status)}, {"shared_bytes", info.shared_bytes}, {"registers", info.registers},
-          {"spill_bytes", info.spill_bytes},        {"seconds", info.seconds},           {"log_tail", info.log_tail},
-          {"compiled_at", info.compiled_at.ms}};
-}
-
 Result<ArtifactInfo> artifact_info_from_json(const json& value) {
   ObjectReader reader(value, "info");
   ArtifactInfo info;
@@ -83,7 +77,11 @@ Result<ArtifactInfo> artifact_info_from_json(const json& value) {
   info.spill_bytes = reader.integer("spill_bytes", 0, ObjectReader::k_max);
   info.seconds = reader.number("seconds", 0, 1e9);
   info.log_tail = reader.text("log_tail", k_max_log);
-  info.compiled_at.ms = reader.integer("compiled_at", 0, ObjectReader::k_max);
+  if (auto time = schema::timestamp_from_text(reader.text("compiled_at"))) {
+    info.compiled_at = *time;
+  } else {
+    reader.adopt(time.error());
+  }
   if (auto done = reader.finish(); !done) return std::unexpected(done.error());
   return info;
 }
@@ -151,6 +149,16 @@ Result<Artifact> parse_file(std::string_view bytes) {
 nlohmann::ordered_json to_json(const ArtifactParts& parts) {
   return {{"kernel", parts.kernel}, {"kernel_digest", parts.kernel_digest}, {"compiler", parts.compiler},
           {"arch", parts.arch},     {"unit", name_of(parts.unit)},          {"options", parts.options}};
+}
+
+nlohmann::ordered_json to_json(const ArtifactInfo& info) {
+  return {{"status", schema::name_of(info.status)},
+          {"shared_bytes", info.shared_bytes},
+          {"registers", info.registers},
+          {"spill_bytes", info.spill_bytes},
+          {"seconds", info.seconds},
+          {"log_tail", info.log_tail},
+          {"compiled_at", schema::to_text(info.compiled_at)}};
 }
 
 Result<ArtifactParts> artifact_parts_from_json(const json& value) {

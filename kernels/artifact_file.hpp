@@ -55,6 +55,7 @@ struct ArtifactInfo {
 
   bool operator==(const ArtifactInfo&) const = default;
 };
+nlohmann::ordered_json to_json(const ArtifactInfo& info);
 
 /// One compiled kernel, or one remembered failure (status not ok, cubin empty).
 struct Artifact {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -29,7 +30,7 @@ struct JobLimits {
 enum class KillReason {
   timeout,  ///< the job's time limit
   memory,   ///< the job's memory limit
-  garbage,  ///< a line that is no answer to what was asked, an overlong line, a closed stdout
+  garbage,  ///< a line that is no answer to what was asked, an overlong line, a closed output
   silence,  ///< no Hello in time
   stop,     ///< stop() or kill() was called
 };
@@ -50,17 +51,17 @@ struct WorkerEnded {
   ExitStatus status;
   std::optional<KillReason>
       killed;               ///< set when the supervisor ended it; empty: it ended by itself or by somebody else
-  bool during_job = false;  ///< a job had been sent and not been answered
+  bool during_job = false;  ///< a job was being worked on; those sent behind it were not begun
   std::int64_t job = 0;     ///< the id of that job
   std::string explanation;  ///< one line: "took longer than 60 s", "ended with signal 11 (SIGSEGV)", ...
   std::string log_tail;     ///< the end of its stderr
 };
 using WorkerEvent = std::variant<WorkerReady, WorkerReply, WorkerEnded>;
 
-/// One worker process that speaks kernels/worker_protocol.hpp: sends it one job at a time, watches its time, memory and
-/// output, and reports what became of it. A crash, a hang, a blow-up or garbage ends this worker and nothing else; what
-/// that means for the job is the caller's decision. Everything happens on the thread that drives the Poller; nothing
-/// blocks. Destroying it kills the process group.
+/// One worker process that speaks kernels/worker_protocol.hpp: sends it one job at a time, or a few ahead so that it
+/// never waits for the next, watches its time, memory and output, and reports what became of it. A crash, a hang, a
+/// blow-up or garbage ends this worker and nothing else; what that means for the job is the caller's decision.
+/// Everything happens on the thread that drives the Poller; nothing blocks. Destroying it kills the process group.
 class WorkerProcess : public Pollable {
  public:
   struct Options {
@@ -68,6 +69,7 @@ class WorkerProcess : public Pollable {
     std::string kind;  ///< the Hello must say this: "compile", "measure"
     std::chrono::milliseconds start_limit = std::chrono::seconds(60);  ///< until Hello
     std::chrono::milliseconds grace = std::chrono::seconds(2);         ///< between EOF, SIGTERM and SIGKILL
+    std::size_t max_jobs = 1;  ///< sent and not answered; a worker answers in the order of sending
     std::size_t max_line_bytes = 1 << 20;
     std::size_t log_tail_bytes = 16 << 10;
     std::function<void(std::string_view)> log;  ///< called with every line of the worker's stderr; may be empty
@@ -84,8 +86,11 @@ class WorkerProcess : public Pollable {
   pid_t pid() const { return child_.pid(); }
   std::int64_t jobs_answered() const { return jobs_answered_; }
 
-  /// Sends one request; it must have an integer "id". Only when idle. What cannot be written at once (a line longer
-  /// than the pipe) follows as the worker reads. Errors: conflict when not idle.
+  /// How many jobs may be sent now.
+  std::size_t room() const;
+  /// Sends one request; it must have an integer "id". Its time counts from the answer to the one before it. What cannot
+  /// be written at once (a line longer than the pipe) follows as the worker reads. Errors: conflict when there is no
+  /// room.
   schema::Result<void> send(const nlohmann::json& request, const JobLimits& limits);
   /// End of file, then SIGTERM, then SIGKILL, `grace` apart. The end comes as an event.
   void stop();
@@ -127,10 +132,11 @@ class WorkerProcess : public Pollable {
   LineBuffer stderr_lines_;
   std::string log_tail_;
   std::string unsent_;
-  std::optional<Job> job_;
+  std::deque<Job> jobs_;  ///< the first is being worked on
   std::optional<KillReason> killed_;
   std::string explanation_;
   SteadyTime started_;
+  std::optional<SteadyTime> output_closed_;
   std::optional<SteadyTime> next_signal_;
   int signals_sent_ = 0;
   std::int64_t jobs_answered_ = 0;
