@@ -18,7 +18,7 @@ setup:  ## install what is missing: Debian packages, .venv with Triton, NVRTC wh
 	@scripts/setup.sh $(PARTS)
 
 configure:
-	@cmake --preset $(PRESET) --log-level=WARNING
+	@found=$$(cmake --preset $(PRESET)) || { echo "$$found"; exit 1; }
 
 build: configure  ## build into build/release/bin (no set-up)
 	@cmake --build --preset $(PRESET) --parallel $(JOBS)

@@ -16,8 +16,8 @@ readonly packages=(
   # compiler and tools
   ca-certificates ccache cmake curl g++ git make ninja-build pkg-config python3 python3-venv zstd
   # libraries
-  libcli11-dev libcpp-httplib-dev libfmt-dev libspdlog-dev libsqlite3-dev libsqlitecpp-dev libssl-dev libzstd-dev
-  nlohmann-json3-dev
+  libcli11-dev libcpp-httplib-dev libfmt-dev libmuparser-dev libspdlog-dev libsqlite3-dev libsqlitecpp-dev libssl-dev
+  libzstd-dev nlohmann-json3-dev
   # tests, benchmarks and linters
   clang-format-19 clang-tidy-19 libbenchmark-dev libgmock-dev libgtest-dev shellcheck sqlite3
 )
@@ -31,17 +31,24 @@ die() {
   exit 1
 }
 
-# Runs a command as root: directly, or through sudo. Sudo may ask for a password only where somebody can type it.
-as_root() {
-  if ((EUID == 0)); then
-    "$@"
-  elif ! command -v sudo >/dev/null; then
-    die "installing packages needs root, and there is no sudo: run this once as root: apt-get install ${missing[*]}"
-  elif sudo -n true 2>/dev/null || [[ -t 0 ]]; then
-    sudo "$@"
-  else
-    die "installing packages needs root, and sudo asks for a password: run this once: sudo apt-get install ${missing[*]}"
-  fi
+# Runs a command whose output matters only when it fails.
+quietly() {
+  local output
+  output=$("$@" 2>&1 </dev/null) || {
+    echo "$output" >&2
+    return 1
+  }
+}
+
+# Sets `sudo` to what a command needs in front to run as root. A password is asked for only where somebody can type it.
+become_root() {
+  sudo=()
+  ((EUID)) || return 0
+  command -v sudo >/dev/null ||
+    die "installing packages needs root, and there is no sudo. Run once as root: apt-get install ${missing[*]}"
+  sudo -n true 2>/dev/null || { [[ -t 0 ]] && sudo -v; } ||
+    die "installing packages needs root, and sudo asks for a password. Run once: sudo apt-get install ${missing[*]}"
+  sudo=(sudo)
 }
 
 missing_packages() {
@@ -64,9 +71,11 @@ install_packages() {
   ((${#missing[@]})) || return 0
   say "installing ${#missing[@]} Debian packages: ${missing[*]}"
   did_something=yes
-  local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3)
-  as_root "${apt[@]}" update </dev/null || die "apt-get update failed, see above"
-  as_root "${apt[@]}" install --no-install-recommends "${missing[@]}" </dev/null ||
+  become_root
+  local apt=("${sudo[@]}" env DEBIAN_FRONTEND=noninteractive
+    apt-get -q -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3)
+  quietly "${apt[@]}" update || die "apt-get update failed, see above"
+  quietly "${apt[@]}" install --no-install-recommends "${missing[@]}" ||
     die "apt-get could not install all of: ${missing[*]}. Debian 12 has them in its main section"
 }
 
