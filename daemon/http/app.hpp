@@ -1,0 +1,34 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+
+#include "daemon/http/access.hpp"
+#include "daemon/http/http_metrics.hpp"
+#include "daemon/http/server.hpp"
+#include "daemon/http/slots.hpp"
+#include "schema/timestamp.hpp"
+
+namespace moetune::daemon::http {
+
+/// What all requests share: the services, the limits, and the server's own state. Thread-safe.
+struct App {
+  App(const Services& given, const Limits& chosen, Access checks)
+      : services(given),
+        limits(chosen),
+        access(std::move(checks)),
+        event_streams("event streams", chosen.event_streams),
+        bulk_transfers("places for uploads, imports and streamed answers", chosen.bulk_transfers) {}
+
+  const Services services;
+  const Limits limits;
+  const Access access;
+  const schema::Timestamp started_at = schema::now();
+  Slots event_streams;
+  Slots bulk_transfers;
+  HttpMetrics metrics;
+  std::atomic<std::size_t> connections = 0;
+  std::atomic<bool> stopping = false;
+};
+
+}  // namespace moetune::daemon::http

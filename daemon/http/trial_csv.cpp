@@ -1,0 +1,80 @@
+#include "daemon/http/trial_csv.hpp"
+
+#include <array>
+#include <string_view>
+
+namespace moetune::daemon::http {
+namespace {
+
+constexpr std::array k_columns = {"device",
+                                  "arch",
+                                  "E",
+                                  "N",
+                                  "hidden_size",
+                                  "topk",
+                                  "dtype",
+                                  "block_shape",
+                                  "act_dtype",
+                                  "gated",
+                                  "per_channel_quant",
+                                  "batch",
+                                  "BLOCK_SIZE_M",
+                                  "BLOCK_SIZE_N",
+                                  "BLOCK_SIZE_K",
+                                  "GROUP_SIZE_M",
+                                  "num_warps",
+                                  "num_stages",
+                                  "kernel",
+                                  "kernel_digest",
+                                  "compiler",
+                                  "status",
+                                  "latency_us",
+                                  "samples_us",
+                                  "l2",
+                                  "routing",
+                                  "origin",
+                                  "measured_at",
+                                  "stages_us",
+                                  "gpu_uuid",
+                                  "driver",
+                                  "sm_clock_mhz",
+                                  "throttle",
+                                  "tool_version",
+                                  "log_tail",
+                                  "sweep"};
+
+std::string cell(const nlohmann::ordered_json& value) {
+  if (value.is_null()) return {};
+  const std::string text = value.is_string()
+                               ? value.get<std::string>()
+                               : value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted.append(c == '"' ? 2 : 1, c);
+  return quoted + '"';
+}
+
+}  // namespace
+
+std::string trial_csv_header() {
+  std::string line;
+  for (const std::string_view name : k_columns) line.append(line.empty() ? "" : ",").append(name);
+  return line + "\r\n";
+}
+
+std::string trial_csv_line(const schema::Trial& trial) {
+  const nlohmann::ordered_json row = schema::to_json(trial);
+  std::string line;
+  for (const std::string_view name : k_columns) {
+    if (name != k_columns.front()) line += ',';
+    const auto& config = row["config"];
+    if (const auto found = row.find(name); found != row.end()) {
+      line += cell(*found);
+    } else if (const auto part = config.find(name); part != config.end()) {
+      line += cell(*part);
+    }
+  }
+  return line + "\r\n";
+}
+
+}  // namespace moetune::daemon::http
