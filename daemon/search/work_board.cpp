@@ -33,7 +33,11 @@ WorkBoard::WorkBoard(std::vector<Candidate> plan, std::size_t workers, Kernels k
   const auto shares = share_out(batches, to_measure_.size());
   std::map<std::int64_t, std::size_t> worker_of_batch;
   for (std::size_t i = 0; i < batches.size(); ++i) worker_of_batch[batches[i]] = shares[i];
-  for (const Candidate& candidate : trials_) worker_of_.push_back(worker_of_batch[candidate.batch]);
+  unfinished_of_.resize(to_measure_.size());
+  for (const Candidate& candidate : trials_) {
+    worker_of_.push_back(worker_of_batch[candidate.batch]);
+    ++unfinished_of_[worker_of_.back()];
+  }
 
   for (std::size_t i = 0; i < tiles_.size(); ++i) {
     if (kernels == Kernels::none) {
@@ -95,6 +99,7 @@ void WorkBoard::finish(TrialIndex trial) {
   }
   finished_[trial.value] = true;
   --unfinished_;
+  --unfinished_of_[worker_of_[trial.value]];
   to_measure_[worker_of_[trial.value]].erase(trial);
   Tile& tile = tile_states_[tile_of_[trial.value].value];
   if (--tile.unfinished == 0) to_compile_.erase(tile_of_[trial.value]);
@@ -216,12 +221,22 @@ Verdict WorkBoard::died(WorkItem item) {
   return Verdict::retry_alone;
 }
 
+bool WorkBoard::needs_kernel(TileIndex index) const {
+  const Tile& tile = tile_states_[index.value];
+  return tile.unfinished > 0 && (tile.state == TileState::waiting || tile.state == TileState::compiling);
+}
+
+std::map<std::int64_t, std::size_t> WorkBoard::unfinished_by_batch() const {
+  std::map<std::int64_t, std::size_t> counts;
+  for (std::size_t i = 0; i < trials_.size(); ++i) {
+    if (!finished_[i]) ++counts[trials_[i].batch];
+  }
+  return counts;
+}
+
 std::size_t WorkBoard::tiles_to_compile() const {
   std::size_t count = 0;
-  for (const Tile& tile : tile_states_) {
-    const bool open = tile.state == TileState::waiting || tile.state == TileState::compiling;
-    if (open && tile.unfinished > 0) ++count;
-  }
+  for (std::size_t i = 0; i < tiles_.size(); ++i) count += needs_kernel({i}) ? 1 : 0;
   return count;
 }
 

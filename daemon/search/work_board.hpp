@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
 #include <set>
 #include <variant>
@@ -48,8 +49,18 @@ class WorkBoard {
   TileIndex tile_of(TrialIndex trial) const { return tile_of_[trial.value]; }
   std::optional<TrialIndex> find_trial(const Candidate& candidate) const;
   std::optional<TileIndex> find_tile(const schema::TileConfig& config) const;
+  /// The measure worker that a trial belongs to.
+  std::size_t worker_of(TrialIndex trial) const { return worker_of_[trial.value]; }
   /// The batches that a worker measures, ascending.
   std::vector<std::int64_t> batches_of(std::size_t worker) const;
+  /// True while trials of this worker have no row.
+  bool has_work_for(std::size_t worker) const { return unfinished_of_[worker] > 0; }
+
+  bool is_finished(TrialIndex trial) const { return finished_[trial.value]; }
+  /// True while trials of the tile wait for its kernel.
+  bool needs_kernel(TileIndex tile) const;
+  /// Trials without a row yet, by batch.
+  std::map<std::int64_t, std::size_t> unfinished_by_batch() const;
 
   /// The trial has its row (from now on, or from before).
   void finish(TrialIndex trial);
@@ -115,6 +126,7 @@ class WorkBoard {
   std::vector<std::set<TrialIndex>> to_measure_;  ///< per worker
   std::deque<WorkItem> suspects_;
   std::optional<WorkItem> alone_;
+  std::vector<std::size_t> unfinished_of_;  ///< per worker
   std::size_t in_flight_ = 0;
   std::size_t unfinished_ = 0;
 };

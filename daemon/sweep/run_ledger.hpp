@@ -1,0 +1,52 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "db/attempt_store.hpp"
+#include "db/sweep_store.hpp"
+#include "schema/trial.hpp"
+
+namespace moetune::daemon {
+
+/// What a running sweep has to write: rows, ends of attempts, counters, and the attempts that are about to begin. It is
+/// written in one transaction; what cannot be written (a full disk) is kept and tried again. Not thread-safe.
+class RunLedger {
+ public:
+  explicit RunLedger(std::int64_t sweep, std::string boot_id) : sweep_(sweep), boot_id_(std::move(boot_id)) {}
+
+  void add_row(schema::Trial row) { rows_.push_back(std::move(row)); }
+  void add_counts(const db::CompileCounts& counts);
+  /// The attempt of a job has ended.
+  void end(std::int64_t job, db::AttemptOutcome outcome, std::string detail = "");
+  /// A job is about to be sent; its attempt begins with the next commit.
+  void begin(std::int64_t job, db::NewAttempt attempt);
+
+  bool empty() const { return rows_.empty() && ended_.empty() && !has_counts(); }
+  bool anything_to_write() const { return !empty() || !begun_.empty(); }
+
+  /// Writes everything. On success returns the rows that were written. On an error nothing was written and everything
+  /// is kept except for the attempts about to begin, whose jobs must not be sent.
+  schema::Result<std::vector<schema::Trial>> commit(db::Database& database);
+
+ private:
+  struct Ending {
+    std::int64_t attempt = 0;
+    db::AttemptOutcome outcome = db::AttemptOutcome::answered;
+    std::string detail;
+  };
+  bool has_counts() const { return counts_ != db::CompileCounts{}; }
+
+  std::int64_t sweep_;
+  std::string boot_id_;
+  std::vector<schema::Trial> rows_;
+  std::vector<Ending> ended_;
+  db::CompileCounts counts_;
+  std::map<std::int64_t, db::NewAttempt> begun_;     ///< by job
+  std::map<std::int64_t, std::int64_t> attempt_of_;  ///< by job, once begun
+};
+
+}  // namespace moetune::daemon

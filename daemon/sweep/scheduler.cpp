@@ -1,0 +1,190 @@
+#include "daemon/sweep/scheduler.hpp"
+
+#include <fmt/format.h>
+
+#include <thread>
+
+#include "daemon/sweep/scheduler_loop.hpp"
+#include "daemon/sweep/sweep_view.hpp"
+#include "daemon/upload_store.hpp"
+#include "db/database.hpp"
+
+namespace moetune::daemon {
+
+using nlohmann::ordered_json;
+using schema::Result;
+using schema::SweepState;
+
+struct Scheduler::State {
+  State(Options options_, const Services& services_, Poller poller_)
+      : options(std::move(options_)), services(services_), poller(std::move(poller_)) {}
+
+  Options options;
+  Services services;
+  Poller poller;
+  EventHub hub;
+  SchedulerShared shared;
+  std::thread thread;
+};
+
+namespace {
+
+/// Names this run of the daemon; distinct from every other run on the same database.
+std::string new_boot_id() {
+  return fmt::format("{}-{}", ::getpid(), schema::now().ms);
+}
+
+std::optional<double> eta_of(const SchedulerShared& shared, std::int64_t id) {
+  const double eta = shared.eta_s;
+  return shared.running == id && eta >= 0 ? std::optional(eta) : std::nullopt;
+}
+
+}  // namespace
+
+Scheduler::Scheduler(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Scheduler::~Scheduler() {
+  stop();
+}
+
+Result<std::unique_ptr<Scheduler>> Scheduler::start(Options options, const Services& services) {
+  auto poller = Poller::create();
+  if (!poller) return std::unexpected(poller.error());
+  const std::string boot_id = new_boot_id();
+  auto open = services.database.write(
+      [&](db::Transaction& transaction) { return db::interrupt_open_attempts(transaction, boot_id); });
+  if (!open) return std::unexpected(open.error());
+  std::map<std::int64_t, std::vector<db::Attempt>> by_sweep;
+  for (auto& attempt : *open) by_sweep[attempt.sweep].push_back(std::move(attempt));
+  std::unique_ptr<Scheduler> scheduler(
+      new Scheduler(std::make_unique<State>(std::move(options), services, std::move(*poller))));
+  State& state = *scheduler->state_;
+  state.thread = std::thread([&state, boot_id, by_sweep = std::move(by_sweep)]() mutable {
+    SchedulerLoop(state.options, state.services, state.poller, state.hub, state.shared, std::move(by_sweep), boot_id)
+        .run();
+  });
+  return scheduler;
+}
+
+void Scheduler::stop() {
+  if (!state_->thread.joinable()) return;
+  state_->shared.stopping = true;
+  state_->poller.wake();
+  state_->thread.join();
+  state_->hub.close();
+}
+
+Result<std::int64_t> Scheduler::create(const schema::SweepSpec& spec) {
+  std::optional<std::filesystem::path> recording;
+  if (spec.recording) {
+    auto path = state_->services.uploads.path(*spec.recording);
+    if (!path) return std::unexpected(path.error());
+    recording = std::move(*path);
+  }
+  const auto plan = plan_sweep(spec, state_->services.machine, recording);
+  if (!plan) return std::unexpected(plan.error());
+  auto id = state_->services.database.write([&](db::Transaction& transaction) -> Result<std::int64_t> {
+    const auto created = db::create_sweep(transaction, spec);
+    if (!created) return created;
+    const auto resolved =
+        db::resolve_sweep(transaction, *created,
+                          {identity_of(*plan), static_cast<std::int64_t>(plan->candidates.size()), plan->not_recorded});
+    if (!resolved) return std::unexpected(resolved.error());
+    return created;
+  });
+  state_->poller.wake();
+  return id;
+}
+
+Result<ordered_json> Scheduler::show(std::int64_t id) {
+  return state_->services.database.read([&](db::Snapshot& snapshot) -> Result<ordered_json> {
+    const auto sweep = db::find_sweep(snapshot, id);
+    if (!sweep) return std::unexpected(sweep.error());
+    return sweep_view(snapshot, *sweep, eta_of(state_->shared, id), WithBest::yes);
+  });
+}
+
+Result<SweepPage> Scheduler::list(std::optional<std::int64_t> after, std::int64_t limit) {
+  return state_->services.database.read([&](db::Snapshot& snapshot) -> Result<SweepPage> {
+    const auto sweeps = db::list_sweeps(snapshot, after, limit + 1);
+    if (!sweeps) return std::unexpected(sweeps.error());
+    SweepPage page;
+    for (const auto& sweep : *sweeps) {
+      if (static_cast<std::int64_t>(page.items.size()) == limit) {
+        page.next = page.items.back().at("id").get<std::int64_t>();
+        break;
+      }
+      auto view = sweep_view(snapshot, sweep, eta_of(state_->shared, sweep.id), WithBest::no);
+      if (!view) return std::unexpected(view.error());
+      page.items.push_back(std::move(*view));
+    }
+    return page;
+  });
+}
+
+Result<ordered_json> Scheduler::change_state(std::int64_t id, SweepState state) {
+  const auto sweep = state_->services.database.write(
+      [&](db::Transaction& transaction) { return db::change_sweep_state(transaction, id, state); });
+  if (!sweep) return std::unexpected(sweep.error());
+  state_->hub.publish(id, {"state", state_view(*sweep).dump()});
+  if (is_final(state)) state_->hub.finish(id);
+  state_->poller.wake();
+  return show(id);
+}
+
+Result<ordered_json> Scheduler::pause(std::int64_t id) {
+  return change_state(id, SweepState::paused);
+}
+Result<ordered_json> Scheduler::cancel(std::int64_t id) {
+  return change_state(id, SweepState::cancelled);
+}
+
+Result<ordered_json> Scheduler::resume(std::int64_t id) {
+  const auto sweep =
+      state_->services.database.read([&](db::Snapshot& snapshot) { return db::find_sweep(snapshot, id); });
+  if (!sweep) return std::unexpected(sweep.error());
+  // One that has not been paused goes on as it is; a paused one waits for its turn again.
+  if (sweep->state == SweepState::queued || sweep->state == SweepState::running) return show(id);
+  return change_state(id, SweepState::queued);
+}
+
+Result<ordered_json> Scheduler::discard(std::int64_t id) {
+  const auto sweep =
+      state_->services.database.write([&](db::Transaction& transaction) { return db::discard_sweep(transaction, id); });
+  if (!sweep) return std::unexpected(sweep.error());
+  return show(id);
+}
+
+Result<std::unique_ptr<EventStream>> Scheduler::events(std::int64_t id) {
+  // Subscribed first: no event between the look and the subscription can be missed.
+  auto stream = state_->hub.subscribe(id);
+  const auto sweep =
+      state_->services.database.read([&](db::Snapshot& snapshot) { return db::find_sweep(snapshot, id); });
+  if (!sweep) return std::unexpected(sweep.error());
+  if (is_final(sweep->state)) {
+    state_->hub.publish(id, {"state", state_view(*sweep).dump()});
+    state_->hub.finish(id);
+  }
+  return stream;
+}
+
+bool Scheduler::busy() const {
+  const auto busy = state_->services.database.read([](db::Snapshot& snapshot) -> Result<bool> {
+    const auto unfinished = db::unfinished_sweeps(snapshot);
+    if (!unfinished) return std::unexpected(unfinished.error());
+    for (const auto& sweep : *unfinished) {
+      if (sweep.state != SweepState::paused) return true;
+    }
+    return false;
+  });
+  return busy.value_or(true);
+}
+
+std::vector<std::pair<std::string, double>> Scheduler::counters() const {
+  const SchedulerShared& shared = state_->shared;
+  return {{"compile_jobs_total", static_cast<double>(shared.compile_jobs)},
+          {"measure_busy_seconds_total", shared.measure_busy_seconds},
+          {"sweeps_finished_total", static_cast<double>(shared.sweeps_finished)},
+          {"sweep_running", shared.running == 0 ? 0.0 : 1.0}};
+}
+
+}  // namespace moetune::daemon

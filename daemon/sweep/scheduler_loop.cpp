@@ -1,0 +1,206 @@
+#include "daemon/sweep/scheduler_loop.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+#include "daemon/sweep/sweep_view.hpp"
+#include "daemon/upload_store.hpp"
+#include "db/database.hpp"
+
+namespace moetune::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+using schema::Result;
+using schema::SweepState;
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr auto k_progress_interval = 250ms;
+constexpr auto k_idle_patience = 1000ms;
+constexpr auto k_busy_patience = 100ms;
+
+}  // namespace
+
+SchedulerLoop::SchedulerLoop(const Scheduler::Options& options, const Scheduler::Services& services, Poller& poller,
+                             EventHub& hub, SchedulerShared& shared,
+                             std::map<std::int64_t, std::vector<db::Attempt>> open_attempts, std::string boot_id)
+    : options_(options),
+      services_(services),
+      poller_(poller),
+      hub_(hub),
+      shared_(shared),
+      open_attempts_(std::move(open_attempts)),
+      boot_id_(std::move(boot_id)),
+      crew_(poller, options.compile) {}
+
+void SchedulerLoop::run() {
+  while (!shared_.stopping) {
+    turn();
+    poller_.wait(run_ ? k_busy_patience : k_idle_patience);
+  }
+  if (run_) run_->abandon();
+  run_.reset();
+  crew_.dismiss();
+}
+
+void SchedulerLoop::turn() {
+  if (!run_) pick_sweep();
+  if (!run_) return;
+  follow_state();
+  if (!run_) return;
+  run_->step(draining_ ? SweepRun::Dispatch::no : SweepRun::Dispatch::yes);
+  shared_.eta_s = run_->eta().value_or(-1);
+  shared_.compile_jobs = crew_.jobs_begun();
+  conclude();
+  publish_progress();
+}
+
+void SchedulerLoop::pick_sweep() {
+  const auto sweep = services_.database.read([](db::Snapshot& snapshot) -> Result<std::optional<db::Sweep>> {
+    auto unfinished = db::unfinished_sweeps(snapshot);
+    if (!unfinished) return std::unexpected(unfinished.error());
+    for (auto& candidate : *unfinished) {
+      if (candidate.state == SweepState::running) return candidate;
+    }
+    return db::next_queued_sweep(snapshot);
+  });
+  if (!sweep) {
+    spdlog::error("cannot look for the next sweep: {}", sweep.error().message);
+    return;
+  }
+  if (!*sweep) {
+    crew_.dismiss();
+    return;
+  }
+  const std::int64_t id = (*sweep)->id;
+  shared_.running = id;
+  auto run = begin(**sweep);
+  began_ = SteadyClock::now();
+  if (run) {
+    run_ = std::move(*run);
+    draining_ = false;
+    spdlog::info("sweep {} runs: {}", id, short_text((*sweep)->spec.problem));
+    return;
+  }
+  spdlog::error("sweep {} cannot run: {}", id, run.error().message);
+  const bool passing = run.error().code == schema::ErrorCode::io || run.error().code == schema::ErrorCode::conflict;
+  if (passing) {
+    shared_.running = 0;  // a full disk, or somebody steered it in between: looked at again in the next turn
+    return;
+  }
+  end_run(SweepState::failed, run.error().message);
+}
+
+Result<std::unique_ptr<SweepRun>> SchedulerLoop::begin(const db::Sweep& queued) {
+  std::optional<std::filesystem::path> recording;
+  if (queued.spec.recording) {
+    auto path = services_.uploads.path(*queued.spec.recording);
+    if (!path) {
+      return schema::fail(schema::ErrorCode::unavailable,
+                          fmt::format("its recording is gone: {}", path.error().message));
+    }
+    recording = std::move(*path);
+  }
+  auto plan = plan_sweep(queued.spec, services_.machine, recording);
+  if (!plan) {
+    // A failed sweep says why; what the plan refuses today, a later start will not mend by itself.
+    return schema::fail(schema::ErrorCode::unavailable, plan.error().message);
+  }
+  const auto identity = identity_of(*plan);
+  if (queued.started_at && queued.resolved != identity) {
+    return schema::fail(
+        schema::ErrorCode::unavailable,
+        "its kernel, compiler or GPU is not the one that it began with; start a new sweep (with reuse)");
+  }
+  auto sweep = services_.database.write([&](db::Transaction& transaction) -> Result<db::Sweep> {
+    auto resolved = db::resolve_sweep(
+        transaction, queued.id, {identity, static_cast<std::int64_t>(plan->candidates.size()), plan->not_recorded});
+    if (!resolved) return std::unexpected(resolved.error());
+    return db::change_sweep_state(transaction, queued.id, SweepState::running);
+  });
+  if (!sweep) return std::unexpected(sweep.error());
+  hub_.publish(sweep->id, {"state", state_view(*sweep).dump()});
+  const RunContext context{.database = services_.database,
+                           .cache = services_.cache,
+                           .poller = poller_,
+                           .crew = crew_,
+                           .hub = hub_,
+                           .station = options_.measure,
+                           .scratch = options_.scratch,
+                           .compiler = services_.machine.compiler,
+                           .boot_id = boot_id_};
+  const auto open = open_attempts_.extract(sweep->id);
+  return SweepRun::begin(context, *sweep, std::move(*plan), open ? open.mapped() : std::vector<db::Attempt>{});
+}
+
+void SchedulerLoop::follow_state() {
+  const auto state =
+      services_.database.read([&](db::Snapshot& snapshot) { return db::find_sweep(snapshot, run_->id()); });
+  if (!state) return;
+  if (state->state == SweepState::cancelled) {
+    run_->abandon();
+    let_go();
+  } else {
+    draining_ = state->state != SweepState::running;
+    if (draining_ && run_->quiet()) let_go();
+  }
+}
+
+void SchedulerLoop::conclude() {
+  if (run_->failure()) {
+    run_->abandon();
+    end_run(SweepState::failed, run_->failure()->message);
+  } else if (run_->stuck()) {
+    run_->abandon();
+    end_run(SweepState::paused, *run_->stuck());
+  } else if (run_->done() && !draining_) {
+    const double seconds = std::chrono::duration<double>(SteadyClock::now() - began_).count();
+    spdlog::info("sweep {} is done after {:.1f} s, the device was busy for {:.1f} s ({:.0f} %)", run_->id(), seconds,
+                 run_->busy_seconds(), 100 * run_->busy_seconds() / seconds);
+    end_run(SweepState::done, "");
+  }
+}
+
+void SchedulerLoop::end_run(SweepState state, const std::string& error) {
+  const std::int64_t id = shared_.running;
+  if (!error.empty()) spdlog::error("sweep {} is {}: {}", id, name_of(state), error);
+  const auto sweep = services_.database.write(
+      [&](db::Transaction& transaction) { return db::change_sweep_state(transaction, id, state, error); });
+  if (!sweep) {
+    // Steered by somebody in the same moment, or a full disk: the next turn finds the state that is stored.
+    spdlog::warn("sweep {} stays as it is: {}", id, sweep.error().message);
+    if (run_ && sweep.error().code != schema::ErrorCode::conflict) return;
+  } else {
+    hub_.publish(id, {"state", state_view(*sweep).dump()});
+    if (is_final(state)) {
+      hub_.finish(id);
+      ++shared_.sweeps_finished;
+    }
+  }
+  let_go();
+}
+
+void SchedulerLoop::let_go() {
+  if (run_) {
+    shared_.measure_busy_seconds = shared_.measure_busy_seconds + run_->busy_seconds();
+    publish_progress();
+  }
+  run_.reset();
+  shared_.running = 0;
+  shared_.eta_s = -1;
+}
+
+void SchedulerLoop::publish_progress() {
+  if (!run_ || SteadyClock::now() < next_progress_ || !hub_.has_subscribers(run_->id())) return;
+  next_progress_ = SteadyClock::now() + k_progress_interval;
+  const auto view = services_.database.read([&](db::Snapshot& snapshot) -> Result<nlohmann::ordered_json> {
+    const auto sweep = db::find_sweep(snapshot, run_->id());
+    if (!sweep) return std::unexpected(sweep.error());
+    return sweep_view(snapshot, *sweep, run_->eta(), WithBest::yes);
+  });
+  if (view) hub_.publish(run_->id(), {"progress", view->dump()});
+}
+
+}  // namespace moetune::daemon

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "daemon/sweep/scheduler.hpp"
+#include "daemon/sweep/sweep_run.hpp"
+
+namespace moetune::daemon {
+
+/// What the scheduler's thread shares with the threads that ask.
+struct SchedulerShared {
+  std::atomic<bool> stopping = false;
+  std::atomic<std::int64_t> running = 0;  ///< id of the sweep that runs, 0 for none
+  std::atomic<double> eta_s = -1;         ///< of that sweep; below 0: not known
+  std::atomic<double> measure_busy_seconds = 0;
+  std::atomic<std::int64_t> compile_jobs = 0;
+  std::atomic<std::int64_t> sweeps_finished = 0;
+};
+
+/// The scheduler's thread: picks the next sweep, drives its run and its workers, and follows the states that others
+/// write to the database. One instance, used by one thread.
+class SchedulerLoop {
+ public:
+  SchedulerLoop(const Scheduler::Options& options, const Scheduler::Services& services, Poller& poller, EventHub& hub,
+                SchedulerShared& shared, std::map<std::int64_t, std::vector<db::Attempt>> open_attempts,
+                std::string boot_id);
+
+  /// Runs until shared.stopping is set.
+  void run();
+
+ private:
+  void turn();
+  void pick_sweep();
+  schema::Result<std::unique_ptr<SweepRun>> begin(const db::Sweep& sweep);
+  void follow_state();
+  void conclude();
+  void end_run(schema::SweepState state, const std::string& error);
+  void let_go();
+  void publish_progress();
+
+  Scheduler::Options options_;
+  Scheduler::Services services_;
+  Poller& poller_;
+  EventHub& hub_;
+  SchedulerShared& shared_;
+  std::map<std::int64_t, std::vector<db::Attempt>> open_attempts_;
+  std::string boot_id_;
+  CompileCrew crew_;
+  std::unique_ptr<SweepRun> run_;
+  bool draining_ = false;  ///< the sweep was paused: what is under way is finished, nothing new begins
+  std::chrono::steady_clock::time_point next_progress_;
+  std::chrono::steady_clock::time_point began_;
+};
+
+}  // namespace moetune::daemon

@@ -1,0 +1,133 @@
+#include "daemon/sweep/sweep_plan.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "daemon/search/space.hpp"
+#include "kernels/cuda_kernel.hpp"
+#include "kernels/recording.hpp"
+
+namespace moetune::daemon {
+namespace {
+
+using schema::ErrorCode;
+using schema::fail;
+using schema::Result;
+using schema::SweepSpec;
+
+/// The target that kernels for an architecture are compiled for: on Hopper the one with wgmma.
+std::string target_of(const std::string& arch) {
+  return arch == "sm_90" ? "sm_90a" : arch;
+}
+
+Result<std::vector<Gpu>> gpus_of(const SweepSpec& spec, const Machine& machine) {
+  if (machine.gpus.empty()) {
+    return fail(ErrorCode::unavailable,
+                fmt::format("no GPU to measure on: {}; give a recording to tune from rows measured elsewhere",
+                            machine.missing));
+  }
+  std::vector<Gpu> chosen;
+  for (const int index : spec.gpus) {
+    const auto found = std::ranges::find(machine.gpus, index, &Gpu::index);
+    if (found == machine.gpus.end()) {
+      return fail(ErrorCode::invalid_argument, fmt::format("gpus: there is no GPU {} here", index));
+    }
+    chosen.push_back(*found);
+  }
+  const std::string device = chosen.empty() ? machine.gpus.front().device : chosen.front().device;
+  if (spec.gpus.empty()) {
+    std::ranges::copy_if(machine.gpus, std::back_inserter(chosen),
+                         [&](const Gpu& gpu) { return gpu.device == device; });
+  }
+  const auto other = std::ranges::find_if(chosen, [&](const Gpu& gpu) { return gpu.device != device; });
+  if (other != chosen.end()) {
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("gpus: {} and {} cannot share a sweep, their rows belong to different files", device,
+                            other->device));
+  }
+  return chosen;
+}
+
+Result<void> check_kernel(const SweepSpec& spec, const std::string& kernel, const Machine& machine) {
+  if (kernel != "cuda") {
+    return fail(
+        ErrorCode::invalid_argument,
+        fmt::format("kernel \"{}\" cannot be compiled here; use cuda, or a recording of it without compile", kernel));
+  }
+  if (machine.compiler.empty()) {
+    return fail(ErrorCode::unavailable, fmt::format("no compiler: {}", machine.missing));
+  }
+  return kernels::check_supported(spec.problem);
+}
+
+Result<kernels::Recording> load_recording(const SweepSpec& spec, const std::filesystem::path& path) {
+  kernels::RecordingQuery query{
+      .problem = spec.problem, .batches = spec.batches, .l2 = spec.l2, .routing = spec.routing, .kernel = {}};
+  auto recording = kernels::Recording::load(path, query);
+  if (recording || recording.error().code != ErrorCode::conflict) return recording;
+  query.kernel = spec.kernel;
+  auto named = kernels::Recording::load(path, query);
+  return named ? std::move(named) : std::move(recording);
+}
+
+Result<void> apply_recording(SweepPlan& plan, const SweepSpec& spec, const std::filesystem::path& path) {
+  auto recording = load_recording(spec, path);
+  if (!recording) return std::unexpected(recording.error());
+  plan.group = recording->group;
+  plan.arch = recording->arch;
+  plan.recording = path;
+  plan.compiles = spec.compile;
+  const auto size = plan.candidates.size();
+  std::erase_if(plan.candidates, [&](const search::Candidate& candidate) {
+    return !recording->rows.contains({candidate.batch, candidate.config});
+  });
+  plan.not_recorded = static_cast<std::int64_t>(size - plan.candidates.size());
+  if (plan.candidates.empty()) {
+    return fail(ErrorCode::not_found, "the recording has no row of a configuration in this space");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<SweepPlan> plan_sweep(const SweepSpec& spec, const Machine& machine,
+                             const std::optional<std::filesystem::path>& recording) {
+  const auto space = search::space_from_json(spec.space);
+  if (!space) return std::unexpected(space.error());
+  const auto configs = search::configurations(*space, spec.problem);
+  if (!configs) return std::unexpected(configs.error());
+  SweepPlan plan;
+  plan.candidates = search::exhaustive_plan(spec.problem, spec.batches, *configs);
+  if (recording) {
+    if (auto applied = apply_recording(plan, spec, *recording); !applied) return std::unexpected(applied.error());
+  } else {
+    auto gpus = gpus_of(spec, machine);
+    if (!gpus) return std::unexpected(gpus.error());
+    plan.gpus = std::move(*gpus);
+    plan.arch = plan.gpus.front().arch;
+    plan.group = {.device = plan.gpus.front().device,
+                  .problem = spec.problem,
+                  .kernel = spec.kernel,
+                  .kernel_digest = kernels::kernel_digest(),
+                  .compiler = machine.compiler,
+                  .l2 = spec.l2,
+                  .routing = spec.routing,
+                  .origin = schema::Origin::measured};
+  }
+  plan.target = target_of(plan.arch);
+  if (plan.compiles) {
+    if (auto compilable = check_kernel(spec, plan.group.kernel, machine); !compilable)
+      return std::unexpected(compilable.error());
+  }
+  return plan;
+}
+
+nlohmann::json identity_of(const SweepPlan& plan) {
+  nlohmann::ordered_json identity;
+  schema::write_group(plan.group, identity);
+  identity["arch"] = plan.arch;
+  return identity;
+}
+
+}  // namespace moetune::daemon

@@ -1,0 +1,107 @@
+#include "daemon/sweep/sweep_run.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+#include "db/database.hpp"
+
+namespace moetune::daemon {
+namespace {
+
+constexpr auto k_commit_pause = std::chrono::seconds(1);
+
+}  // namespace
+
+std::int64_t SweepRun::next_job_id() {
+  // One sequence for the whole daemon: an answer that comes late can never be taken for another job's.
+  static std::atomic<std::int64_t> last = 0;
+  return ++last;
+}
+
+void SweepRun::step(Dispatch dispatch) {
+  take_compile_outcomes();
+  for (std::size_t i = 0; i < stations_.size(); ++i) take_station_events(i);
+  const bool able = !failure_ && !stuck_ && std::chrono::steady_clock::now() >= retry_commit_at_;
+  if (dispatch == Dispatch::yes && able) {
+    submit_step();
+    open_stations();
+    dispatch_work();
+  }
+  if (!commit()) return;
+  for (const auto& [job, item] : std::exchange(begun_, {})) {
+    std::visit([&, id = job](auto index) { send(index, id); }, item);
+  }
+}
+
+void SweepRun::dispatch_work() {
+  for (std::size_t free = context_.crew.free_slots(); free > 0; --free) {
+    const auto tile = board_.next_compile();
+    if (!tile) break;
+    submit(*tile, false);
+  }
+  for (std::size_t i = 0; i < stations_.size(); ++i) {
+    for (std::size_t room = stations_[i].station.room(); room > 0; --room) {
+      const auto trial = board_.next_trial(i);
+      if (!trial) break;
+      submit(*trial, false);
+    }
+  }
+  dispatch_suspect();
+}
+
+void SweepRun::dispatch_suspect() {
+  for (std::size_t i = 0; i < stations_.size(); ++i) {
+    if (board_.has_work_for(i) && stations_[i].station.room() == 0) return;
+  }
+  if (stations_.empty() || (plan_.compiles && context_.crew.free_slots() == 0)) return;
+  const auto item = board_.next_suspect();
+  if (item) std::visit([&](auto index) { submit(index, true); }, *item);
+}
+
+bool SweepRun::commit() {
+  const auto now = std::chrono::steady_clock::now();
+  if (!ledger_.anything_to_write()) return true;
+  if (now < retry_commit_at_) return false;
+  const auto rows = ledger_.commit(context_.database);
+  if (!rows) {
+    spdlog::error("sweep {} waits, its rows cannot be stored: {}", id(), rows.error().message);
+    for (const auto& [job, item] : std::exchange(begun_, {})) board_.put_back(item);
+    retry_commit_at_ = now + k_commit_pause;
+    return false;
+  }
+  if (context_.hub.has_subscribers(id())) {
+    for (const schema::Trial& row : *rows) context_.hub.publish(id(), {"trial", schema::to_json(row).dump()});
+  }
+  return true;
+}
+
+std::optional<double> SweepRun::eta() const {
+  return search::eta_seconds({.trials = board_.unfinished_by_batch(),
+                              .seconds_per_trial = seconds_per_trial_,
+                              .measure_workers = std::max<std::size_t>(stations_.size(), 1),
+                              .compiles = plan_.compiles ? board_.tiles_to_compile() : 0,
+                              .seconds_per_compile = seconds_per_compile_,
+                              .compile_slots = context_.crew.slots()});
+}
+
+void SweepRun::abandon() {
+  for (Station& station : stations_) station.station.close();
+  context_.crew.dismiss();
+  for (const auto& [job, tile] : std::exchange(compiling_, {})) {
+    ledger_.end(job, db::AttemptOutcome::interrupted);
+    board_.put_back(tile);
+  }
+  for (const auto& [job, trial] : std::exchange(measuring_, {})) {
+    ledger_.end(job, db::AttemptOutcome::interrupted);
+    board_.put_back(trial);
+  }
+  step_job_.reset();
+  retry_commit_at_ = {};
+  commit();
+}
+
+}  // namespace moetune::daemon

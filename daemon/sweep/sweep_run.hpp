@@ -1,0 +1,143 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/kernel_cache.hpp"
+#include "daemon/search/eta.hpp"
+#include "daemon/search/work_board.hpp"
+#include "daemon/sweep/compile_crew.hpp"
+#include "daemon/sweep/event_hub.hpp"
+#include "daemon/sweep/measure_station.hpp"
+#include "daemon/sweep/run_ledger.hpp"
+#include "daemon/sweep/sweep_plan.hpp"
+#include "db/sweep_store.hpp"
+
+namespace moetune::daemon {
+
+/// What a running sweep works with; all of it outlives the run.
+struct RunContext {
+  db::Database& database;
+  KernelCache& cache;
+  Poller& poller;
+  CompileCrew& crew;
+  EventHub& hub;
+  MeasureStation::Options station;  ///< how to start a measure worker, and its limits
+  std::filesystem::path scratch;    ///< where compile workers write
+  std::string compiler;             ///< "nvrtc 13.0"
+  std::string boot_id;              ///< names this run of the daemon in its attempts
+};
+
+/// One sweep while it runs: asks the board what to do next, gives jobs to compile workers and measure workers, and
+/// turns what comes back into rows. Every job's attempt is committed before the job is sent, and every row is committed
+/// before anybody hears of it. Used by the scheduler's thread only.
+class SweepRun {
+ public:
+  /// Errors: those of the database. The sweep must be in state running.
+  /// `open_attempts`: those of this sweep that were open when the daemon last died; they are tried again alone.
+  static schema::Result<std::unique_ptr<SweepRun>> begin(const RunContext& context, const db::Sweep& sweep,
+                                                         SweepPlan plan, const std::vector<db::Attempt>& open_attempts);
+  ~SweepRun();
+
+  enum class Dispatch { yes, no };  ///< no: only take in what is still under way
+  /// Takes in what the workers have done, commits it and hands out work.
+  void step(Dispatch dispatch);
+
+  std::int64_t id() const { return sweep_.id; }
+  /// Every trial has its committed row.
+  bool done() const { return board_.done() && ledger_.empty(); }
+  /// Nothing is under way and nothing waits to be committed.
+  bool quiet() const { return compiling_.empty() && measuring_.empty() && !step_job_ && ledger_.empty(); }
+  /// Why the sweep cannot go on; it is to be marked failed.
+  const std::optional<schema::Error>& failure() const { return failure_; }
+  /// Why a person has to look; it is to be paused.
+  const std::optional<std::string>& stuck() const { return stuck_; }
+  std::optional<double> eta() const;
+  double busy_seconds() const { return busy_seconds_; }
+
+  /// Kills what is under way and closes its attempts as interrupted.
+  void abandon();
+
+ private:
+  struct Station {
+    MeasureStation station;
+    std::deque<std::int64_t> jobs;  ///< sent, in order
+    bool context_lost = false;      ///< it said so and is about to end: its other jobs are not to blame
+  };
+  struct Kernel {
+    std::string path;
+    std::int64_t shared_bytes = 0;
+  };
+
+  SweepRun(const RunContext& context, const db::Sweep& sweep, SweepPlan plan, search::WorkBoard board);
+
+  // sweep_run_begin.cpp: what earlier runs left
+  schema::Result<void> store_defaults();
+  schema::Result<void> skip_finished(db::Snapshot& snapshot);
+  schema::Result<void> use_earlier_outcomes(db::Snapshot& snapshot);
+  void name_kernels();
+  void use_cached_kernels(bool first_time);
+  void suspect(const std::vector<db::Attempt>& attempts);
+  kernels::CompileJob job_for(kernels::Unit unit, const schema::TileConfig& tile) const;
+
+  // sweep_run_compile.cpp
+  void take_compile_outcomes();
+  void take_step_outcome(CompileOutcome& outcome);
+  void accept_compiled(search::TileIndex tile, const kernels::CompileReply& reply, std::int64_t job);
+  void judge_compile_death(search::TileIndex tile, const WorkerEnded& ended);
+  void fail_tile(search::TileIndex tile, schema::TrialStatus status, const std::string& log_tail);
+  void submit_step();
+  void submit(search::TileIndex tile, bool alone);
+  void send(search::TileIndex tile, std::int64_t job);
+  std::string output_of(std::int64_t job) const;
+
+  // sweep_run_measure.cpp
+  kernels::OpenProblem problem_for(std::size_t station) const;
+  void open_stations();
+  void take_station_events(std::size_t index);
+  void accept_measured(std::size_t index, MeasuredJob& measured);
+  void judge_station_down(std::size_t index, const WorkerEnded& ended);
+  void judge_measure_death(search::TrialIndex trial, schema::TrialStatus status, const std::string& explanation);
+  void finish_trial(search::TrialIndex trial, schema::Trial row);
+  schema::Trial row_for(search::TrialIndex trial, schema::TrialStatus status) const;
+  void submit(search::TrialIndex trial, bool alone);
+  void send(search::TrialIndex trial, std::int64_t job);
+
+  // sweep_run.cpp
+  static std::int64_t next_job_id();
+  void dispatch_work();
+  void dispatch_suspect();
+  bool commit();
+  void get_stuck(const std::string& reason) { stuck_ = reason; }
+
+  RunContext context_;
+  db::Sweep sweep_;
+  SweepPlan plan_;
+  search::WorkBoard board_;
+  RunLedger ledger_;
+  std::vector<Station> stations_;
+  std::vector<std::optional<kernels::ArtifactParts>> parts_;  ///< by tile; empty for a tile that cannot be compiled
+  std::map<std::size_t, Kernel> kernels_;                     ///< by tile, those that are ready
+  std::optional<std::string> step_artifact_;
+  std::optional<std::int64_t> step_job_;
+  int step_failures_ = 0;
+  std::map<std::int64_t, search::TileIndex> compiling_;  ///< by job id
+  std::map<std::int64_t, search::TrialIndex> measuring_;
+  std::map<std::int64_t, search::WorkItem> begun_;  ///< by job id: to be sent once their attempts are committed
+  std::chrono::steady_clock::time_point retry_commit_at_;
+  std::map<std::int64_t, double> best_us_;            ///< by batch
+  std::map<std::int64_t, double> seconds_per_trial_;  ///< by batch, smoothed
+  std::optional<double> seconds_per_compile_;
+  double busy_seconds_ = 0;
+  std::optional<schema::Error> failure_;
+  std::optional<std::string> stuck_;
+};
+
+}  // namespace moetune::daemon

@@ -1,0 +1,161 @@
+#include "daemon/sweep/sweep_run.hpp"
+#include "db/best_query.hpp"
+#include "db/earlier_outcomes.hpp"
+#include "kernels/compile_plan.hpp"
+#include "schema/engine_rules.hpp"
+
+namespace moetune::daemon {
+namespace {
+
+using schema::Result;
+using search::TileIndex;
+using search::TrialIndex;
+using search::WorkBoard;
+
+std::size_t stations_needed(const SweepPlan& plan) {
+  return plan.recording ? 1 : plan.gpus.size();
+}
+
+}  // namespace
+
+SweepRun::SweepRun(const RunContext& context, const db::Sweep& sweep, SweepPlan plan, WorkBoard board)
+    : context_(context),
+      sweep_(sweep),
+      plan_(std::move(plan)),
+      board_(std::move(board)),
+      ledger_(sweep.id, context.boot_id) {}
+
+SweepRun::~SweepRun() {
+  context_.cache.release_all();
+}
+
+Result<std::unique_ptr<SweepRun>> SweepRun::begin(const RunContext& context, const db::Sweep& sweep, SweepPlan plan,
+                                                  const std::vector<db::Attempt>& open_attempts) {
+  WorkBoard board(plan.candidates, stations_needed(plan),
+                  plan.compiles ? WorkBoard::Kernels::compiled : WorkBoard::Kernels::none);
+  std::unique_ptr<SweepRun> run(new SweepRun(context, sweep, std::move(plan), std::move(board)));
+  if (auto done = run->store_defaults(); !done) return std::unexpected(done.error());
+  auto done = context.database.read([&](db::Snapshot& snapshot) -> Result<void> {
+    if (auto skipped = run->skip_finished(snapshot); !skipped) return skipped;
+    return run->use_earlier_outcomes(snapshot);
+  });
+  if (!done) return std::unexpected(done.error());
+  if (run->plan_.compiles) {
+    run->name_kernels();
+    run->use_cached_kernels(sweep.compiles == db::CompileCounts{});
+  }
+  run->suspect(open_attempts);
+  return run;
+}
+
+Result<void> SweepRun::store_defaults() {
+  return context_.database.write([&](db::Transaction& transaction) -> Result<void> {
+    const auto& problem = sweep_.spec.problem;
+    for (const auto batch : sweep_.spec.batches) {
+      const auto config = schema::effective_config(problem, schema::default_config(problem, batch));
+      auto set = db::set_sweep_default(transaction, id(), batch, config, schema::default_config_source());
+      if (!set) return set;
+    }
+    return {};
+  });
+}
+
+Result<void> SweepRun::skip_finished(db::Snapshot& snapshot) {
+  const auto finished = db::finished_trials(snapshot, id());
+  if (!finished) return std::unexpected(finished.error());
+  for (const db::TrialKey& key : *finished) {
+    if (const auto trial = board_.find_trial({key.batch, key.config})) board_.finish(*trial);
+  }
+  const auto best = db::best_of_sweep(snapshot, id());
+  if (!best) return std::unexpected(best.error());
+  for (const auto& row : *best) best_us_[row.batch] = row.best.latency_us;
+  return {};
+}
+
+Result<void> SweepRun::use_earlier_outcomes(db::Snapshot& snapshot) {
+  const auto take_over = [&](TrialIndex trial, const schema::Trial& earlier) {
+    schema::Trial row = row_for(trial, earlier.status);
+    row.log_tail = earlier.log_tail;
+    if (earlier.status == schema::TrialStatus::ok) row = earlier;
+    finish_trial(trial, std::move(row));
+  };
+  std::map<db::TrialKey, schema::Trial> reusable;
+  db::KnownFailures failures;
+  if (sweep_.spec.reuse) {
+    auto rows = db::reusable_trials(snapshot, plan_.group);
+    if (!rows) return std::unexpected(rows.error());
+    reusable = std::move(*rows);
+  }
+  if (!plan_.recording && !sweep_.spec.retry_failed) {
+    auto known = db::known_failures(snapshot, plan_.group, plan_.arch);
+    if (!known) return std::unexpected(known.error());
+    failures = std::move(*known);
+  }
+  for (std::size_t i = 0; i < board_.trials().size(); ++i) {
+    const auto& candidate = board_.trials()[i];
+    const db::TrialKey key{candidate.batch, candidate.config};
+    if (board_.is_finished({i})) continue;
+    if (const auto row = reusable.find(key); row != reusable.end()) {
+      take_over({i}, row->second);
+    } else if (const auto run = failures.run.find(key); run != failures.run.end()) {
+      take_over({i}, run->second);
+    } else if (const auto compile = failures.compile.find(key.config); compile != failures.compile.end()) {
+      take_over({i}, compile->second);
+    }
+  }
+  return {};
+}
+
+kernels::CompileJob SweepRun::job_for(kernels::Unit unit, const schema::TileConfig& tile) const {
+  return {.id = 0, .unit = unit, .arch = plan_.target, .problem = sweep_.spec.problem, .config = tile, .output = ""};
+}
+
+void SweepRun::name_kernels() {
+  for (const auto& tile : board_.tiles()) {
+    auto parts = kernels::artifact_parts(job_for(kernels::Unit::gemm, tile), context_.compiler);
+    if (parts) {
+      parts_.emplace_back(std::move(*parts));
+    } else {
+      parts_.emplace_back();
+      fail_tile({parts_.size() - 1}, schema::TrialStatus::compile_error, parts.error().message);
+    }
+  }
+}
+
+void SweepRun::use_cached_kernels(bool first_time) {
+  db::CompileCounts counts;
+  for (std::size_t tile = 0; tile < board_.tiles().size(); ++tile) {
+    if (!parts_[tile] || !board_.needs_kernel({tile})) continue;
+    const auto key = kernels::ArtifactKey::of(*parts_[tile]);
+    const auto cached = context_.cache.lookup(key);
+    if (!cached) continue;
+    if (cached->info.status == schema::TrialStatus::ok) {
+      kernels_[tile] = {cached->path, cached->info.shared_bytes};
+      board_.ready({tile});
+      ++counts.cached;
+    } else if (sweep_.spec.retry_failed) {
+      context_.cache.forget(key);
+    } else {
+      fail_tile({tile}, cached->info.status, cached->info.log_tail);
+      ++counts.failed;
+    }
+  }
+  // A sweep that goes on after a stop finds its own kernels in the cache: they were counted when they were compiled.
+  if (first_time) ledger_.add_counts(counts);
+}
+
+void SweepRun::suspect(const std::vector<db::Attempt>& attempts) {
+  for (const db::Attempt& attempt : attempts) {
+    if (attempt.candidate) {
+      const auto trial = board_.find_trial({attempt.candidate->batch, attempt.candidate->config});
+      if (trial) board_.suspect(*trial);
+      continue;
+    }
+    for (std::size_t tile = 0; tile < parts_.size(); ++tile) {
+      const bool same = parts_[tile] && kernels::ArtifactKey::of(*parts_[tile]).hex() == attempt.artifact_key;
+      if (same) board_.suspect(TileIndex{tile});
+    }
+  }
+}
+
+}  // namespace moetune::daemon

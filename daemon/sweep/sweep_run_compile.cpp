@@ -1,0 +1,167 @@
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <csignal>
+#include <filesystem>
+
+#include "daemon/sweep/blame.hpp"
+#include "daemon/sweep/sweep_run.hpp"
+#include "kernels/compile_plan.hpp"
+
+namespace moetune::daemon {
+namespace {
+
+using schema::TrialStatus;
+using search::TileIndex;
+using search::Verdict;
+
+constexpr int k_max_step_failures = 2;
+constexpr double k_smoothing = 0.2;
+
+}  // namespace
+
+void SweepRun::submit(TileIndex tile, bool alone) {
+  const std::int64_t job = next_job_id();
+  begun_.emplace(job, tile);
+  db::NewAttempt attempt;
+  attempt.kind = db::AttemptKind::compile;
+  attempt.artifact_key = kernels::ArtifactKey::of(*parts_[tile.value]).hex();
+  attempt.alone = alone;
+  ledger_.begin(job, std::move(attempt));
+}
+
+void SweepRun::send(TileIndex tile, std::int64_t job) {
+  auto request = job_for(kernels::Unit::gemm, board_.tiles()[tile.value]);
+  request.id = job;
+  request.output = output_of(job);
+  compiling_.emplace(job, tile);
+  context_.crew.submit(request);
+}
+
+void SweepRun::submit_step() {
+  if (plan_.recording || step_artifact_ || step_job_ || context_.crew.free_slots() == 0) return;
+  auto job = job_for(kernels::Unit::step, {});
+  const auto parts = kernels::artifact_parts(job, context_.compiler);
+  if (!parts) {
+    failure_ = parts.error();
+    return;
+  }
+  if (const auto cached = context_.cache.lookup(kernels::ArtifactKey::of(*parts));
+      cached && cached->info.status == TrialStatus::ok) {
+    step_artifact_ = cached->path;
+    return;
+  }
+  job.id = next_job_id();
+  job.output = output_of(job.id);
+  step_job_ = job.id;
+  context_.crew.submit(job);
+}
+
+void SweepRun::take_step_outcome(CompileOutcome& outcome) {
+  step_job_.reset();
+  std::string reason;
+  if (const auto* reply = std::get_if<kernels::CompileReply>(&outcome.result)) {
+    if (reply->status == TrialStatus::ok) {
+      const auto parts = kernels::artifact_parts(job_for(kernels::Unit::step, {}), context_.compiler);
+      auto published = context_.cache.publish(*parts, info_of(*reply), output_of(outcome.job));
+      if (!published) {
+        get_stuck(published.error().message);
+      } else {
+        step_artifact_ = published->path;
+      }
+      return;
+    }
+    reason = reply->log_tail;
+  } else {
+    const auto& ended = std::get<WorkerEnded>(outcome.result);
+    if (is_interruption(ended)) return;
+    reason = fmt::format("compiler {}: {}", ended.explanation, ended.log_tail);
+  }
+  if (++step_failures_ >= k_max_step_failures) {
+    failure_ =
+        schema::Error{schema::ErrorCode::unavailable, fmt::format("the step's kernels do not compile: {}", reason)};
+  }
+}
+
+void SweepRun::take_compile_outcomes() {
+  for (CompileOutcome& outcome : context_.crew.take_outcomes()) {
+    if (outcome.job == step_job_) {
+      take_step_outcome(outcome);
+      continue;
+    }
+    const auto found = compiling_.find(outcome.job);
+    if (found == compiling_.end()) continue;
+    const TileIndex tile = found->second;
+    compiling_.erase(found);
+    if (const auto* reply = std::get_if<kernels::CompileReply>(&outcome.result)) {
+      ledger_.end(outcome.job, db::AttemptOutcome::answered);
+      accept_compiled(tile, *reply, outcome.job);
+    } else {
+      const auto& ended = std::get<WorkerEnded>(outcome.result);
+      ledger_.end(outcome.job, outcome_of(ended), ended.explanation);
+      judge_compile_death(tile, ended);
+    }
+    std::error_code ignored;
+    std::filesystem::remove(output_of(outcome.job), ignored);
+  }
+  if (context_.crew.broken()) failure_ = context_.crew.broken();
+}
+
+void SweepRun::accept_compiled(TileIndex tile, const kernels::CompileReply& reply, std::int64_t job) {
+  if (reply.status == TrialStatus::out_of_resources && reply.seconds == 0) {
+    fail_tile(tile, reply.status, reply.log_tail);
+    return;
+  }
+  ledger_.add_counts({.done = 1});
+  seconds_per_compile_ = seconds_per_compile_.value_or(reply.seconds) * (1 - k_smoothing) + reply.seconds * k_smoothing;
+  const auto& parts = *parts_[tile.value];
+  if (reply.status != TrialStatus::ok) {
+    context_.cache.publish_failure(parts, info_of(reply));
+    ledger_.add_counts({.failed = 1});
+    fail_tile(tile, reply.status, reply.log_tail);
+    return;
+  }
+  const auto published = context_.cache.publish(parts, info_of(reply), output_of(job));
+  if (!published) {
+    board_.put_back(tile);
+    get_stuck(published.error().message);
+    return;
+  }
+  kernels_[tile.value] = {published->path, published->info.shared_bytes};
+  board_.ready(tile);
+}
+
+void SweepRun::judge_compile_death(TileIndex tile, const WorkerEnded& ended) {
+  const auto name = short_text(board_.tiles()[tile.value]);
+  if (is_interruption(ended)) {
+    if (board_.interrupted(tile) == Verdict::stuck) {
+      get_stuck(fmt::format("something kills the compile worker of {} again and again (out of memory?)", name));
+    }
+    return;
+  }
+  ledger_.add_counts({.done = 1});
+  spdlog::warn("compiler of {} {}", name, ended.explanation);
+  if (board_.died(tile) != Verdict::failed) return;
+  const bool timeout = ended.killed == KillReason::timeout;
+  kernels::ArtifactInfo info;
+  info.status = timeout ? TrialStatus::compile_timeout : TrialStatus::compiler_crash;
+  info.log_tail = fmt::format("compiler {}\n{}", ended.explanation, ended.log_tail);
+  info.compiled_at = schema::now();
+  context_.cache.publish_failure(*parts_[tile.value], info);
+  ledger_.add_counts({.failed = 1});
+  fail_tile(tile, info.status, info.log_tail);
+}
+
+void SweepRun::fail_tile(TileIndex tile, TrialStatus status, const std::string& log_tail) {
+  for (const auto trial : board_.fail(tile)) {
+    schema::Trial row = row_for(trial, status);
+    if (!log_tail.empty()) row.log_tail = log_tail;
+    ledger_.add_row(std::move(row));
+  }
+}
+
+std::string SweepRun::output_of(std::int64_t job) const {
+  return context_.scratch / fmt::format("{}.cubin", job);
+}
+
+}  // namespace moetune::daemon

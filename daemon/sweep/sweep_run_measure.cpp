@@ -1,0 +1,196 @@
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "daemon/sweep/blame.hpp"
+#include "daemon/sweep/sweep_run.hpp"
+
+namespace moetune::daemon {
+namespace {
+
+using schema::TrialStatus;
+using search::TrialIndex;
+using search::Verdict;
+
+constexpr double k_smoothing = 0.1;
+
+}  // namespace
+
+kernels::OpenProblem SweepRun::problem_for(std::size_t station) const {
+  kernels::OpenProblem open;
+  open.id = next_job_id();
+  open.problem = sweep_.spec.problem;
+  open.batches = board_.batches_of(station);
+  open.l2 = sweep_.spec.l2;
+  open.routing = sweep_.spec.routing;
+  open.seed = sweep_.spec.seed;
+  if (plan_.recording) {
+    open.recording = plan_.recording->string();
+    open.recording_kernel = plan_.group.kernel;
+  } else {
+    open.gpu = plan_.gpus[station].index;
+    open.step_artifact = *step_artifact_;
+  }
+  return open;
+}
+
+void SweepRun::open_stations() {
+  if (!plan_.recording && !step_artifact_) return;
+  const std::size_t count = plan_.recording ? 1 : plan_.gpus.size();
+  while (stations_.size() < count) {
+    MeasureStation station(context_.poller, context_.station, problem_for(stations_.size()));
+    stations_.push_back({std::move(station), {}, false});
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    if (board_.has_work_for(i)) stations_[i].station.open();
+  }
+}
+
+void SweepRun::submit(TrialIndex trial, bool alone) {
+  const std::int64_t job = next_job_id();
+  begun_.emplace(job, trial);
+  const auto& candidate = board_.trials()[trial.value];
+  db::NewAttempt attempt;
+  attempt.kind = db::AttemptKind::measure;
+  attempt.candidate = db::TrialKey{candidate.batch, candidate.config};
+  attempt.alone = alone;
+  ledger_.begin(job, std::move(attempt));
+}
+
+void SweepRun::send(TrialIndex trial, std::int64_t job) {
+  const auto& candidate = board_.trials()[trial.value];
+  kernels::MeasureJob request;
+  request.id = job;
+  request.batch = candidate.batch;
+  request.config = candidate.config;
+  if (const auto kernel = kernels_.find(board_.tile_of(trial).value); kernel != kernels_.end()) {
+    request.artifact = kernel->second.path;
+    request.shared_bytes = kernel->second.shared_bytes;
+  }
+  if (const auto best = best_us_.find(candidate.batch); best != best_us_.end()) request.best_us = best->second;
+  Station& station = stations_[board_.worker_of(trial)];
+  if (station.station.send(request)) {
+    measuring_.emplace(job, trial);
+    station.jobs.push_back(job);
+  } else {
+    ledger_.end(job, db::AttemptOutcome::interrupted, "the worker had gone");
+    board_.put_back(trial);
+  }
+}
+
+schema::Trial SweepRun::row_for(TrialIndex trial, TrialStatus status) const {
+  const auto& candidate = board_.trials()[trial.value];
+  schema::Trial row;
+  row.group = plan_.group;
+  row.arch = plan_.arch;
+  row.batch = candidate.batch;
+  row.config = candidate.config;
+  row.status = status;
+  row.measured_at = schema::now();
+  row.tool_version = MOETUNE_VERSION;
+  const std::size_t worker = board_.worker_of(trial);
+  if (worker < plan_.gpus.size()) {
+    row.gpu_uuid = plan_.gpus[worker].uuid;
+    row.driver = plan_.gpus[worker].driver;
+  }
+  return row;
+}
+
+void SweepRun::finish_trial(TrialIndex trial, schema::Trial row) {
+  board_.finish(trial);
+  if (row.latency_us) {
+    const auto [best, first] = best_us_.try_emplace(row.batch, *row.latency_us);
+    if (!first) best->second = std::min(best->second, *row.latency_us);
+  }
+  ledger_.add_row(std::move(row));
+}
+
+void SweepRun::take_station_events(std::size_t index) {
+  for (StationEvent& event : stations_[index].station.take_events()) {
+    if (auto* measured = std::get_if<MeasuredJob>(&event)) {
+      accept_measured(index, *measured);
+    } else if (const auto* down = std::get_if<StationDown>(&event)) {
+      judge_station_down(index, down->ended);
+    } else {
+      failure_ = std::get<StationRefused>(event).error;
+    }
+  }
+}
+
+void SweepRun::accept_measured(std::size_t index, MeasuredJob& measured) {
+  Station& station = stations_[index];
+  kernels::MeasureReply& reply = measured.reply;
+  const auto found = measuring_.find(reply.id);
+  if (found == measuring_.end()) return;
+  const TrialIndex trial = found->second;
+  measuring_.erase(found);
+  std::erase(station.jobs, reply.id);
+  busy_seconds_ += reply.busy_us / 1e6;
+  const double seconds = static_cast<double>(measured.elapsed.count()) / 1000;
+  double& mean = seconds_per_trial_.try_emplace(board_.trials()[trial.value].batch, seconds).first->second;
+  mean += k_smoothing * (seconds - mean);
+
+  if (reply.context_lost) {
+    station.context_lost = true;
+    ledger_.end(reply.id, db::AttemptOutcome::worker_failed, reply.log_tail);
+    judge_measure_death(trial, reply.status, reply.log_tail);
+    return;
+  }
+  ledger_.end(reply.id, db::AttemptOutcome::answered);
+  if (reply.artifact_damaged) {
+    const auto tile = board_.tile_of(trial);
+    context_.cache.forget(kernels::ArtifactKey::of(*parts_[tile.value]));
+    kernels_.erase(tile.value);
+    board_.put_back(trial);
+    board_.lost(tile);
+    return;
+  }
+  schema::Trial row = row_for(trial, reply.status);
+  if (reply.status == TrialStatus::ok) {
+    row.latency_us = schema::median(reply.samples_us);
+    row.samples_us = std::move(reply.samples_us);
+  }
+  row.stages_us = std::move(reply.stages_us);
+  row.sm_clock_mhz = reply.sm_clock_mhz;
+  row.throttle = reply.throttle;
+  if (!reply.log_tail.empty()) row.log_tail = reply.log_tail;
+  finish_trial(trial, std::move(row));
+}
+
+void SweepRun::judge_station_down(std::size_t index, const WorkerEnded& ended) {
+  Station& station = stations_[index];
+  const bool interruption = is_interruption(ended);
+  spdlog::warn("measure worker {}{}", ended.explanation, interruption ? "; nobody is to blame" : "");
+  for (const std::int64_t job : std::exchange(station.jobs, {})) {
+    const auto found = measuring_.find(job);
+    if (found == measuring_.end()) continue;
+    const TrialIndex trial = found->second;
+    measuring_.erase(found);
+    const bool begun = ended.during_job && ended.job == job && !station.context_lost;
+    ledger_.end(job, begun ? outcome_of(ended) : db::AttemptOutcome::interrupted, ended.explanation);
+    if (!begun) {
+      board_.put_back(trial);
+    } else if (!interruption) {
+      const bool timeout = ended.killed == KillReason::timeout;
+      judge_measure_death(trial, timeout ? TrialStatus::measure_timeout : TrialStatus::launch_error,
+                          fmt::format("measure worker {}\n{}", ended.explanation, ended.log_tail));
+    } else if (board_.interrupted(trial) == Verdict::stuck) {
+      get_stuck(fmt::format("something kills the measure worker at {} again and again (out of memory?)",
+                            short_text(board_.trials()[trial.value].config)));
+    }
+  }
+  station.context_lost = false;
+}
+
+void SweepRun::judge_measure_death(TrialIndex trial, TrialStatus status, const std::string& explanation) {
+  const auto& candidate = board_.trials()[trial.value];
+  spdlog::warn("measuring {} at batch {} ended the worker: {}", short_text(candidate.config), candidate.batch,
+               explanation);
+  if (board_.died(trial) != Verdict::failed) return;
+  schema::Trial row = row_for(trial, status);
+  row.log_tail = explanation;
+  finish_trial(trial, std::move(row));
+}
+
+}  // namespace moetune::daemon

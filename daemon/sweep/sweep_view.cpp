@@ -1,0 +1,77 @@
+#include "daemon/sweep/sweep_view.hpp"
+
+#include "daemon/best_view.hpp"
+#include "db/trial_store.hpp"
+
+namespace moetune::daemon {
+namespace {
+
+using nlohmann::ordered_json;
+
+ordered_json time_or_null(const std::optional<schema::Timestamp>& time) {
+  return time ? ordered_json(to_text(*time)) : ordered_json();
+}
+
+ordered_json text_or_null(const std::string& text) {
+  return text.empty() ? ordered_json() : ordered_json(text);
+}
+
+schema::Result<ordered_json> trials_view(db::Snapshot& snapshot, const db::Sweep& sweep) {
+  const auto counts = db::count_trials(snapshot, sweep.id);
+  if (!counts) return std::unexpected(counts.error());
+  ordered_json by_status = ordered_json::object();
+  std::int64_t done = 0;
+  for (const auto& [status, count] : *counts) {
+    by_status[std::string(name_of(status))] = count;
+    done += count;
+  }
+  return ordered_json{{"total", sweep.total.value_or(0)},
+                      {"done", done},
+                      {"by_status", std::move(by_status)},
+                      {"not_recorded", sweep.not_recorded}};
+}
+
+schema::Result<ordered_json> best_view(db::Snapshot& snapshot, const db::Sweep& sweep) {
+  const auto rows = db::best_of_sweep(snapshot, sweep.id);
+  if (!rows) return std::unexpected(rows.error());
+  ordered_json best = ordered_json::object();
+  for (const auto& row : *rows) {
+    const auto choice = choice_for(snapshot, row);
+    if (!choice) return std::unexpected(choice.error());
+    best[std::to_string(row.batch)] = best_entry(row, *choice);
+  }
+  return best;
+}
+
+}  // namespace
+
+schema::Result<ordered_json> sweep_view(db::Snapshot& snapshot, const db::Sweep& sweep, std::optional<double> eta_s,
+                                        WithBest with_best) {
+  auto trials = trials_view(snapshot, sweep);
+  if (!trials) return trials;
+  ordered_json view;
+  view["id"] = sweep.id;
+  view["state"] = name_of(sweep.state);
+  view["spec"] = schema::to_json(sweep.spec);
+  view["trials"] = std::move(*trials);
+  view["compiles"] = {
+      {"done", sweep.compiles.done}, {"cached", sweep.compiles.cached}, {"failed", sweep.compiles.failed}};
+  view["created_at"] = to_text(sweep.created_at);
+  view["started_at"] = time_or_null(sweep.started_at);
+  view["finished_at"] = time_or_null(sweep.finished_at);
+  view["eta_s"] = eta_s ? ordered_json(*eta_s) : ordered_json();
+  view["error"] = text_or_null(sweep.error);
+  view["discarded"] = sweep.discarded;
+  if (with_best == WithBest::yes) {
+    auto best = best_view(snapshot, sweep);
+    if (!best) return best;
+    view["best"] = std::move(*best);
+  }
+  return view;
+}
+
+ordered_json state_view(const db::Sweep& sweep) {
+  return {{"id", sweep.id}, {"state", name_of(sweep.state)}, {"error", text_or_null(sweep.error)}};
+}
+
+}  // namespace moetune::daemon
