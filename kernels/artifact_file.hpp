@@ -71,7 +71,7 @@ std::filesystem::path artifact_path(const std::filesystem::path& cache, const Ar
 
 /// Writes the file atomically and returns its size in bytes. Layout, integers little-endian: "MOETUNE\n", version
 /// (u32), length of the header (u32), header (JSON of parts and info), length of the code (u64), the code compressed
-/// with zstd, SHA-256 of all that. Errors: io.
+/// with zstd, SHA-256 of all that. Not synced: a power loss costs a compilation. Errors: io.
 schema::Result<std::int64_t> write_artifact(const std::filesystem::path& path, const Artifact& artifact);
 
 /// Reads and checks the whole file. Errors: not_found; data_damaged (cut, altered, of another version); io.

@@ -66,11 +66,12 @@ Result<void> AtomicFile::write(std::string_view bytes) {
   return {};
 }
 
-Result<void> AtomicFile::commit() {
-  if (::fsync(fd_.get()) != 0) return io_failure("sync", path_, errno);
+Result<void> AtomicFile::commit(Sync sync) {
+  if (sync == Sync::yes && ::fsync(fd_.get()) != 0) return io_failure("sync", path_, errno);
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) return io_failure("rename a temporary file to", path_, errno);
   temporary_.clear();
   fd_.reset();
+  if (sync == Sync::no) return {};
   return sync_folder(path_.has_parent_path() ? path_.parent_path() : fs::path("."));
 }
 

@@ -8,9 +8,12 @@
 
 namespace moetune::kernels {
 
-/// A file that appears under its name complete or not at all: written beside it under a temporary name, synced,
-/// renamed. Dropped without commit() it leaves nothing. Several writers of one name do not disturb each other; the last
-/// one wins. Move-only, not thread-safe.
+/// Whether a file must outlive a power loss, or only the process.
+enum class Sync { no, yes };
+
+/// A file that appears under its name complete or not at all: written beside it under a temporary name, then renamed.
+/// Dropped without commit() it leaves nothing. Several writers of one name do not disturb each other; the last one
+/// wins. Move-only, not thread-safe.
 class AtomicFile {
  public:
   /// Temporary names start with this; what a killed process left behind can be told by it.
@@ -23,8 +26,9 @@ class AtomicFile {
   ~AtomicFile();
 
   schema::Result<void> write(std::string_view bytes);
-  /// Syncs the data, renames the file and syncs its folder.
-  schema::Result<void> commit();
+  /// Renames the file; with `yes` syncs its data before and its folder after. Without, a power loss may leave a file
+  /// that is cut or empty, or none: for files that carry a checksum and can be made again.
+  schema::Result<void> commit(Sync sync = Sync::yes);
 
  private:
   AtomicFile(UniqueFd fd, std::filesystem::path path, std::filesystem::path temporary);

@@ -75,7 +75,8 @@ Result<CompileReply> CompileWorker::run(const CompileJob& job) const {
                      .shared_bytes = plan->shared_bytes,
                      .registers = use.registers,
                      .spill_bytes = use.spill_bytes,
-                     .seconds = elapsed.count()};
+                     .seconds = elapsed.count(),
+                     .log_tail = {}};
   if (outcome->status == CompileStatus::ok) {
     if (auto written = write_cubin(job.output, outcome->cubin); !written) return std::unexpected(written.error());
   } else {

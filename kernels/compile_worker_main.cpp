@@ -37,7 +37,8 @@ Result<std::int64_t> read_arguments(int argc, char** argv) {
 
 std::map<std::string, std::string> facts_of(const kernels::CompileJob& job) {
   std::map<std::string, std::string> facts{{"unit", std::string(name_of(job.unit))}, {"arch", job.arch}};
-  for (const auto& [name, value] : schema::to_json(job.config).items()) facts[name] = value.dump();
+  const auto config = schema::to_json(job.config);
+  for (const auto& [name, value] : config.items()) facts[name] = value.dump();
   return facts;
 }
 

@@ -89,7 +89,7 @@ CompileStatus classify(nvrtcResult result, std::string_view log) {
   if (contains(log, "uses too much shared data") || contains(log, "too many resources")) {
     return CompileStatus::out_of_resources;
   }
-  if (result == NVRTC_ERROR_COMPILATION) return CompileStatus::compile_error;
+  if (result == NVRTC_ERROR_COMPILATION || result == NVRTC_ERROR_INVALID_OPTION) return CompileStatus::compile_error;
   return CompileStatus::compiler_internal;
 }
 
