@@ -61,6 +61,7 @@ void resolve(CudaApi& api, Resolver& get) {
   get(api.event_create, "cuEventCreate");
   get(api.event_destroy, "cuEventDestroy_v2");
   get(api.event_record, "cuEventRecord");
+  get(api.event_record_with_flags, "cuEventRecordWithFlags");
   get(api.event_synchronize, "cuEventSynchronize");
   get(api.event_query, "cuEventQuery");
   get(api.event_elapsed, "cuEventElapsedTime");

@@ -41,6 +41,7 @@ struct CudaApi {
   decltype(&::cuEventCreate) event_create = nullptr;
   CUresult (*event_destroy)(CUevent) = nullptr;
   decltype(&::cuEventRecord) event_record = nullptr;
+  decltype(&::cuEventRecordWithFlags) event_record_with_flags = nullptr;
   decltype(&::cuEventSynchronize) event_synchronize = nullptr;
   decltype(&::cuEventQuery) event_query = nullptr;
   CUresult (*event_elapsed)(float*, CUevent, CUevent) = nullptr;

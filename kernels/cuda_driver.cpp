@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 
@@ -203,6 +204,12 @@ Result<void> Event::record(const Stream& stream) const {
   return check((*cuda_api())->event_record(as<CUevent>(handle_.get()), as<CUstream>(stream.raw())), "record an event");
 }
 
+Result<void> Event::record_in_graph(const Stream& stream) const {
+  const auto result = (*cuda_api())->event_record_with_flags(as<CUevent>(handle_.get()), as<CUstream>(stream.raw()),
+                                                             CU_EVENT_RECORD_EXTERNAL);
+  return check(result, "record an event in a graph");
+}
+
 Result<void> Event::synchronize() const {
   return check((*cuda_api())->event_synchronize(as<CUevent>(handle_.get())), "wait for an event");
 }
@@ -256,9 +263,10 @@ Result<void> DeviceBuffer::download(std::span<std::byte> bytes, std::size_t offs
   return check((*cuda_api())->copy_to_host(bytes.data(), address() + offset, bytes.size()), "copy from the device");
 }
 
-Result<void> DeviceBuffer::fill(std::uint8_t value, const Stream& stream) const {
-  if (bytes_ == 0) return {};
-  return check((*cuda_api())->fill_bytes(address(), value, bytes_, as<CUstream>(stream.raw())), "fill device memory");
+Result<void> DeviceBuffer::fill(std::uint8_t value, const Stream& stream, std::size_t bytes) const {
+  const std::size_t count = std::min(bytes, bytes_);
+  if (count == 0) return {};
+  return check((*cuda_api())->fill_bytes(address(), value, count, as<CUstream>(stream.raw())), "fill device memory");
 }
 
 Result<FunctionAttributes> Function::attributes() const {

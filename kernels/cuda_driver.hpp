@@ -119,6 +119,9 @@ class Event {
  public:
   static Result<Event> create();
   Result<void> record(const Stream& stream) const;
+  /// While `stream` is being captured: a node of the graph that stamps the time in every replay, free of the launch's
+  /// own latency. done() and synchronize() say nothing about such an event: record another one behind the launch.
+  Result<void> record_in_graph(const Stream& stream) const;
   Result<void> synchronize() const;
   /// False while the work before the event still runs.
   Result<bool> done() const;
@@ -140,8 +143,8 @@ class DeviceBuffer {
   std::size_t size() const { return bytes_; }
   Result<void> upload(std::span<const std::byte> bytes, std::size_t offset = 0) const;
   Result<void> download(std::span<std::byte> bytes, std::size_t offset = 0) const;
-  /// Sets every byte, ordered in `stream`.
-  Result<void> fill(std::uint8_t value, const Stream& stream) const;
+  /// Sets every byte, or the first `bytes` of them, ordered in `stream`.
+  Result<void> fill(std::uint8_t value, const Stream& stream, std::size_t bytes = SIZE_MAX) const;
 
  private:
   detail::Handle<detail::HandleKind::buffer> handle_;

@@ -37,7 +37,7 @@ class Generator {
 RecordedDevice::RecordedDevice(Recording recording, std::uint64_t seed)
     : recording_(std::move(recording)), seed_(seed) {}
 
-MeasureReply RecordedDevice::measure(const MeasureJob& job) const {
+schema::Result<MeasureReply> RecordedDevice::measure(const MeasureJob& job) {
   MeasureReply reply;
   reply.id = job.id;
   const auto found = recording_.rows.find({job.batch, job.config});

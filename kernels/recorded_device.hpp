@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "kernels/measure_device.hpp"
 #include "kernels/recording.hpp"
 #include "kernels/worker_protocol.hpp"
 
@@ -10,14 +11,14 @@ namespace moetune::kernels {
 /// Answers measurements out of a recording. The samples of a candidate are drawn, with replacement, from the row's own
 /// by a generator that is seeded by device, problem, batch, configuration and the sweep's seed: the same question gets
 /// the same answer in every run, in any order, on any machine. Immutable, thread-safe.
-class RecordedDevice {
+class RecordedDevice : public MeasureDevice {
  public:
   RecordedDevice(Recording recording, std::uint64_t seed);
 
   /// As many samples as the row has, but 3 to 9 as on the real device; job.best_us changes nothing, since it depends on
   /// the order of the run. A failed row answers its status. A key that the recording lacks is answered launch_error:
   /// whoever asks is to intersect its space with the recording first.
-  MeasureReply measure(const MeasureJob& job) const;
+  schema::Result<MeasureReply> measure(const MeasureJob& job) override;
 
  private:
   Recording recording_;

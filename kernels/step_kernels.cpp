@@ -24,6 +24,7 @@ enum class StepKernels::Kernel : std::size_t {
   random_floats,
   random_routing,
   reference_gemm,
+  round_rows,
   compare,
   count,
 };
@@ -32,7 +33,8 @@ namespace {
 
 constexpr std::array k_names{"align_naive",   "align_count",    "align_scan",     "align_scatter",
                              "activate",      "quantise",       "reduce_topk",    "random_values",
-                             "random_floats", "random_routing", "reference_gemm", "compare"};
+                             "random_floats", "random_routing", "reference_gemm", "round_rows",
+                             "compare"};
 constexpr unsigned k_threads = 256;
 constexpr std::int64_t k_stride_blocks = 132 * 32;  // enough for kernels whose threads stride over their work
 
@@ -178,6 +180,13 @@ Result<void> StepKernels::reference_gemm(const Stream& stream, const schema::Pro
                static_cast<long long>(sample.step), static_cast<long long>(sample.count), static_cast<int>(shape.n),
                static_cast<int>(shape.k), static_cast<int>(shape.top_k), shape.mul_routed_weight ? 1 : 0, block.n,
                block.k, type);
+}
+
+Result<void> StepKernels::round_rows(const Stream& stream, const schema::Problem& problem, DeviceAddress in,
+                                     std::int64_t n, const PairSample& sample, DeviceAddress out) const {
+  return start(function(Kernel::round_rows), blocks_for(sample.count * n, k_stride_blocks), stream, in, out,
+               static_cast<long long>(sample.first), static_cast<long long>(sample.step),
+               static_cast<long long>(sample.count), static_cast<int>(n), type_code(problem.act_dtype));
 }
 
 Result<double> StepKernels::relative_error(const Stream& stream, const schema::Problem& problem, DeviceAddress c,

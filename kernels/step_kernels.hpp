@@ -75,6 +75,9 @@ class StepKernels {
   Result<void> reference_gemm(const Stream& stream, const schema::Problem& problem, std::int64_t batch, Gemm gemm,
                               const GemmPointers& pointers, DeviceAddress topk_ids, const PairSample& sample,
                               DeviceAddress out) const;
+  /// in float (sample.count, n) -> the sampled rows of out (pairs, n) of act_dtype, rounded; other rows stay.
+  Result<void> round_rows(const Stream& stream, const schema::Problem& problem, DeviceAddress in, std::int64_t n,
+                          const PairSample& sample, DeviceAddress out) const;
   /// ||c[sample] - expected|| / ||expected|| in the Frobenius norm; c (M * topk, n) of act_dtype, expected float
   /// (sample.count, n). Not a number when anything is not finite. Waits; uses `workspace`, 16 bytes.
   Result<double> relative_error(const Stream& stream, const schema::Problem& problem, DeviceAddress c, std::int64_t n,

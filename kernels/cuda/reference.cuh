@@ -39,6 +39,17 @@ extern "C" __global__ void reference_gemm(const void* a, const void* w, const fl
   }
 }
 
+// Rows of the reference as the kernels around it take them: out row first + i * step = in row i, rounded to `type`.
+extern "C" __global__ void round_rows(const float* in, void* out, long long first, long long step, long long count,
+                                      int n, int type) {
+  const auto kind = static_cast<moetune::Type>(type);
+  const long long stride = static_cast<long long>(gridDim.x) * blockDim.x;
+  for (long long i = static_cast<long long>(blockIdx.x) * blockDim.x + threadIdx.x; i < count * n; i += stride) {
+    const long long row = i / n;
+    moetune::write_value(out, (first + row * step) * n + (i - row * n), kind, in[i]);
+  }
+}
+
 // sums[0] += squares of the differences, sums[1] += squares of the expected values.
 extern "C" __global__ void compare(const void* c, const float* expected, double* sums, long long first, long long step,
                                    long long count, int n, int type) {

@@ -1,0 +1,240 @@
+#include "kernels/gpu_device.hpp"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "kernels/artifact_file.hpp"
+#include "kernels/device_memory.hpp"
+#include "kernels/gemm_candidate.hpp"
+#include "kernels/log_tail.hpp"
+#include "kernels/replay_timer.hpp"
+#include "kernels/resident_problem.hpp"
+#include "kernels/stage_timer.hpp"
+#include "kernels/step_check.hpp"
+
+namespace moetune::kernels {
+
+using schema::fail;
+using schema::TrialStatus;
+
+namespace {
+
+std::span<const std::byte> bytes_of_text(const std::string& text) {
+  return std::as_bytes(std::span(text));
+}
+
+std::optional<NvmlDevice> nvml_of(const std::string& uuid) {
+  const auto nvml = Nvml::open();
+  if (!nvml) return std::nullopt;
+  auto device = nvml->device(uuid);
+  return device ? std::optional(std::move(*device)) : std::nullopt;
+}
+
+Result<StepKernels> load_step(const std::string& path) {
+  const auto artifact = read_artifact(path);
+  if (!artifact) return std::unexpected(artifact.error());
+  if (artifact->parts.unit != Unit::step || artifact->info.status != TrialStatus::ok) {
+    return fail(ErrorCode::data_damaged, fmt::format("{} holds no compiled step kernels", path));
+  }
+  return StepKernels::load(bytes_of_text(artifact->cubin));
+}
+
+/// What a failure that the candidate's own launches brought about is called.
+void judge(const Error& error, MeasureReply& reply) {
+  reply.log_tail = log_tail(error.message);
+  reply.context_lost = is_timeout(error) || is_sticky(error);
+  reply.status = is_timeout(error)                                 ? TrialStatus::measure_timeout
+                 : is_out_of_resources(error) && !is_sticky(error) ? TrialStatus::out_of_resources
+                                                                   : TrialStatus::launch_error;
+}
+
+}  // namespace
+
+/// Members are in the order in which they depend on each other; the context goes last.
+struct GpuDevice::State {
+  State(Options given_options, Context given_context, Stream given_stream, StepKernels given_step)
+      : options(given_options),
+        context(std::move(given_context)),
+        stream(std::move(given_stream)),
+        step(std::move(given_step)),
+        watch(nvml_of(context.device().uuid)),
+        arch(arch_of(context.device().cc_major, context.device().cc_minor)) {}
+
+  Options options;
+  Context context;
+  Stream stream;
+  StepKernels step;
+  PowerWatch watch;
+  std::string arch;
+  std::optional<ReplayTimer> timer;
+  std::optional<ResidentProblem> resident;
+  GemmModules modules;
+  std::set<std::pair<std::int64_t, schema::TileConfig>> checked;
+  std::set<std::int64_t> hot;  // batches that made the clock fall
+  std::map<std::pair<std::int64_t, int>, std::map<std::string, double>> stages;
+
+  Result<const LoadedGemm*> load(const MeasureJob& job, MeasureReply& reply);
+  Result<void> prepare(const MeasureJob& job);
+  Result<void> check(const MeasureJob& job, const LoadedGemm& gemm, SteadyTime deadline, MeasureReply& reply);
+  Result<void> time(const MeasureJob& job, const LoadedGemm& gemm, SteadyTime deadline, MeasureReply& reply);
+  Result<void> attach_stages(const MeasureJob& job, MeasureReply& reply);
+};
+
+GpuDevice::GpuDevice(std::unique_ptr<State> state) : state_(std::move(state)) {}
+GpuDevice::~GpuDevice() = default;
+
+Result<std::unique_ptr<GpuDevice>> GpuDevice::open(const OpenProblem& request, const Options& options) {
+  if (auto supported = check_supported(request.problem); !supported) return std::unexpected(supported.error());
+  if (request.routing != "uniform") {
+    return fail(ErrorCode::invalid_argument, fmt::format("routing \"{}\" is not known; use uniform", request.routing));
+  }
+  auto context = Context::open(request.gpu);
+  if (!context) return std::unexpected(context.error());
+  const auto memory = context->memory();
+  if (!memory) return std::unexpected(memory.error());
+  const auto plan = plan_residency(request.problem, request.batches, request.l2, context->device().l2_bytes,
+                                   allocatable_bytes(context->device(), *memory, host_available_bytes()));
+  if (!plan) return std::unexpected(plan.error());
+  auto step = load_step(request.step_artifact);
+  if (!step) return std::unexpected(step.error());
+  auto stream = Stream::create();
+  if (!stream) return std::unexpected(stream.error());
+
+  auto state = std::make_unique<State>(options, std::move(*context), std::move(*stream), std::move(*step));
+  auto timer = ReplayTimer::create(state->stream, state->watch);
+  if (!timer) return std::unexpected(timer.error());
+  state->timer = std::move(*timer);
+  auto resident = ResidentProblem::create(state->step, state->stream, request, *plan);
+  if (!resident) return std::unexpected(resident.error());
+  state->resident.emplace(std::move(*resident));
+  return std::unique_ptr<GpuDevice>(new GpuDevice(std::move(state)));
+}
+
+/// The loaded kernel, or null when the reply has been decided.
+Result<const LoadedGemm*> GpuDevice::State::load(const MeasureJob& job, MeasureReply& reply) {
+  const auto decided = [&](TrialStatus status, std::string text) {
+    reply.status = status;
+    reply.log_tail = std::move(text);
+    return nullptr;
+  };
+  const auto variant = make_variant(resident->problem(), job.config, arch);
+  if (!variant) return decided(TrialStatus::launch_error, variant.error().message);
+  const std::int64_t limit = context.device().shared_optin_bytes;
+  if (!fits(*variant, limit)) {
+    return decided(TrialStatus::out_of_resources,
+                   fmt::format("needs {} bytes of shared memory, a block has {}", shared_bytes(*variant), limit));
+  }
+  if (const LoadedGemm* loaded = modules.find(job.artifact)) return loaded;
+  const auto artifact = read_artifact(job.artifact);
+  if (!artifact || artifact->parts.unit != Unit::gemm || artifact->info.status != TrialStatus::ok) {
+    reply.artifact_damaged = true;
+    return decided(TrialStatus::ok, artifact ? fmt::format("{} holds no compiled GEMM", job.artifact)
+                                             : log_tail(artifact.error().message));
+  }
+  const auto loaded = modules.load(job.artifact, *variant, bytes_of_text(artifact->cubin));
+  if (loaded) return *loaded;
+  judge(loaded.error(), reply);
+  return nullptr;
+}
+
+Result<void> GpuDevice::State::prepare(const MeasureJob& job) {
+  const auto begin = std::chrono::steady_clock::now();
+  auto ready = resident->prepare(job.batch, job.config.block_size_m);
+  const auto end = std::chrono::steady_clock::now();
+  watch.heat().worked(std::chrono::duration_cast<microseconds>(end - begin), end);
+  return ready;
+}
+
+Result<void> GpuDevice::State::check(const MeasureJob& job, const LoadedGemm& gemm, SteadyTime deadline,
+                                     MeasureReply& reply) {
+  if (checked.contains({job.batch, job.config})) return {};
+  const GemmCandidate candidate(gemm, *resident, job.batch, job.config);
+  for (const bool again : {false, true}) {
+    const auto errors = check_step(candidate, stream, deadline, watch);
+    if (!errors) return std::unexpected(errors.error());
+    reply.busy_us += errors->busy_us;
+    watch.heat().worked(microseconds{static_cast<std::int64_t>(errors->busy_us)}, std::chrono::steady_clock::now());
+    if (is_correct(*errors)) {
+      checked.emplace(job.batch, job.config);
+      return {};
+    }
+    reply.status = TrialStatus::wrong_result;
+    reply.log_tail = explain(*errors);
+    // This kernel, or one before it, may have written over the inputs: everybody starts from fresh ones.
+    auto fresh = resident->refill();
+    if (fresh) fresh = resident->prepare(job.batch, job.config.block_size_m);
+    if (!fresh || again) return fresh;
+    reply.status = TrialStatus::ok;
+  }
+  return {};
+}
+
+Result<void> GpuDevice::State::time(const MeasureJob& job, const LoadedGemm& gemm, SteadyTime deadline,
+                                    MeasureReply& reply) {
+  const GemmCandidate candidate(gemm, *resident, job.batch, job.config);
+  const BatchPlan& plan = resident->batch(job.batch).plan();
+  const auto record = [&]() -> Result<void> {
+    for (std::int64_t pass = 0; pass < plan.passes; ++pass) {
+      auto launched = candidate.launch(stream, Gemm::first, pass);
+      if (launched) launched = candidate.launch(stream, Gemm::second, pass);
+      if (!launched) return launched;
+    }
+    return {};
+  };
+  auto times = timer->measure({.record = record,
+                               .passes = plan.passes,
+                               .best_us = job.best_us,
+                               .heavy = plan.heavy || hot.contains(job.batch),
+                               .deadline = deadline});
+  if (!times) return std::unexpected(times.error());
+  reply.samples_us = std::move(times->samples_us);
+  reply.busy_us += times->busy_us;
+  reply.sm_clock_mhz = watch.sm_clock_mhz();
+  if (std::string reasons = watch.throttle(); !reasons.empty()) reply.throttle = std::move(reasons);
+  if (times->clock_fell) {
+    hot.insert(job.batch);
+    reply.log_tail = "the clock fell while this was measured: measured again after a rest";
+  }
+  return {};
+}
+
+Result<void> GpuDevice::State::attach_stages(const MeasureJob& job, MeasureReply& reply) {
+  auto& known = stages[{job.batch, job.config.block_size_m}];
+  if (known.empty()) {
+    auto times = time_stages(*resident, job.batch, job.config.block_size_m, stream, *timer,
+                             std::chrono::steady_clock::now() + options.time_limit);
+    if (!times) return std::unexpected(times.error());
+    known = std::move(*times);
+  }
+  reply.stages_us = known;
+  return {};
+}
+
+Result<MeasureReply> GpuDevice::measure(const MeasureJob& job) {
+  State& state = *state_;
+  if (!state.resident->has(job.batch)) {
+    return fail(ErrorCode::invalid_argument, fmt::format("batch {} is not one of the open problem's", job.batch));
+  }
+  MeasureReply reply;
+  reply.id = job.id;
+  const auto gemm = state.load(job, reply);
+  if (!gemm) return std::unexpected(gemm.error());
+  if (*gemm == nullptr) return reply;
+  if (auto ready = state.prepare(job); !ready) return std::unexpected(ready.error());
+  const auto deadline = std::chrono::steady_clock::now() + state.options.time_limit;
+  auto run = state.check(job, **gemm, deadline, reply);
+  if (run && reply.status == TrialStatus::ok) run = state.time(job, **gemm, deadline, reply);
+  if (!run) {
+    judge(run.error(), reply);
+    return reply;
+  }
+  if (reply.status != TrialStatus::ok) return reply;
+  if (auto attached = state.attach_stages(job, reply); !attached) return std::unexpected(attached.error());
+  return reply;
+}
+
+}  // namespace moetune::kernels

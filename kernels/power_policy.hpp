@@ -1,0 +1,45 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+namespace moetune::kernels {
+
+using SteadyTime = std::chrono::steady_clock::time_point;
+using std::chrono::microseconds;
+
+/// Keeps heavy work from heating the clock down. Busy time fills a bucket that drains at a quarter of real time, so
+/// that kept-up work is busy at most 20 % of the time; a burst that fits into the bucket needs no rest. Heavy kernels
+/// hold their clock for about 35 ms on the H200: the bucket is well below that. Pure, time is passed in.
+class HeatBudget {
+ public:
+  /// How long to rest before work that is expected to take `cost`.
+  microseconds rest_before(microseconds cost, SteadyTime now);
+  void worked(microseconds busy, SteadyTime now);
+
+  static constexpr microseconds k_burst{15'000};
+  static constexpr microseconds k_most{60'000};  ///< what is remembered of a long stretch of work
+  static constexpr int k_rest_ratio = 4;         ///< rest per busy time
+
+ private:
+  void cool(SteadyTime now);
+  microseconds heat_{0};
+  SteadyTime seen_{};
+};
+
+/// Judges readings of the clock against the highest seen. Pure.
+class ClockNorm {
+ public:
+  void see(std::int64_t mhz);
+  /// True when `mhz` lies more than 3 % below the norm.
+  bool is_low(std::int64_t mhz) const;
+  /// Resting did not help: `mhz` is what this GPU runs at now (locked, thermally limited), measurements go on with it.
+  void accept(std::int64_t mhz) { norm_mhz_ = mhz; }
+  std::int64_t norm_mhz() const { return norm_mhz_; }
+
+ private:
+  std::int64_t norm_mhz_ = 0;
+};
+
+}  // namespace moetune::kernels

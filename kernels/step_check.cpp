@@ -1,0 +1,115 @@
+#include "kernels/step_check.hpp"
+
+#include <fmt/format.h>
+
+namespace moetune::kernels {
+
+namespace {
+
+constexpr std::uint8_t k_poison = 0xFF;  // bf16 and fp16 read it as not a number
+
+/// Launches, then waits with a deadline, and adds the time that it took on the device.
+class Stretch {
+ public:
+  static Result<Stretch> create() {
+    auto begin = Event::create();
+    auto end = Event::create();
+    if (!begin || !end) return std::unexpected(begin ? end.error() : begin.error());
+    return Stretch(std::move(*begin), std::move(*end));
+  }
+
+  template <typename Launches>
+  Result<double> run(const Stream& stream, SteadyTime deadline, PowerWatch& watch, const Launches& launches) const {
+    auto done = begin_.record(stream);
+    if (done) done = launches();
+    if (done) done = end_.record(stream);
+    if (done) done = wait_bounded(end_, deadline, watch);
+    if (!done) return std::unexpected(done.error());
+    return Event::elapsed_us(begin_, end_);
+  }
+
+ private:
+  Stretch(Event begin, Event end) : begin_(std::move(begin)), end_(std::move(end)) {}
+  Event begin_, end_;
+};
+
+/// Fills the part of C that the candidate is to write.
+Result<void> poison(const GemmCandidate& candidate, const Stream& stream, Gemm gemm) {
+  constexpr std::int64_t k_act_bytes = 2;
+  const auto& problem = candidate.resident().problem();
+  const Workspace& workspace = candidate.resident().workspace();
+  const auto values = candidate.batch() * problem.topk * gemm_shape(problem, candidate.batch(), gemm).n;
+  const DeviceBuffer& c = gemm == Gemm::first ? workspace.c1 : workspace.c2;
+  return c.fill(k_poison, stream, static_cast<std::size_t>(values * k_act_bytes));
+}
+
+Result<void> launch_both(const GemmCandidate& candidate, const Stream& stream) {
+  auto done = poison(candidate, stream, Gemm::first);
+  if (done) done = poison(candidate, stream, Gemm::second);
+  if (done) done = candidate.launch(stream, Gemm::first, 0);
+  if (done) done = candidate.launch(stream, Gemm::second, 0);
+  return done;
+}
+
+/// From the candidate's own C of GEMM 1 to its C of GEMM 2.
+Result<void> launch_rest(const GemmCandidate& candidate, const Stream& stream) {
+  const ResidentProblem& resident = candidate.resident();
+  const Workspace& workspace = resident.workspace();
+  const auto& problem = resident.problem();
+  const std::int64_t pairs = candidate.batch() * problem.topk;
+  const bool quantised = workspace.a2.size() > 0;
+  auto done = poison(candidate, stream, Gemm::second);
+  if (done) {
+    done = resident.step().activate(stream, problem, pairs, workspace.c1.address(), workspace.activation.address());
+  }
+  if (done && quantised) {
+    done = resident.step().quantise(stream, problem, pairs, problem.intermediate_size, workspace.activation.address(),
+                                    workspace.a2.address(), workspace.a2_scale.address());
+  }
+  if (!done) return done;
+  const DeviceAddress a = quantised ? workspace.a2.address() : workspace.activation.address();
+  return candidate.launch_on(stream, Gemm::second, 0, a, workspace.a2_scale.address());
+}
+
+}  // namespace
+
+bool is_correct(const StepErrors& errors) {
+  return errors.gemm_1 <= k_gemm_error_bound && errors.gemm_2 <= k_gemm_error_bound &&
+         errors.step <= k_step_error_bound;
+}
+
+std::string explain(const StepErrors& errors) {
+  return fmt::format(
+      "relative errors against the reference: GEMM 1 {:.3g}, GEMM 2 {:.3g} (at most {} is right), whole step {:.3g} "
+      "(at "
+      "most {})",
+      errors.gemm_1, errors.gemm_2, k_gemm_error_bound, errors.step, k_step_error_bound);
+}
+
+Result<StepErrors> check_step(const GemmCandidate& candidate, const Stream& stream, SteadyTime deadline,
+                              PowerWatch& watch) {
+  const ResidentProblem& resident = candidate.resident();
+  const Expected expected = resident.batch(candidate.batch()).expected();
+  const Workspace& workspace = resident.workspace();
+  const auto stretch = Stretch::create();
+  if (!stretch) return std::unexpected(stretch.error());
+  const auto error_of = [&](Gemm gemm) {
+    const bool first = gemm == Gemm::first;
+    return resident.step().relative_error(stream, resident.problem(), (first ? workspace.c1 : workspace.c2).address(),
+                                          gemm_shape(resident.problem(), candidate.batch(), gemm).n, expected.sample,
+                                          first ? expected.gemm_1 : expected.gemm_2, workspace.sums);
+  };
+  const auto both = stretch->run(stream, deadline, watch, [&] { return launch_both(candidate, stream); });
+  if (!both) return std::unexpected(both.error());
+  const auto gemm_1 = error_of(Gemm::first);
+  if (!gemm_1) return std::unexpected(gemm_1.error());
+  const auto gemm_2 = error_of(Gemm::second);
+  if (!gemm_2) return std::unexpected(gemm_2.error());
+  const auto rest = stretch->run(stream, deadline, watch, [&] { return launch_rest(candidate, stream); });
+  if (!rest) return std::unexpected(rest.error());
+  const auto step = error_of(Gemm::second);
+  if (!step) return std::unexpected(step.error());
+  return StepErrors{.gemm_1 = *gemm_1, .gemm_2 = *gemm_2, .step = *step, .busy_us = *both + *rest};
+}
+
+}  // namespace moetune::kernels

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+
+#include "kernels/bounded_wait.hpp"
+#include "kernels/gemm_candidate.hpp"
+
+namespace moetune::kernels {
+
+/// How far a candidate is from the reference: relative Frobenius errors, not a number when an output has a hole.
+struct StepErrors {
+  double gemm_1 = 0;   ///< GEMM 1
+  double gemm_2 = 0;   ///< GEMM 2 on the reference's own intermediate
+  double step = 0;     ///< the whole step: GEMM 2 on what GEMM 1, activation and quantisation gave
+  double busy_us = 0;  ///< device time of the candidate's launches
+};
+
+/// Both GEMMs multiply exactly the reference's operands; what is left is the order of the additions and the rounding of
+/// the output (bf16: 1.7e-3).
+inline constexpr double k_gemm_error_bound = 5e-3;
+/// In the whole step a last bit of GEMM 1's output can move a value to the neighbouring fp8 number, a step of 6 to 12 %
+/// of that value; this happens to about one value in a hundred and adds up to some 5e-3.
+inline constexpr double k_step_error_bound = 2e-2;
+
+/// True within the bounds; what is not a number is not.
+bool is_correct(const StepErrors& errors);
+/// "relative error of GEMM 1 is 0.31, at most 0.005 is right".
+std::string explain(const StepErrors& errors);
+
+/// Runs one pass of the candidate into poisoned outputs and compares. Errors: what a launch or the device failed with;
+/// is_timeout() at the deadline.
+Result<StepErrors> check_step(const GemmCandidate& candidate, const Stream& stream, SteadyTime deadline,
+                              PowerWatch& watch);
+
+}  // namespace moetune::kernels
