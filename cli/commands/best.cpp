@@ -1,0 +1,108 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "cli/commands/command.hpp"
+#include "cli/format.hpp"
+#include "cli/group_flags.hpp"
+#include "cli/sweep_status.hpp"
+#include "cli/text.hpp"
+#include "schema/group.hpp"
+
+namespace moetune::cli {
+namespace {
+
+using nlohmann::ordered_json;
+using schema::ErrorCode;
+using schema::fail;
+using schema::Result;
+
+struct BestFlags {
+  GroupFlags group;
+  std::string batch;
+};
+
+/// The fields that all rows of a group share, in one or two lines.
+std::vector<std::string> group_heading(const ordered_json& group) {
+  const auto text = [&](const char* name) { return printable(group.value(name, std::string("-"))); };
+  return {fmt::format("{}  {}  {}", text("device"), problem_text(group), text("act_dtype")),
+          fmt::format("kernel {} ({:.12})  {}  l2 {}  routing {}  {}", text("kernel"), text("kernel_digest"),
+                      text("compiler"), text("l2"), text("routing"), text("origin"))};
+}
+
+Table best_table(const std::map<std::int64_t, BatchBest>& bests) {
+  Table table({{"batch", Align::right},
+               {"best config", Align::left},
+               {"us", Align::right},
+               {"default us", Align::right},
+               {"speedup", Align::right},
+               {"samples", Align::right},
+               {"chosen", Align::left},
+               {"reason", Align::left}});
+  for (const auto& [batch, best] : bests) {
+    const std::string config = best.config ? schema::short_text(*best.config) : "-";
+    const bool is_best = best.chosen == best.config;
+    const std::string chosen = is_best ? "best" : best.keeps_default ? "default" : "-";
+    table.add({std::to_string(batch),
+               config,
+               microseconds_text(best.latency_us),
+               microseconds_text(best.default_latency_us),
+               speedup_text(best.speedup),
+               std::to_string(best.samples),
+               {chosen, is_best ? Tone::good : Tone::plain},
+               {best.reason, Tone::faint}});
+  }
+  return table;
+}
+
+Result<void> print_groups(Context& context, const ordered_json& answer) {
+  const auto results = answer.is_object() ? answer.value("results", ordered_json()) : ordered_json();
+  if (!results.is_array()) return fail(ErrorCode::data_damaged, "the daemon's answer to /best has no results");
+  bool first = true;
+  for (const auto& group : results) {
+    const auto bests = batch_bests_from_json(group.value("configs", ordered_json::object()));
+    if (!bests) return std::unexpected(bests.error());
+    if (!first) context.out.line("");
+    first = false;
+    const Paint paint(context.out_traits.color);
+    for (const auto& line : group_heading(group)) context.out.line(paint(Tone::accent, line));
+    context.print(best_table(*bests));
+  }
+  return {};
+}
+
+Result<ExitStatus> show_best(Context& context, const BestFlags& flags) {
+  auto query = flags.group.query();
+  if (!query) return std::unexpected(query.error());
+  if (!flags.batch.empty()) {
+    const auto batch = schema::integer_from_text("--batch", flags.batch, 1, schema::k_max_batch);
+    if (!batch) return std::unexpected(batch.error());
+    query->add("batch", flags.batch);
+  }
+  const auto client = context.daemon();
+  if (!client) return std::unexpected(client.error());
+  const auto answer = client->get("/best", *query);
+  if (!answer) return std::unexpected(answer.error());
+  if (context.options.json) {
+    context.print(*answer);
+  } else if (auto printed = print_groups(context, *answer); !printed) {
+    return std::unexpected(printed.error());
+  }
+  return ExitStatus::done;
+}
+
+}  // namespace
+
+void add_best(CommandLine& line) {
+  const auto flags = std::make_shared<BestFlags>();
+  CLI::App& command =
+      add_command(line, line.app, "best", "Show the best and the chosen configuration of each batch, and the gain",
+                  "  moetune best -E 256 -N 512\n  moetune best -E 256 -N 512 --dtype fp8_w8a8 --batch 7 --json",
+                  [flags](Context& context) { return show_best(context, *flags); });
+  flags->group.add_to(command, GroupFlags::Shape::required);
+  command.add_option("--batch", flags->batch, "only the entry that an engine takes for this many tokens (nearest key)")
+      ->type_name("M");
+}
+
+}  // namespace moetune::cli

@@ -1,0 +1,96 @@
+#include "cli/commands/follow.hpp"
+
+#include <fmt/format.h>
+
+#include "cli/format.hpp"
+#include "cli/group_flags.hpp"
+#include "cli/progress_display.hpp"
+#include "cli/sweep_follower.hpp"
+#include "cli/sweep_report.hpp"
+#include "cli/text.hpp"
+#include "schema/group.hpp"
+#include "schema/timestamp.hpp"
+
+namespace moetune::cli {
+namespace {
+
+using schema::ErrorCode;
+using schema::Result;
+using schema::SweepState;
+
+void say_how_to_go_on(Context& context, std::int64_t id) {
+  context.err.line(fmt::format("detached; sweep {} goes on", id));
+  context.err.line(fmt::format("  follow: {}", context.command_line(fmt::format("sweep {} --follow", id))));
+  context.err.line(fmt::format("  pause, resume: {}", context.command_line(fmt::format("pause {}", id))) +
+                   fmt::format("; {}", context.command_line(fmt::format("resume {}", id))));
+  context.err.line(fmt::format("  cancel: {}", context.command_line(fmt::format("cancel {}", id))));
+}
+
+std::string time_taken(const SweepStatus& status) {
+  if (!status.started_at || !status.finished_at) return "";
+  const auto start = schema::timestamp_from_text(*status.started_at);
+  const auto end = schema::timestamp_from_text(*status.finished_at);
+  if (!start || !end) return "";
+  return fmt::format(" in {}", duration_text(static_cast<double>(end->ms - start->ms) / 1000));
+}
+
+/// The kernel that recorded rows were measured with, which only the rows tell.
+std::string kernel_of_rows(const Client& client, const nlohmann::json& fields) {
+  Query query;
+  for (const auto& [name, value] : fields.items()) query.add(name, flag_value_text(value));
+  const auto answer = client.get("/best", query);
+  if (!answer || !answer->is_object()) return "";
+  const auto results = answer->value("results", nlohmann::ordered_json::array());
+  return results.empty() ? "" : results.front().value("kernel", "");
+}
+
+void report(Context& context, const SweepStatus& status, const Client& client) {
+  context.out.line(fmt::format("sweep {} {}{}: {} of {} trials", status.id, schema::name_of(status.state),
+                               time_taken(status), status.done, status.total));
+  if (!status.best.empty()) context.print(result_table(status.best));
+  if (status.state != SweepState::done || status.best.empty()) return;
+  auto fields = fields_of_rows(status);
+  if (!fields.contains("kernel")) {
+    if (const auto kernel = kernel_of_rows(client, fields); !kernel.empty()) fields["kernel"] = kernel;
+  }
+  context.out.line("\nnext:");
+  for (const auto& step : next_steps(fields, command_prefix(context.options), client.endpoint()))
+    context.out.line("  " + step);
+}
+
+}  // namespace
+
+Result<std::int64_t> sweep_id(const std::string& text) {
+  return schema::integer_from_text("the id of a sweep", text, 1, std::int64_t{1} << 53);
+}
+
+Result<ExitStatus> follow_and_report(Context& context, Client client, std::int64_t id) {
+  const auto display = make_progress_display(context.err, context.err_traits, context.err_size);
+  SweepFollower follower(context.connector, std::move(client), id, *display);
+  auto outcome = follower.follow();
+  if (!outcome) {
+    display->leave();
+    if (outcome.error().code == ErrorCode::unavailable) {
+      outcome.error().detail["try"] = {context.command_line(fmt::format("sweep {} --follow", id))};
+    }
+    return std::unexpected(outcome.error());
+  }
+  if (outcome->end == SweepFollower::End::detached) {
+    say_how_to_go_on(context, id);
+    if (context.options.json) context.print(outcome->answer);
+    return ExitStatus::done;
+  }
+  const SweepStatus& status = outcome->status;
+  if (context.options.json) {
+    context.print(outcome->answer);
+  } else {
+    report(context, status, follower.client());
+  }
+  if (status.state == SweepState::failed) {
+    context.err.line(fmt::format("moetune: sweep {} failed: {}", id,
+                                 printable_lines(status.error.value_or("the daemon's log says why"))));
+  }
+  return status.state == SweepState::done ? ExitStatus::done : ExitStatus::failed;
+}
+
+}  // namespace moetune::cli

@@ -1,0 +1,65 @@
+#include "cli/sweep_report.hpp"
+
+#include <fmt/format.h>
+
+#include "cli/format.hpp"
+#include "cli/group_flags.hpp"
+#include "cli/query.hpp"
+#include "cli/text.hpp"
+
+namespace moetune::cli {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* k_shape_fields[] = {"E", "N", "hidden_size", "topk", "dtype", "act_dtype", "block_shape"};
+
+}  // namespace
+
+json fields_of_rows(const SweepStatus& status) {
+  json fields = json::object();
+  for (const char* name : k_shape_fields) {
+    if (status.spec.contains(name)) fields[name] = json(status.spec[name]);
+  }
+  if (status.spec.value("act_dtype", "") == "bfloat16") fields.erase("act_dtype");
+  const bool recorded = !status.spec.value("recording", nlohmann::ordered_json()).is_null();
+  if (recorded) {
+    fields["origin"] = "recorded";
+  } else if (status.spec.contains("kernel")) {
+    fields["kernel"] = json(status.spec["kernel"]);
+  }
+  if (status.spec.value("l2", "cold") != "cold") fields["l2"] = json(status.spec["l2"]);
+  return fields;
+}
+
+Table result_table(const std::map<std::int64_t, BatchBest>& bests) {
+  Table table({{"batch", Align::right},
+               {"default us", Align::right},
+               {"chosen config", Align::left},
+               {"us", Align::right},
+               {"speedup", Align::right},
+               {"reason", Align::left}});
+  for (const auto& [batch, best] : bests) {
+    const Tone tone = best.keeps_default ? Tone::plain : Tone::good;
+    table.add({std::to_string(batch),
+               microseconds_text(best.default_latency_us),
+               best.chosen ? schema::short_text(*best.chosen) : "-",
+               microseconds_text(best.chosen_latency_us),
+               {speedup_text(best.chosen_speedup()), tone},
+               {best.reason, Tone::faint}});
+  }
+  return table;
+}
+
+std::vector<std::string> next_steps(const json& fields, const std::string& prefix, const Endpoint& endpoint) {
+  const bool recorded = fields.value("origin", "") == "recorded";
+  Query query;
+  for (const auto& word : split("E N hidden_size topk dtype act_dtype block_shape kernel l2 origin", ' ')) {
+    if (fields.contains(word)) query.add(word, flag_value_text(fields[word]));
+  }
+  const std::string token = endpoint.token.empty() ? "" : "-H \"Authorization: Bearer $MOETUNE_TOKEN\" ";
+  return {fmt::format("{} export {}{}", prefix, fmt::join(flags_of(fields), " "), recorded ? " --allow-recorded" : ""),
+          fmt::format("curl {}'{}/best{}'", token, endpoint.url, query.text())};
+}
+
+}  // namespace moetune::cli

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/client.hpp"
+#include "cli/sweep_status.hpp"
+#include "cli/table.hpp"
+
+namespace moetune::cli {
+
+/// Per batch: the default's microseconds, the chosen configuration with its microseconds and speedup, and why.
+Table result_table(const std::map<std::int64_t, BatchBest>& bests);
+
+/// The fields that a question about a sweep's rows repeats, as in GET /best. The kernel of recorded rows is not among
+/// them: the recording names it, the sweep does not.
+nlohmann::json fields_of_rows(const SweepStatus& status);
+
+/// What one does next with rows of these fields, as lines to paste: export the file, ask over HTTP. `prefix`: how the
+/// command line reaches this daemon ("moetune --data-dir D").
+std::vector<std::string> next_steps(const nlohmann::json& fields, const std::string& prefix, const Endpoint& endpoint);
+
+}  // namespace moetune::cli

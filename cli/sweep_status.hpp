@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "schema/error.hpp"
+#include "schema/sweep_spec.hpp"
+#include "schema/tile_config.hpp"
+
+namespace moetune::cli {
+
+/// What is known of one batch: an element of "configs" in GET /best and of "best" in GET /sweeps/{id}.
+struct BatchBest {
+  std::optional<schema::TileConfig> config;  ///< the fastest row
+  std::optional<double> latency_us;
+  std::optional<double> default_latency_us;
+  std::optional<double> speedup;  ///< default over best
+  std::int64_t samples = 0;
+  std::optional<schema::TileConfig> chosen;  ///< what a file gets
+  std::optional<double> chosen_latency_us;   ///< empty when it was never measured
+  bool keeps_default = false;
+  std::string reason;
+
+  /// The default's latency over the chosen configuration's.
+  std::optional<double> chosen_speedup() const;
+};
+
+/// A sweep as GET /sweeps/{id} shows it.
+struct SweepStatus {
+  std::int64_t id = 0;
+  schema::SweepState state = schema::SweepState::queued;
+  nlohmann::ordered_json spec;
+  std::int64_t total = 0;
+  std::int64_t done = 0;
+  std::vector<std::pair<std::string, std::int64_t>> by_status;  ///< in the order of schema::TrialStatus, zeros left out
+  std::int64_t not_recorded = 0;
+  std::int64_t compiles_done = 0;
+  std::int64_t compiles_cached = 0;
+  std::int64_t compiles_failed = 0;
+  std::optional<double> eta_s;
+  std::optional<std::string> started_at;
+  std::optional<std::string> finished_at;
+  std::optional<std::string> error;  ///< why it failed
+  bool discarded = false;
+  std::map<std::int64_t, BatchBest> best;
+};
+
+/// Errors of both: data_damaged when the daemon speaks of something else (another version of moetune).
+schema::Result<SweepStatus> sweep_status_from_json(const nlohmann::ordered_json& value);
+schema::Result<std::map<std::int64_t, BatchBest>> batch_bests_from_json(const nlohmann::ordered_json& value);
+
+/// "E=256,N=512,..." and the kernel of a sweep's spec or a group, for headings.
+std::string problem_text(const nlohmann::ordered_json& fields);
+
+}  // namespace moetune::cli

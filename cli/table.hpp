@@ -1,0 +1,39 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/terminal.hpp"
+#include "cli/text.hpp"
+
+namespace moetune::cli {
+
+/// Rows of text in aligned columns under a heading. The last column takes what space is left and is cut to fit.
+class Table {
+ public:
+  struct Column {
+    std::string heading;
+    Align align = Align::left;
+  };
+  struct Cell {
+    std::string text;
+    Tone tone = Tone::plain;
+    Cell(std::string content, Tone meaning = Tone::plain) : text(std::move(content)), tone(meaning) {}  // NOLINT
+  };
+
+  explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
+  /// Precondition: as many cells as there are columns.
+  void add(std::vector<Cell> cells);
+  bool empty() const { return rows_.empty(); }
+  /// Lines without line ends and without trailing blanks. `columns`: the terminal's width, 0 for no limit.
+  std::vector<std::string> lines(const TerminalTraits& traits, std::size_t columns) const;
+
+ private:
+  std::vector<std::size_t> widths(std::size_t limit) const;
+
+  std::vector<Column> columns_;
+  std::vector<std::vector<Cell>> rows_;
+};
+
+}  // namespace moetune::cli
