@@ -59,9 +59,14 @@ class Source:
         self.path = pathlib.Path(entry["file"])
         self.flags = flags_of(entry["command"])
 
-    def key(self, tidy):
+    def settings(self):
+        """The .clang-tidy files that apply: clang-tidy looks for them as it does here, from the source upwards."""
+        folders = [folder for folder in self.path.parents if folder.is_relative_to(self.root)]
+        return b"\0".join(path.read_bytes() for path in (folder / ".clang-tidy" for folder in folders) if path.is_file())
+
+    def key(self, version):
         folders = [pathlib.Path(flag[2:]) for flag in self.flags if flag.startswith("-I")]
-        digest = hashlib.sha256(tidy)
+        digest = hashlib.sha256(version + b"\0" + self.settings())
         digest.update(json.dumps(self.flags).replace(str(self.root), ".").encode())
         for path, content in sorted(closure(self.path, folders).items()):
             digest.update(str(path).replace(str(self.root), ".").encode() + b"\0" + content + b"\0")
@@ -69,8 +74,7 @@ class Source:
 
     def check(self):
         """None when clean, else what clang-tidy says."""
-        command = [TIDY, "--quiet", f"--config-file={self.root / '.clang-tidy'}", self.path, "--", *self.flags]
-        run = subprocess.run(command, capture_output=True, text=True, check=False)
+        run = subprocess.run([TIDY, "--quiet", self.path, "--", *self.flags], capture_output=True, text=True, check=False)
         return None if run.returncode == 0 else run.stdout + run.stderr
 
 
@@ -101,9 +105,8 @@ def pass_folder(build):
 def main(root, build, jobs):
     root, build = pathlib.Path(root).resolve(), pathlib.Path(build).resolve()
     version = subprocess.run([TIDY, "--version"], capture_output=True, check=True).stdout
-    tidy = version + (root / ".clang-tidy").read_bytes()
     passes = pass_folder(build)
-    stamps = {source: passes / source.key(tidy) for source in sources(root, build)}
+    stamps = {source: passes / source.key(version) for source in sources(root, build)}
     due = [source for source, stamp in stamps.items() if not stamp.exists()]
     for source in stamps.keys() - set(due):
         stamps[source].touch()

@@ -22,17 +22,24 @@ class TidyTest(unittest.TestCase):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
 
-    def key(self, tidy=b"19", flags=""):
+    def key(self, version=b"19", flags=""):
         source = self.root / "db/store.cpp"
         command = f"/usr/bin/c++ -I{self.root} {flags} -o store.o -c {source}"
-        return Source(self.root, {"file": str(source), "command": command}).key(tidy)
+        return Source(self.root, {"file": str(source), "command": command}).key(version)
 
     def test_the_key_follows_headers_flags_and_the_tool(self):
         before = self.key()
         self.assertEqual(before, self.key())
-        self.assertNotEqual(before, self.key(tidy=b"20"))
+        self.assertNotEqual(before, self.key(version=b"20"))
         self.assertNotEqual(before, self.key(flags="-DX"))
         self.write("schema/error.hpp", "long a;\n")
+        self.assertNotEqual(before, self.key())
+
+    def test_the_key_follows_the_settings_above_the_file_alone(self):
+        before = self.key()
+        self.write("tests/.clang-tidy", "Checks: '*'\n")
+        self.assertEqual(before, self.key())
+        self.write(".clang-tidy", "Checks: '*'\n")
         self.assertNotEqual(before, self.key())
 
     def test_the_key_does_not_follow_a_header_that_is_not_reached(self):
