@@ -88,7 +88,7 @@ class DamagedLinesTest : public LineReaderTest {};
 
 TEST_F(DamagedLinesTest, ACutZstdStreamIsDamagedAtEveryLength) {
   std::string text;
-  for (int i = 0; i < 500; ++i) text += std::to_string(i * 7919) + "\n";
+  for (int i = 0; i < 60; ++i) text += std::to_string(i * 7919) + "\n";
   const std::string bytes = zstd_of(text);
   for (std::size_t length = 4; length < bytes.size(); ++length) {
     const auto lines = lines_of(folder_.write("cut", std::string_view(bytes).substr(0, length)));

@@ -38,8 +38,8 @@ class RecordedDeviceTest : public ::testing::Test {
 };
 
 TEST_F(RecordedDeviceTest, DrawsFromTheRowTheSameEveryTime) {
-  const RecordedDevice device(recording_, 0);
-  const MeasureReply reply = device.measure(job(1));
+  RecordedDevice device(recording_, 0);
+  const MeasureReply reply = device.measure(job(1)).value();
   EXPECT_EQ(reply.id, 7);
   EXPECT_EQ(reply.status, TrialStatus::ok);
   EXPECT_EQ(reply.samples_us.size(), 9U);
@@ -48,37 +48,37 @@ TEST_F(RecordedDeviceTest, DrawsFromTheRowTheSameEveryTime) {
   EXPECT_EQ(reply.sm_clock_mhz, 1980);
   MeasureJob contender = job(1);
   contender.best_us = 1.0;
-  EXPECT_EQ(RecordedDevice(recording_, 0).measure(contender).samples_us, reply.samples_us);
+  EXPECT_EQ(RecordedDevice(recording_, 0).measure(contender).value().samples_us, reply.samples_us);
 }
 
 TEST_F(RecordedDeviceTest, KeyAndSeedSteerTheDraw) {
-  const auto first = RecordedDevice(recording_, 0).measure(job(1)).samples_us;
-  EXPECT_NE(RecordedDevice(recording_, 1).measure(job(1)).samples_us, first);
-  EXPECT_NE(RecordedDevice(recording_, 0).measure(job(2)).samples_us, first);
+  const auto first = RecordedDevice(recording_, 0).measure(job(1)).value().samples_us;
+  EXPECT_NE(RecordedDevice(recording_, 1).measure(job(1)).value().samples_us, first);
+  EXPECT_NE(RecordedDevice(recording_, 0).measure(job(2)).value().samples_us, first);
 }
 
 TEST_F(RecordedDeviceTest, TheDrawIsTheSameOnEveryMachine) {
   // Fixed figures: a change here changes what every recorded run says.
   recording_.rows[{1, sample_config()}].samples_us = {1, 2, 3, 4};
-  const auto samples = RecordedDevice(recording_, 42).measure(job(1)).samples_us;
+  const auto samples = RecordedDevice(recording_, 42).measure(job(1)).value().samples_us;
   EXPECT_THAT(samples, ::testing::ElementsAre(3, 1, 3, 4));
 }
 
 TEST_F(RecordedDeviceTest, FewSamplesAreDrawnThreeTimes) {
   recording_.rows[{1, sample_config()}].samples_us = {12.5};
-  EXPECT_THAT(RecordedDevice(recording_, 0).measure(job(1)).samples_us, ::testing::ElementsAre(12.5, 12.5, 12.5));
+  EXPECT_THAT(RecordedDevice(recording_, 0).measure(job(1)).value().samples_us, ::testing::ElementsAre(12.5, 12.5, 12.5));
 }
 
 TEST_F(RecordedDeviceTest, AFailedRowAnswersItsStatus) {
   recording_.rows[{1, sample_config()}] = {.status = TrialStatus::out_of_resources, .log_tail = "shared memory"};
-  const MeasureReply reply = RecordedDevice(recording_, 0).measure(job(1));
+  const MeasureReply reply = RecordedDevice(recording_, 0).measure(job(1)).value();
   EXPECT_EQ(reply.status, TrialStatus::out_of_resources);
   EXPECT_THAT(reply.samples_us, IsEmpty());
   EXPECT_EQ(reply.log_tail, "shared memory");
 }
 
 TEST_F(RecordedDeviceTest, AKeyThatIsNotThereIsNamed) {
-  const MeasureReply reply = RecordedDevice(recording_, 0).measure(job(3));
+  const MeasureReply reply = RecordedDevice(recording_, 0).measure(job(3)).value();
   EXPECT_EQ(reply.status, TrialStatus::launch_error);
   EXPECT_THAT(reply.log_tail, HasSubstr("no row for batch 3, 16x128x128 g1 w4 s3"));
 }

@@ -1,0 +1,124 @@
+#include "kernels/residency_plan.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/kernels/sample_trial.hpp"
+
+namespace moetune::kernels {
+namespace {
+
+using schema::L2;
+using ::testing::HasSubstr;
+using testing::sample_problem;
+
+constexpr std::int64_t k_gib = 1LL << 30;
+constexpr std::int64_t k_l2 = 60LL << 20;  // H200
+
+schema::Problem bf16_problem() {
+  schema::Problem problem;
+  problem.num_experts = 128;
+  problem.intermediate_size = 768;
+  problem.hidden_size = 2048;
+  problem.topk = 8;
+  return problem;
+}
+
+ResidencyPlan plan_of(const schema::Problem& problem, std::vector<std::int64_t> batches, L2 l2 = L2::cold,
+                      std::int64_t free_bytes = 139 * k_gib) {
+  auto plan = plan_residency(problem, batches, l2, k_l2, free_bytes);
+  if (!plan) ADD_FAILURE() << plan.error().message;
+  return plan.value_or(ResidencyPlan{});
+}
+
+TEST(ResidencyPlanTest, ExpectedExpertsGrowFromTopkToAll) {
+  EXPECT_NEAR(expected_experts(sample_problem(), 1), 8, 1e-9);
+  EXPECT_NEAR(expected_experts(sample_problem(), 16), 101.9, 0.5);
+  EXPECT_NEAR(expected_experts(sample_problem(), 4096), 256, 1e-6);
+  schema::Problem all = sample_problem();
+  all.topk = all.num_experts;
+  EXPECT_NEAR(expected_experts(all, 1), 256, 1e-9);
+}
+
+TEST(ResidencyPlanTest, CountsWeightsWithTheirScales) {
+  const auto sizes = weight_sizes(sample_problem());
+  EXPECT_EQ(sizes.w1, 256LL * 1024 * 2048);
+  EXPECT_EQ(sizes.w1_scale, 256LL * 8 * 16 * 4);
+  EXPECT_EQ(sizes.w2, 256LL * 2048 * 512);
+  EXPECT_EQ(sizes.w2_scale, 256LL * 16 * 4 * 4);
+  const auto plain = weight_sizes(bf16_problem());
+  EXPECT_EQ(plain.w1, 128LL * 1536 * 2048 * 2);
+  EXPECT_EQ(plain.w1_scale, 0);
+}
+
+TEST(ResidencyPlanTest, AColdReplayTouchesSixTimesTheCache) {
+  for (const auto& problem : {sample_problem(), bf16_problem()}) {
+    const auto plan = plan_of(problem, {1, 4, 16, 64, 512, 4096});
+    std::int64_t most = 0;
+    for (const auto& batch : plan.batches) {
+      const double touched = expected_experts(problem, batch.batch) *
+                             static_cast<double>(weight_sizes(problem).total()) /
+                             static_cast<double>(problem.num_experts);
+      EXPECT_GE(touched * static_cast<double>(batch.passes), 6.0 * k_l2) << batch.batch;
+      EXPECT_LT(touched * static_cast<double>(batch.passes - 1), 6.0 * k_l2) << batch.batch;
+      EXPECT_EQ(batch.routings, batch.passes);
+      most = std::max(most, batch.passes);
+    }
+    EXPECT_EQ(plan.weight_sets, most);
+  }
+}
+
+TEST(ResidencyPlanTest, AWarmReplayReusesOneSetAndOneRouting) {
+  const auto plan = plan_of(sample_problem(), {1, 4096}, L2::warm);
+  EXPECT_EQ(plan.weight_sets, 1);
+  EXPECT_EQ(plan.batches[0].routings, 1);
+  EXPECT_GT(plan.batches[0].passes, 1);
+}
+
+TEST(ResidencyPlanTest, ShortMemoryTakesFewerSetsButStaysCold) {
+  const auto plenty = plan_of(sample_problem(), {1, 64});
+  const auto tight = plan_of(sample_problem(), {1, 64}, L2::cold, 6 * k_gib);
+  EXPECT_LT(tight.weight_sets, plenty.weight_sets);
+  EXPECT_LE(tight.total_bytes, 6 * k_gib);
+  EXPECT_EQ(tight.batches[0].passes, plenty.batches[0].passes);
+  // At most 5 % of what a pass touches may be left in L2 by earlier passes.
+  const double pool = static_cast<double>(tight.weight_sets * weight_sizes(sample_problem()).total());
+  EXPECT_LE(static_cast<double>(k_l2) / pool, 0.05);
+}
+
+TEST(ResidencyPlanTest, WhatDoesNotFitIsRefusedWithBothFigures) {
+  const std::vector<std::int64_t> batches = {1, 4096};
+  const auto plan = plan_residency(sample_problem(), batches, L2::cold, k_l2, k_gib);
+  ASSERT_FALSE(plan);
+  EXPECT_EQ(plan.error().code, schema::ErrorCode::too_large);
+  EXPECT_THAT(plan.error().message, HasSubstr("1.0 GiB are free"));
+  EXPECT_GT(plan.error().detail.at("needed_bytes").get<std::int64_t>(), k_gib);
+  EXPECT_EQ(plan.error().detail.at("free_bytes"), k_gib);
+}
+
+TEST(ResidencyPlanTest, ChecksEveryPairUntilTheReferenceGetsDear) {
+  const auto plan = plan_of(sample_problem(), {1, 4096});
+  EXPECT_EQ(plan.batches[0].checked, 8);
+  EXPECT_EQ(plan.batches[1].checked, 4096 * 8);
+  EXPECT_EQ(plan.batches[1].check_step, 1);
+  schema::Problem large = sample_problem();
+  large.hidden_size = 7168;
+  large.intermediate_size = 2048;
+  const auto sampled = plan_of(large, {4096}).batches[0];
+  EXPECT_GT(sampled.check_step, 1);
+  EXPECT_EQ(sampled.check_step % 2, 1);
+  EXPECT_LT((sampled.checked - 1) * sampled.check_step, 4096 * 8);
+  EXPECT_GE(sampled.checked * sampled.check_step, 4096 * 8);
+}
+
+TEST(ResidencyPlanTest, OnlyWorkThatHeatsIsHeavy) {
+  for (const auto& problem : {sample_problem(), bf16_problem()}) {
+    EXPECT_FALSE(is_heavy(problem, 1));
+    EXPECT_FALSE(is_heavy(problem, 512));
+    EXPECT_TRUE(is_heavy(problem, 1024));
+    EXPECT_TRUE(is_heavy(problem, 4096));
+  }
+}
+
+}  // namespace
+}  // namespace moetune::kernels

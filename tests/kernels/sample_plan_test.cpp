@@ -1,0 +1,35 @@
+#include "kernels/sample_plan.hpp"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace moetune::kernels {
+namespace {
+
+/// How many samples a candidate gets that always takes `us`.
+std::size_t count_of(double us, std::optional<double> best_us) {
+  std::vector<double> samples;
+  while (!has_enough_samples(samples, best_us)) samples.push_back(us);
+  return samples.size();
+}
+
+TEST(SamplePlanTest, ContendersGetMoreSamples) {
+  EXPECT_EQ(count_of(110, 100), 3U);
+  EXPECT_EQ(count_of(104, 100), 3U);
+  EXPECT_EQ(count_of(102.9, 100), 9U);
+  EXPECT_EQ(count_of(90, 100), 9U);
+}
+
+TEST(SamplePlanTest, TheFirstOfABatchGetsAll) {
+  EXPECT_EQ(count_of(100, std::nullopt), 9U);
+}
+
+TEST(SamplePlanTest, TheMedianDecidesNotAnOutlier) {
+  const std::vector<double> samples = {200, 101, 102};
+  EXPECT_FALSE(has_enough_samples(samples, 100));
+  EXPECT_TRUE(has_enough_samples(std::vector<double>{101, 200, 210}, 100));
+}
+
+}  // namespace
+}  // namespace moetune::kernels
