@@ -41,30 +41,4 @@ Result<std::vector<TrialKey>> finished_trials(Snapshot& snapshot, std::int64_t s
 /// Number of a sweep's trials by status; only those that occur.
 Result<std::map<schema::TrialStatus, std::int64_t>> count_trials(Snapshot& snapshot, std::int64_t sweep);
 
-/// What a listing of trials wants. Empty fields match every row.
-struct TrialFilter {
-  schema::GroupFilter group;
-  std::optional<std::int64_t> batch;
-  std::optional<schema::TrialStatus> status;
-  std::optional<std::int64_t> sweep;       ///< rows of this sweep of this database
-  std::optional<std::string> sweep_label;  ///< rows of the sweep with this label, wherever it ran
-  std::optional<schema::TileConfig> config;
-  bool include_discarded = false;
-};
-
-struct StoredTrial {
-  std::int64_t id = 0;  ///< cursor: ascending in the order of recording
-  bool discarded = false;
-  schema::Trial trial;  ///< complete: samples of all chunks, origin, sweep label
-};
-
-/// One page: rows with an id above `after`, oldest first, at most `limit`. Errors: not_found for an unknown `sweep`.
-Result<std::vector<StoredTrial>> list_trials(Snapshot& snapshot, const TrialFilter& filter,
-                                             std::optional<std::int64_t> after, std::int64_t limit);
-
-/// Calls `visit` for every matching row that is there now, oldest first, until it returns false. Works in pages of its
-/// own short snapshots, so memory is constant and a slow visitor holds nothing up.
-Result<void> for_each_trial(const Database& database, const TrialFilter& filter, std::optional<std::int64_t> after,
-                            const std::function<bool(const StoredTrial&)>& visit);
-
 }  // namespace moetune::db

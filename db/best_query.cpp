@@ -1,0 +1,146 @@
+#include "db/best_query.hpp"
+
+#include <algorithm>
+#include <compare>
+#include <map>
+#include <tuple>
+
+#include "db/connection.hpp"
+#include "db/dictionary.hpp"
+#include "db/run.hpp"
+#include "db/trial_rows.hpp"
+#include "queries.hpp"
+
+namespace moetune::db {
+namespace {
+
+using schema::Group;
+
+std::vector<GroupMatch> groups_with_rows(Connection& connection, const schema::GroupFilter& filter) {
+  auto row = filter.num_experts && filter.intermediate_size
+                 ? connection.query(sql::list_groups_of_size_sql, *filter.num_experts, *filter.intermediate_size)
+                 : connection.query(sql::list_groups_sql);
+  std::vector<GroupMatch> matches;
+  while (row.step()) {
+    GroupMatch match{.id = row.integer(0), .group = read_group(row, 1), .newest = {}};
+    if (!filter.matches(match.group)) continue;
+    auto newest = connection.query(sql::newest_of_group_sql, match.id);
+    if (!newest.step() || newest.is_null(0)) continue;
+    match.newest = {newest.integer(0)};
+    matches.push_back(std::move(match));
+  }
+  return matches;
+}
+
+/// Keeps, of groups that differ in kernel_digest and compiler only, the one measured last.
+std::vector<GroupMatch> newest_versions(std::vector<GroupMatch> matches) {
+  std::map<Group, GroupMatch> newest;
+  for (GroupMatch& match : matches) {
+    Group versionless = match.group;
+    versionless.kernel_digest.clear();
+    versionless.compiler.clear();
+    const auto [place, added] = newest.try_emplace(std::move(versionless), match);
+    const auto age = [](const GroupMatch& m) { return std::tuple(m.newest, m.id); };
+    if (!added && age(place->second) < age(match)) place->second = std::move(match);
+  }
+  std::vector<GroupMatch> kept;
+  for (auto& [versionless, match] : newest) kept.push_back(std::move(match));
+  return kept;
+}
+
+/// One row of tallies: the fastest trial of a (group, batch, run).
+struct Candidate {
+  std::int64_t batch = 0;
+  std::int64_t run = 0;
+  std::int64_t group = 0;
+  std::int64_t rows = 0;
+  std::int64_t trial = 0;
+};
+
+struct RowOfRun {
+  MeasuredRow row;
+  std::optional<std::string> sweep;
+};
+
+RowOfRun read_measured(Connection& connection, const Candidate& candidate, std::int64_t trial) {
+  auto row = connection.query(sql::find_measured_row_sql, trial);
+  if (!row.step()) {
+    throw Fault({ErrorCode::data_damaged, connection.path().string() + " is damaged: a trial of a tally is missing"});
+  }
+  RowOfRun found;
+  found.sweep = row.optional_text(4);
+  found.row = {.trial = trial,
+               .config = read_config(row, 5),
+               .latency_us = row.real(1),
+               .samples_us = row.is_null(3) ? read_imported_samples(connection, trial)
+                                            : read_samples(connection, candidate.run, candidate.batch, row.integer(0)),
+               .measured_at = {row.integer(2)}};
+  return found;
+}
+
+void add_default(Connection& connection, const Candidate& candidate, BatchBest& entry) {
+  auto row = connection.query(sql::find_run_default_sql, candidate.run, candidate.batch);
+  if (!row.step()) return;
+  entry.default_config = read_config(row, 0);
+  entry.default_source = row.text(6);
+  auto trial = connection.query(sql::fastest_trial_of_config_sql, candidate.run, candidate.batch, row.integer(7),
+                                candidate.group);
+  if (!trial.step()) return;
+  entry.default_failed = trial.text(1) != "ok";
+  if (entry.default_failed) return;
+  const std::int64_t id = trial.integer(0);
+  entry.default_row = id == entry.best.trial ? entry.best : read_measured(connection, candidate, id).row;
+}
+
+/// `rows` lists tallies by batch and, in a batch, the fastest first.
+std::vector<BatchBest> best_of(Connection& connection, Query rows) {
+  std::vector<BatchBest> bests;
+  while (rows.step()) {
+    const Candidate candidate{.batch = rows.integer(0),
+                              .run = rows.integer(1),
+                              .group = rows.integer(2),
+                              .rows = rows.integer(3),
+                              .trial = rows.integer(4)};
+    if (bests.empty() || bests.back().batch != candidate.batch) {
+      RowOfRun fastest = read_measured(connection, candidate, candidate.trial);
+      BatchBest& entry = bests.emplace_back();
+      entry.batch = candidate.batch;
+      entry.best = std::move(fastest.row);
+      entry.sweep = std::move(fastest.sweep);
+      add_default(connection, candidate, entry);
+    }
+    bests.back().rows += candidate.rows;
+  }
+  return bests;
+}
+
+}  // namespace
+
+Result<std::vector<GroupMatch>> matching_groups(Snapshot& snapshot, const schema::GroupFilter& filter,
+                                                Versions versions) {
+  return guarded([&]() -> Result<std::vector<GroupMatch>> {
+    schema::GroupFilter wanted = filter;
+    if (!wanted.l2) wanted.l2 = schema::L2::cold;
+    if (!wanted.routing) wanted.routing = "uniform";
+    auto matches = groups_with_rows(snapshot.connection(), wanted);
+    if (versions == Versions::newest) matches = newest_versions(std::move(matches));
+    std::ranges::sort(matches, {}, &GroupMatch::group);
+    return matches;
+  });
+}
+
+Result<std::vector<BatchBest>> best_of_group(Snapshot& snapshot, std::int64_t group) {
+  return guarded([&]() -> Result<std::vector<BatchBest>> {
+    Connection& connection = snapshot.connection();
+    return best_of(connection, connection.query(sql::best_of_group_sql, group));
+  });
+}
+
+Result<std::vector<BatchBest>> best_of_sweep(Snapshot& snapshot, std::int64_t sweep) {
+  return guarded([&]() -> Result<std::vector<BatchBest>> {
+    Connection& connection = snapshot.connection();
+    return best_of(connection, connection.query(sql::best_of_run_sql, run_of_sweep(connection, sweep)));
+  });
+}
+
+}  // namespace moetune::db

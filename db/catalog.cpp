@@ -1,0 +1,51 @@
+#include "db/catalog.hpp"
+
+#include "db/connection.hpp"
+#include "db/dictionary.hpp"
+#include "queries.hpp"
+
+namespace moetune::db {
+
+Result<std::vector<DeviceEntry>> list_devices(Snapshot& snapshot, std::optional<std::int64_t> after,
+                                              std::int64_t limit) {
+  return guarded([&]() -> Result<std::vector<DeviceEntry>> {
+    Connection& connection = snapshot.connection();
+    auto row = connection.query(sql::list_devices_sql, after.value_or(0), limit);
+    std::vector<DeviceEntry> devices;
+    while (row.step()) {
+      DeviceEntry& device = devices.emplace_back();
+      device = {
+          .id = row.integer(0), .name = row.text(1), .archs = {}, .rows = row.integer(2), .newest = {row.integer(3)}};
+      auto arch = connection.query(sql::list_archs_of_device_sql, device.id);
+      while (arch.step()) device.archs.push_back(arch.text(0));
+    }
+    return devices;
+  });
+}
+
+Result<std::vector<ProblemEntry>> list_problems(Snapshot& snapshot, std::optional<std::int64_t> after,
+                                                std::int64_t limit) {
+  return guarded([&]() -> Result<std::vector<ProblemEntry>> {
+    auto row = snapshot.connection().query(sql::list_problems_sql, after.value_or(0), limit);
+    std::vector<ProblemEntry> problems;
+    while (row.step()) {
+      problems.push_back({.id = row.integer(10),
+                          .problem = read_problem(row, 0),
+                          .rows = row.integer(11),
+                          .ok_rows = row.integer(12),
+                          .newest = {row.integer(13)}});
+    }
+    return problems;
+  });
+}
+
+Result<std::vector<schema::Problem>> known_problems(Snapshot& snapshot) {
+  return guarded([&]() -> Result<std::vector<schema::Problem>> {
+    auto row = snapshot.connection().query(sql::known_problems_sql);
+    std::vector<schema::Problem> problems;
+    while (row.step()) problems.push_back(read_problem(row, 0));
+    return problems;
+  });
+}
+
+}  // namespace moetune::db

@@ -1,0 +1,80 @@
+#include "db/imported_rows.hpp"
+
+#include "db/dictionary.hpp"
+#include "db/trial_rows.hpp"
+#include "queries.hpp"
+
+namespace moetune::db {
+namespace {
+
+/// The value of `key` in `cache`, found with `find()` the first time.
+template <typename Cache, typename Key, typename Find>
+auto remembered(Cache& cache, const Key& key, Find&& find) {
+  const auto known = cache.find(key);
+  if (known != cache.end()) return known->second;
+  const auto value = find();
+  cache.emplace(key, value);
+  return value;
+}
+
+}  // namespace
+
+bool ImportedRows::store(Connection& connection, const schema::Trial& trial,
+                         const std::optional<schema::TileConfig>& default_config, const std::string& default_source) {
+  const std::string label = trial.sweep.value_or("");
+  const std::int64_t config = config_id(connection, trial.config);
+  if (const auto run = label.empty() ? std::nullopt : own_run(connection, label)) {
+    auto own = connection.query(sql::find_own_trial_sql, *run, trial.batch, config, trial.measured_at.ms);
+    if (own.step()) return false;
+  }
+  const std::int64_t group = group_id(connection, trial.group);
+  const std::int64_t run = run_id(connection, group, label);
+  const TrialPlace place{.run = run,
+                         .group = group,
+                         .environment = environment_id(connection, trial),
+                         .config = config,
+                         .repetition = trial.measured_at.ms};
+  const auto id = insert_trial(connection, place, trial);
+  if (!id) return false;
+  if (!trial.samples_us.empty()) connection.run(sql::add_imported_samples_sql, *id, trial.samples_us);
+  if (default_config && defaults_.emplace(run, trial.batch).second) {
+    connection.run(sql::add_run_default_sql, run, trial.batch, config_id(connection, *default_config), default_source);
+  }
+  return true;
+}
+
+void ImportedRows::forget() {
+  *this = ImportedRows();
+}
+
+std::int64_t ImportedRows::group_id(Connection& connection, const schema::Group& group) {
+  return remembered(groups_, group, [&] { return intern_group(connection, group); });
+}
+
+std::int64_t ImportedRows::config_id(Connection& connection, const schema::TileConfig& config) {
+  return remembered(configs_, config, [&] { return intern_config(connection, config); });
+}
+
+std::int64_t ImportedRows::environment_id(Connection& connection, const schema::Trial& trial) {
+  const EnvironmentKey key{trial.group.device, trial.arch, trial.gpu_uuid, trial.driver, trial.tool_version};
+  return remembered(environments_, key, [&] { return intern_environment(connection, trial); });
+}
+
+std::int64_t ImportedRows::run_id(Connection& connection, std::int64_t group, const std::string& label) {
+  return remembered(runs_, std::pair(group, label), [&] {
+    const auto stored = label.empty() ? std::nullopt : std::optional(label);
+    auto row = connection.query(sql::find_import_run_sql, group, stored);
+    if (row.step()) return row.integer(0);
+    connection.run(sql::add_import_run_sql, group, stored);
+    return connection.last_insert_id();
+  });
+}
+
+std::optional<std::int64_t> ImportedRows::own_run(Connection& connection, const std::string& label) {
+  return remembered(own_runs_, label, [&]() -> std::optional<std::int64_t> {
+    auto row = connection.query(sql::find_sweep_run_by_label_sql, label);
+    return row.step() ? std::optional(row.integer(0)) : std::nullopt;
+  });
+}
+
+}  // namespace moetune::db

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include "db/connection.hpp"
+#include "schema/tile_config.hpp"
+#include "schema/trial.hpp"
+
+namespace moetune::db {
+
+/// Stores imported trials and remembers the ids of what rows share, so that most rows cost one insertion. Belongs to
+/// one thread at a time; forget() must be called when a transaction that used it was undone. Throws Fault.
+class ImportedRows {
+ public:
+  /// Stores a row with the engine's default for its batch; false when it is there already. The row's origin is final.
+  bool store(Connection& connection, const schema::Trial& trial,
+             const std::optional<schema::TileConfig>& default_config, const std::string& default_source);
+  void forget();
+
+ private:
+  using EnvironmentKey = std::tuple<std::string, std::string, std::optional<std::string>, std::optional<std::string>,
+                                    std::optional<std::string>>;
+
+  std::int64_t group_id(Connection& connection, const schema::Group& group);
+  std::int64_t config_id(Connection& connection, const schema::TileConfig& config);
+  std::int64_t environment_id(Connection& connection, const schema::Trial& trial);
+  std::int64_t run_id(Connection& connection, std::int64_t group, const std::string& label);
+  /// The sweep of this very database with that label: its own export is coming back.
+  std::optional<std::int64_t> own_run(Connection& connection, const std::string& label);
+
+  std::map<schema::Group, std::int64_t> groups_;
+  std::map<schema::TileConfig, std::int64_t> configs_;
+  std::map<EnvironmentKey, std::int64_t> environments_;
+  std::map<std::pair<std::int64_t, std::string>, std::int64_t> runs_;
+  std::map<std::string, std::optional<std::int64_t>> own_runs_;
+  std::set<std::pair<std::int64_t, std::int64_t>> defaults_;  ///< (run, batch) whose default is stored
+};
+
+}  // namespace moetune::db

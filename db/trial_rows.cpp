@@ -1,0 +1,86 @@
+#include "db/trial_rows.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "db/dictionary.hpp"
+#include "queries.hpp"
+
+namespace moetune::db {
+namespace {
+
+using schema::Trial;
+
+std::optional<std::string> stages_text(const Trial& trial) {
+  return trial.stages_us.empty() ? std::nullopt : std::optional(nlohmann::json(trial.stages_us).dump());
+}
+
+std::map<std::string, double> read_stages(const Query& row, int column) {
+  std::map<std::string, double> stages;
+  if (row.is_null(column)) return stages;
+  const auto value = nlohmann::json::parse(row.text(column), nullptr, false);
+  if (!value.is_object()) {
+    throw Fault({ErrorCode::data_damaged, fmt::format("stages_us of trial {} is not an object", row.integer(0))});
+  }
+  for (const auto& [name, number] : value.items()) stages[name] = number.is_number() ? number.get<double>() : 0;
+  return stages;
+}
+
+/// Columns as find_trial.sql lists them, without the samples.
+Trial read_row(const Query& row) {
+  Trial trial;
+  trial.sweep = row.optional_text(3);
+  trial.batch = row.integer(6);
+  trial.status = value_or_throw(schema::trial_status_from_name(row.text(7)));
+  trial.latency_us = row.optional_real(8);
+  trial.measured_at = {row.integer(9)};
+  trial.sm_clock_mhz = row.optional_integer(10);
+  trial.throttle = row.optional_text(11);
+  trial.stages_us = read_stages(row, 12);
+  trial.log_tail = row.optional_text(13);
+  trial.arch = row.text(14);
+  trial.gpu_uuid = row.optional_text(15);
+  trial.driver = row.optional_text(16);
+  trial.tool_version = row.optional_text(17);
+  trial.config = read_config(row, 18);
+  trial.group = read_group(row, 24);
+  return trial;
+}
+
+}  // namespace
+
+std::optional<std::int64_t> insert_trial(Connection& connection, const TrialPlace& place, const Trial& trial) {
+  const auto inserted =
+      connection.run(sql::add_trial_sql, place.run, place.group, place.environment, place.config, trial.batch,
+                     place.repetition, name_of(trial.status), trial.latency_us, trial.measured_at.ms,
+                     trial.sm_clock_mhz, trial.throttle, stages_text(trial), trial.log_tail);
+  return inserted == 1 ? std::optional(connection.last_insert_id()) : std::nullopt;
+}
+
+StoredTrial read_trial(Connection& connection, std::int64_t id) {
+  auto row = connection.query(sql::find_trial_sql, id);
+  if (!row.step()) {
+    throw Fault({ErrorCode::data_damaged, fmt::format("{} is damaged: trial {} or what it refers to is missing",
+                                                      connection.path().string(), id)});
+  }
+  StoredTrial stored{.id = id, .discarded = row.integer(1) != 0, .trial = read_row(row)};
+  const bool imported = row.is_null(2);
+  stored.trial.samples_us = imported ? read_imported_samples(connection, id)
+                                     : read_samples(connection, row.integer(4), row.integer(6), row.integer(5));
+  return stored;
+}
+
+std::vector<double> read_samples(Connection& connection, std::int64_t run, std::int64_t batch, std::int64_t config) {
+  std::vector<double> samples;
+  auto chunk = connection.query(sql::list_samples_sql, run, batch, config);
+  while (chunk.step()) chunk.append_doubles(0, samples);
+  return samples;
+}
+
+std::vector<double> read_imported_samples(Connection& connection, std::int64_t trial) {
+  auto row = connection.query(sql::find_imported_samples_sql, trial);
+  return row.step() ? row.doubles(0) : std::vector<double>();
+}
+
+}  // namespace moetune::db

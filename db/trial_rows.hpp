@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "db/connection.hpp"
+#include "db/trial_listing.hpp"
+#include "schema/trial.hpp"
+
+/// Writing and reading of whole trial rows, for the stores that have found out which. All throw Fault.
+namespace moetune::db {
+
+/// Where a row belongs.
+struct TrialPlace {
+  std::int64_t run = 0;
+  std::int64_t group = 0;
+  std::int64_t environment = 0;
+  std::int64_t config = 0;
+  std::int64_t repetition = 0;  ///< 0 in a sweep; measured_at of an imported row
+};
+
+/// Stores the row without its samples; nothing when its key is taken. Returns its id, or nothing.
+std::optional<std::int64_t> insert_trial(Connection& connection, const TrialPlace& place, const schema::Trial& trial);
+
+/// The trial with this id, samples included. The id must be that of a row.
+StoredTrial read_trial(Connection& connection, std::int64_t id);
+
+/// The samples of a sweep's candidate, chunks in the order of their arrival.
+std::vector<double> read_samples(Connection& connection, std::int64_t run, std::int64_t batch, std::int64_t config);
+/// The samples of an imported row.
+std::vector<double> read_imported_samples(Connection& connection, std::int64_t trial);
+
+}  // namespace moetune::db

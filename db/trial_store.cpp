@@ -1,0 +1,101 @@
+#include "db/trial_store.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "db/connection.hpp"
+#include "db/dictionary.hpp"
+#include "db/run.hpp"
+#include "db/trial_rows.hpp"
+#include "queries.hpp"
+
+namespace moetune::db {
+namespace {
+
+using schema::Trial;
+using schema::TrialStatus;
+
+Result<void> validate_samples(std::span<const double> samples_us) {
+  for (const double sample : samples_us) {
+    if (!std::isfinite(sample) || sample < 0) {
+      return schema::fail(ErrorCode::invalid_argument, fmt::format("a sample must be a time, not {}", sample));
+    }
+  }
+  return {};
+}
+
+Result<void> validate(const Trial& trial) {
+  const auto bad = [&](std::string_view what) {
+    return schema::fail(ErrorCode::invalid_argument,
+                        fmt::format("a trial with status {} {}", name_of(trial.status), what));
+  };
+  const bool ok = trial.status == TrialStatus::ok;
+  if (ok && !trial.latency_us) return bad("needs latency_us");
+  if (!ok && trial.latency_us) return bad("has no latency_us");
+  if (ok && !(std::isfinite(*trial.latency_us) && *trial.latency_us > 0)) return bad("needs latency_us above 0");
+  if (trial.batch < 1 || trial.batch > schema::k_max_batch)
+    return bad(fmt::format("cannot have batch {}", trial.batch));
+  return validate_samples(trial.samples_us);
+}
+
+}  // namespace
+
+Result<Recorded> record_trial(Transaction& transaction, std::int64_t sweep, const Trial& trial) {
+  if (auto valid = validate(trial); !valid) return std::unexpected(valid.error());
+  return guarded([&]() -> Result<Recorded> {
+    Connection& connection = transaction.connection();
+    const TrialPlace place{.run = run_of_sweep(connection, sweep),
+                           .group = intern_group(connection, trial.group),
+                           .environment = intern_environment(connection, trial),
+                           .config = intern_config(connection, trial.config)};
+    if (!insert_trial(connection, place, trial)) return Recorded::already_there;
+    if (!trial.samples_us.empty()) {
+      connection.run(sql::add_samples_sql, place.run, trial.batch, place.config, trial.samples_us);
+    }
+    return Recorded::inserted;
+  });
+}
+
+Result<void> append_samples(Transaction& transaction, std::int64_t sweep, const TrialKey& key,
+                            std::span<const double> samples_us) {
+  if (auto valid = validate_samples(samples_us); !valid) return valid;
+  return guarded([&]() -> Result<void> {
+    Connection& connection = transaction.connection();
+    const std::int64_t run = run_of_sweep(connection, sweep);
+    if (samples_us.empty()) return {};
+    connection.run(sql::add_samples_sql, run, key.batch, intern_config(connection, key.config), samples_us);
+    return {};
+  });
+}
+
+Result<std::vector<double>> samples_of(Snapshot& snapshot, std::int64_t sweep, const TrialKey& key) {
+  return guarded([&]() -> Result<std::vector<double>> {
+    Connection& connection = snapshot.connection();
+    const std::int64_t run = run_of_sweep(connection, sweep);
+    const auto config = find_config(connection, key.config);
+    return config ? read_samples(connection, run, key.batch, *config) : std::vector<double>();
+  });
+}
+
+Result<std::vector<TrialKey>> finished_trials(Snapshot& snapshot, std::int64_t sweep) {
+  return guarded([&]() -> Result<std::vector<TrialKey>> {
+    Connection& connection = snapshot.connection();
+    auto row = connection.query(sql::finished_trials_sql, run_of_sweep(connection, sweep));
+    std::vector<TrialKey> keys;
+    while (row.step()) keys.push_back({row.integer(0), read_config(row, 1)});
+    return keys;
+  });
+}
+
+Result<std::map<TrialStatus, std::int64_t>> count_trials(Snapshot& snapshot, std::int64_t sweep) {
+  return guarded([&]() -> Result<std::map<TrialStatus, std::int64_t>> {
+    Connection& connection = snapshot.connection();
+    auto row = connection.query(sql::count_trials_of_run_sql, run_of_sweep(connection, sweep));
+    std::map<TrialStatus, std::int64_t> counts;
+    while (row.step()) counts[value_or_throw(schema::trial_status_from_name(row.text(0)))] = row.integer(1);
+    return counts;
+  });
+}
+
+}  // namespace moetune::db

@@ -1,0 +1,1 @@
+INSERT INTO devices (name) VALUES (?1);

@@ -1,0 +1,1 @@
+INSERT INTO runs (group_id, label) VALUES (?1, ?2);

@@ -1,0 +1,1 @@
+INSERT INTO kernels (name, digest, compiler) VALUES (?1, ?2, ?3);

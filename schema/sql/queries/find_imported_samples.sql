@@ -1,0 +1,1 @@
+SELECT samples_us FROM imported_samples WHERE trial_id = ?1;

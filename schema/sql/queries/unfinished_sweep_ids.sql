@@ -1,0 +1,1 @@
+SELECT id FROM sweeps WHERE state IN ('queued', 'running', 'paused') ORDER BY id;
