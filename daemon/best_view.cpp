@@ -1,6 +1,6 @@
 #include "daemon/best_view.hpp"
 
-#include "db/trial_store.hpp"
+#include "db/trial_listing.hpp"
 
 namespace moetune::daemon {
 namespace {
