@@ -1,0 +1,160 @@
+#include "daemon/daemon_app.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "daemon/daemon_file.hpp"
+#include "daemon/doctor.hpp"
+#include "daemon/http/server.hpp"
+#include "daemon/kernel_cache.hpp"
+#include "daemon/sweep/machine.hpp"
+#include "daemon/sweep/scheduler.hpp"
+#include "daemon/upload_store.hpp"
+#include "db/database.hpp"
+
+namespace moetune::daemon {
+namespace {
+
+using schema::Result;
+
+constexpr std::int64_t k_mib = 1 << 20;
+constexpr std::size_t k_jobs_ahead = 8;
+constexpr std::int64_t k_measure_memory = 64LL << 30;
+constexpr auto k_open_time = std::chrono::minutes(5);
+/// What the worker's own watchdog gets before the supervisor ends the worker.
+constexpr auto k_watchdog_lead = std::chrono::seconds(15);
+
+/// Where compile workers write before the cache takes their files over; emptied at start and end.
+class ScratchFolder {
+ public:
+  static Result<std::unique_ptr<ScratchFolder>> create(const std::filesystem::path& data_dir) {
+    auto path = data_dir / "scratch";
+    std::error_code error;
+    std::filesystem::remove_all(path, error);
+    std::filesystem::create_directories(path, error);
+    if (error) {
+      return schema::fail(schema::ErrorCode::io, fmt::format("cannot create {}: {}", path.string(), error.message()));
+    }
+    return std::unique_ptr<ScratchFolder>(new ScratchFolder(std::move(path)));
+  }
+  ScratchFolder(const ScratchFolder&) = delete;
+  ScratchFolder& operator=(const ScratchFolder&) = delete;
+  ~ScratchFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  explicit ScratchFolder(std::filesystem::path path) : path_(std::move(path)) {}
+  std::filesystem::path path_;
+};
+
+std::filesystem::path beside_this_executable(const char* name) {
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  return error ? std::filesystem::path(name) : self.parent_path() / name;
+}
+
+WorkerProcess::Options worker_options(const char* executable, const char* kind, std::vector<std::string> arguments) {
+  WorkerProcess::Options options;
+  options.command.argv = {beside_this_executable(executable).string()};
+  options.command.argv.insert(options.command.argv.end(), arguments.begin(), arguments.end());
+  options.kind = kind;
+  options.log = [kind = std::string(kind)](std::string_view line) { spdlog::debug("{} worker: {}", kind, line); };
+  return options;
+}
+
+Scheduler::Options scheduler_options(const DaemonOptions& options, const std::filesystem::path& scratch) {
+  Scheduler::Options scheduler;
+  // The address space is larger than what is resident; its limit is the one that holds even between two looks.
+  const auto address_space_mib = options.compile_memory_limit_mib * 2;
+  scheduler.compile.worker =
+      worker_options("moetune-compile-worker", "compile", {"--memory-limit-mib", std::to_string(address_space_mib)});
+  scheduler.compile.slots = options.compile_jobs;
+  scheduler.compile.limits = {.time = options.compile_time_limit,
+                              .resident_bytes = options.compile_memory_limit_mib * k_mib};
+  const auto watchdog_ms = std::chrono::milliseconds(options.measure_time_limit).count();
+  scheduler.measure.worker =
+      worker_options("moetune-measure-worker", "measure", {"--time-limit-ms", std::to_string(watchdog_ms)});
+  scheduler.measure.worker.max_jobs = k_jobs_ahead;
+  scheduler.measure.open_limits = {.time = k_open_time, .resident_bytes = k_measure_memory};
+  scheduler.measure.job_limits = {.time = options.measure_time_limit + k_watchdog_lead,
+                                  .resident_bytes = k_measure_memory};
+  scheduler.scratch = scratch;
+  return scheduler;
+}
+
+}  // namespace
+
+struct DaemonApp::Parts {
+  std::unique_ptr<db::Database> database;
+  std::unique_ptr<ScratchFolder> scratch;
+  std::unique_ptr<KernelCache> cache;
+  std::unique_ptr<UploadStore> uploads;
+  Machine machine;
+  std::unique_ptr<Scheduler> scheduler;
+  std::unique_ptr<http::HttpServer> server;
+  std::unique_ptr<DaemonFile> file;
+  std::string url;
+};
+
+DaemonApp::DaemonApp(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+DaemonApp::~DaemonApp() {
+  parts_->file.reset();
+  // Event streams end first, or the server would wait for them.
+  if (parts_->scheduler) parts_->scheduler->stop();
+  if (parts_->server) parts_->server->stop();
+}
+
+const std::string& DaemonApp::url() const {
+  return parts_->url;
+}
+bool DaemonApp::idle() const {
+  return !parts_->scheduler->busy();
+}
+
+Result<std::unique_ptr<DaemonApp>> DaemonApp::start(const DaemonOptions& options) {
+  auto parts = std::make_unique<Parts>();
+  auto database = db::Database::open(options.data_dir, db::Access::read_write);
+  if (!database) return std::unexpected(database.error());
+  parts->database = std::move(*database);
+  auto scratch = ScratchFolder::create(options.data_dir);
+  if (!scratch) return std::unexpected(scratch.error());
+  parts->scratch = std::move(*scratch);
+  parts->cache = KernelCache::open({.folder = options.cache_dir,
+                                    .scratch = parts->scratch->path(),
+                                    .size_limit = options.cache_size_limit_mib * k_mib});
+  auto uploads = UploadStore::open(options.data_dir / "uploads");
+  if (!uploads) return std::unexpected(uploads.error());
+  parts->uploads = std::make_unique<UploadStore>(std::move(*uploads));
+  auto machine = examine_machine(beside_this_executable("moetune-measure-worker"), options.gpus);
+  if (!machine) return std::unexpected(machine.error());
+  parts->machine = std::move(*machine);
+
+  auto scheduler = Scheduler::start(scheduler_options(options, parts->scratch->path()),
+                                    {*parts->database, *parts->cache, *parts->uploads, parts->machine});
+  if (!scheduler) return std::unexpected(scheduler.error());
+  parts->scheduler = std::move(*scheduler);
+  Parts& living = *parts;
+  http::Options http_options;
+  http_options.listen = options.listen;
+  http_options.token_file = options.token_file;
+  auto server = http::HttpServer::start(http_options, {.sweeps = *living.scheduler,
+                                                       .database = *living.database,
+                                                       .cache = *living.cache,
+                                                       .uploads = *living.uploads,
+                                                       .doctor = [&living, data = options.data_dir] {
+                                                         return doctor_report(living.machine, *living.cache, data);
+                                                       }});
+  if (!server) return std::unexpected(server.error());
+  parts->server = std::move(*server);
+  parts->url = parts->server->url();
+  auto file = DaemonFile::write(options.data_dir, parts->url);
+  if (!file) return std::unexpected(file.error());
+  parts->file = std::make_unique<DaemonFile>(std::move(*file));
+  return std::unique_ptr<DaemonApp>(new DaemonApp(std::move(parts)));
+}
+
+}  // namespace moetune::daemon

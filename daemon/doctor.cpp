@@ -1,0 +1,66 @@
+#include "daemon/doctor.hpp"
+
+#include <fmt/format.h>
+
+#include <system_error>
+
+namespace moetune::daemon {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr std::uintmax_t k_little_space = 1ULL << 30;
+
+ordered_json check(const char* name, const char* status, std::string message, std::string advice = "") {
+  return {{"name", name}, {"status", status}, {"message", std::move(message)}, {"advice", std::move(advice)}};
+}
+
+ordered_json folder_check(const char* name, const std::filesystem::path& folder) {
+  std::error_code error;
+  const auto space = std::filesystem::space(folder, error);
+  if (error)
+    return check(name, "error", fmt::format("{}: {}", folder.string(), error.message()), "make the folder readable");
+  const std::string message =
+      fmt::format("{}, {:.1f} GiB free", folder.string(), static_cast<double>(space.available) / (1ULL << 30));
+  if (space.available < k_little_space)
+    return check(name, "missing", message, "free some space: rows and kernels are stored here");
+  return check(name, "ok", message);
+}
+
+ordered_json gpu_check(const Machine& machine) {
+  if (machine.gpus.empty()) {
+    return check("GPU", "missing", "none that sweeps can use",
+                 "sweeps need one; recordings, queries and exports work without");
+  }
+  std::string names;
+  for (const Gpu& gpu : machine.gpus)
+    names += fmt::format("{}{} ({}, driver {})", names.empty() ? "" : "; ", gpu.device, gpu.arch, gpu.driver);
+  return check("GPU", "ok", names);
+}
+
+}  // namespace
+
+ordered_json doctor_report(const Machine& machine, KernelCache& cache, const std::filesystem::path& data_dir) {
+  ordered_json checks = ordered_json::array();
+  checks.push_back(folder_check("data folder", data_dir));
+  const auto statistics = cache.statistics();
+  if (statistics.writable) {
+    checks.push_back(folder_check("kernel cache", statistics.folder));
+  } else {
+    checks.push_back(
+        check("kernel cache", "missing", fmt::format("{} cannot be written", statistics.folder.string()),
+              "kernels are compiled again in every run; make the folder writable or name another with --cache-dir"));
+  }
+  checks.push_back(machine.compiler.empty()
+                       ? check("compiler", "missing", "no NVRTC found", "run make setup, or install the CUDA Toolkit")
+                       : check("compiler", "ok", machine.compiler));
+  checks.push_back(gpu_check(machine));
+  for (const auto& lack : machine.facts.value("lacks", ordered_json::array())) {
+    checks.push_back(check("machine", "missing", lack.value("what", ""), lack.value("remedy", "")));
+  }
+  return {{"version", MOETUNE_VERSION},
+          {"checks", std::move(checks)},
+          {"gpus", machine.facts.value("gpus", ordered_json::array())}};
+}
+
+}  // namespace moetune::daemon
