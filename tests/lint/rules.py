@@ -33,7 +33,12 @@ def layers(tree):
 
 
 def headers(tree):
-    """Headers start with #pragma once and keep large third-party headers out of sight."""
+    """Headers start with #pragma once and keep large third-party headers out of sight: only a header that .cpp files
+    alone include may show one."""
+    included_by_headers = set()
+    for path in tree.cpp():
+        if path.suffix == ".hpp":
+            included_by_headers |= {found[2] for _, line in tree.lines(path) if (found := INCLUDE.match(line))}
     for path in tree.cpp():
         if path.suffix != ".hpp":
             continue
@@ -41,8 +46,9 @@ def headers(tree):
             yield path, 1, "a header needs #pragma once"
         for number, line in tree.lines(path):
             included = INCLUDE.match(line)
-            if included and included[1] == "<" and PRIVATE_HEADERS.match(included[2]):
-                yield path, number, f"<{included[2]}> belongs in a .cpp file: hide it behind a pointer to an Impl"
+            if included and PRIVATE_HEADERS.match(included[2]) and included[1] == "<" and (
+                    path.as_posix() in included_by_headers):
+                yield path, number, f"<{included[2]}> reaches other headers: hide it behind a pointer to an Impl"
 
 
 def length(tree):

@@ -38,8 +38,10 @@ class RulesTest(unittest.TestCase):
         self.write("tests/cli/client_test.cpp", '#include "cli/client.hpp"\n#include "db/store.hpp"\n')
         self.assertEqual(["tests/cli/client_test.cpp:2"], self.found("layers"))
 
-    def test_a_third_party_header_in_a_header_is_found(self):
+    def test_a_third_party_header_that_reaches_other_headers_is_found(self):
         self.write("db/store.hpp", "#pragma once\n#include <string>\n#include <SQLiteCpp/Database.h>\n")
+        self.assertEqual([], self.found("headers"))
+        self.write("db/reader.hpp", '#pragma once\n#include "db/store.hpp"\n')
         self.assertEqual(["db/store.hpp:3"], self.found("headers"))
 
     def test_a_header_without_its_guard_is_found(self):
