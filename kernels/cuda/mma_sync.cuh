@@ -40,8 +40,8 @@ __device__ constexpr WarpGrid warp_grid() {
 
 // sm_89 and sm_12x multiply e4m3 natively. On sm_90 and sm_10x the compiler replaces this mma.sync by conversions, f16
 // products and extra additions; widening here is cheaper, and the only way on sm_8x before 89.
-#if defined(MOETUNE_OPERAND_FP8) && \
-    (__CUDA_ARCH__ < 890 || (__CUDA_ARCH__ >= 900 && __CUDA_ARCH__ < 1200) || defined(MOETUNE_WIDEN_E4M3))
+#if defined(MOETUNE_OPERAND_FP8) && !defined(MOETUNE_NATIVE_E4M3) && \
+    (__CUDA_ARCH__ < 890 || (__CUDA_ARCH__ >= 900 && __CUDA_ARCH__ < 1200))
 constexpr bool k_widen = true;
 #else
 constexpr bool k_widen = false;

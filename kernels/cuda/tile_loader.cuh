@@ -79,9 +79,6 @@ class TileLoader {
   __device__ __forceinline__ void load_w(const Operands& from, u32 to, i64 k_bytes, u32 bytes) const {
     const char* source = from.w + k_bytes;
     const i32 last = from.n - 1;
-#ifdef MOETUNE_W_EVICT_FIRST
-    const u64 policy = evict_first_policy();
-#endif
 #pragma unroll
     for (int i = 0; i < k_w_rows; ++i) {
       if (BLOCK_SIZE_N < k_row_step && !has_w(i)) break;
@@ -89,11 +86,7 @@ class TileLoader {
       // Columns beyond N repeat the last one and are never stored.
       const u32 n = static_cast<u32>(min(first_n_ + row, last));
       const char* address = source + static_cast<u64>(n) * from.w_row_bytes;
-#ifdef MOETUNE_W_EVICT_FIRST
-      copy_16(to + chunk_offset<BLOCK_SIZE_N>(row, chunk_), address, bytes, policy);
-#else
       copy_16(to + chunk_offset<BLOCK_SIZE_N>(row, chunk_), address, bytes);
-#endif
     }
   }
 
