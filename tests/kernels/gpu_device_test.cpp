@@ -1,0 +1,284 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "kernels/artifact_file.hpp"
+#include "kernels/cuda_kernel.hpp"
+#include "kernels/probe.hpp"
+#include "tests/kernels/temp_file.hpp"
+#include "tests/kernels/worker_session.hpp"
+
+namespace moetune::kernels {
+namespace {
+
+using schema::TrialStatus;
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::Each;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Key;
+using ::testing::SizeIs;
+using testing::TempFolder;
+using testing::WorkerSession;
+
+/// The real worker on a driver that computes nothing and fails as it is told to: what it does with a GPU, without one.
+class GpuDeviceTest : public ::testing::Test {
+ protected:
+  GpuDeviceTest() {
+    request_.problem.num_experts = 8;
+    request_.problem.intermediate_size = 64;
+    request_.problem.hidden_size = 128;
+    request_.problem.topk = 2;
+    request_.batches = {1, 16};
+    request_.step_artifact = artifact("step", "us=1", Unit::step);
+    environment_ = {{"LD_LIBRARY_PATH", MOETUNE_FAKE_DRIVER}};
+  }
+
+  /// An artifact whose code tells the driver how to behave; its path.
+  std::string artifact(const std::string& name, const std::string& behaviour, Unit unit = Unit::gemm) {
+    Artifact made;
+    made.parts.unit = unit;
+    made.cubin = behaviour;
+    const auto path = folder_.path() / name;
+    if (auto written = write_artifact(path, made); !written) ADD_FAILURE() << written.error().message;
+    return path.string();
+  }
+
+  MeasureJob job(const std::string& behaviour, std::int64_t batch = 1) {
+    MeasureJob job;
+    job.id = next_id_++;
+    job.batch = batch;
+    job.config = {
+        .block_size_m = 16, .block_size_n = 32, .block_size_k = 32, .group_size_m = 1, .num_warps = 4, .num_stages = 2};
+    job.artifact = artifact("gemm" + std::to_string(job.id), behaviour);
+    return job;
+  }
+
+  /// A worker with the problem open.
+  std::unique_ptr<WorkerSession> start(const std::vector<std::string>& arguments = {}) {
+    std::vector<std::string> argv = {MOETUNE_MEASURE_WORKER};
+    argv.insert(argv.end(), arguments.begin(), arguments.end());
+    auto worker = std::make_unique<WorkerSession>(argv, environment_);
+    EXPECT_TRUE(worker->receive());
+    ready_ = worker->open(request_);
+    return worker;
+  }
+  void set(const std::string& name, const std::string& value) { environment_.emplace_back(name, value); }
+
+  TempFolder folder_;
+  OpenProblem request_;
+  WorkerSession::Environment environment_;
+  MeasureReady ready_;
+  std::int64_t next_id_ = 1;
+};
+
+TEST_F(GpuDeviceTest, ASampleIsTheTimeOfOnePassOfBothGemms) {
+  auto worker = start();
+  ASSERT_FALSE(ready_.error) << ready_.error->message;
+  for (const std::int64_t batch : {1, 16}) {
+    const auto reply = worker->measure(job("us=20", batch));
+    EXPECT_EQ(reply.status, TrialStatus::ok) << reply.log_tail;
+    EXPECT_THAT(reply.samples_us, AllOf(SizeIs(9), Each(::testing::DoubleNear(40, 0.01))));
+    EXPECT_THAT(reply.stages_us,
+                AllOf(Contains(Key("alignment")), Contains(Key("activation")), Contains(Key("reduction")), SizeIs(3)));
+    EXPECT_GT(reply.busy_us, 9 * 40);
+    EXPECT_EQ(reply.sm_clock_mhz, 1980);
+    EXPECT_FALSE(reply.throttle);
+  }
+}
+
+TEST_F(GpuDeviceTest, OnlyContendersGetMoreSamples) {
+  auto worker = start();
+  auto slow = job("us=20");
+  slow.best_us = 30;
+  EXPECT_THAT(worker->measure(slow).samples_us, SizeIs(3));
+  auto near = job("us=20");
+  near.best_us = 39.5;
+  EXPECT_THAT(worker->measure(near).samples_us, SizeIs(9));
+}
+
+TEST_F(GpuDeviceTest, QuantisedProblemsTimeTheirQuantisationApart) {
+  request_.problem.dtype = schema::Dtype::fp8_w8a8;
+  request_.problem.block_shape = schema::BlockShape{64, 64};
+  auto worker = start();
+  ASSERT_FALSE(ready_.error) << ready_.error->message;
+  const auto reply = worker->measure(job("us=20"));
+  EXPECT_EQ(reply.status, TrialStatus::ok) << reply.log_tail;
+  EXPECT_THAT(reply.stages_us, AllOf(Contains(Key("quantisation")), SizeIs(4)));
+}
+
+TEST_F(GpuDeviceTest, AWrongResultIsFoundAndHarmsNobodyElse) {
+  auto worker = start();
+  const auto wrong = worker->measure(job("us=20 wrong=1000"));
+  EXPECT_EQ(wrong.status, TrialStatus::wrong_result);
+  EXPECT_THAT(wrong.samples_us, IsEmpty());
+  EXPECT_THAT(wrong.log_tail, HasSubstr("GEMM 1 1"));
+  EXPECT_EQ(worker->measure(job("us=20")).status, TrialStatus::ok);
+}
+
+TEST_F(GpuDeviceTest, AResultThatIsRightOnFreshInputsIsRight) {
+  // What was wrong the first time may be the fault of a kernel before it.
+  auto worker = start();
+  EXPECT_EQ(worker->measure(job("us=20 wrong=2")).status, TrialStatus::ok);
+}
+
+TEST_F(GpuDeviceTest, AKernelThatNeverEndsIsATimeoutAndEndsTheWorker) {
+  auto worker = start({"--time-limit-ms", "100"});
+  const auto reply = worker->measure(job("us=20 hang"));
+  EXPECT_EQ(reply.status, TrialStatus::measure_timeout);
+  EXPECT_TRUE(reply.context_lost);
+  EXPECT_THAT(reply.log_tail, HasSubstr("did not end in time"));
+  EXPECT_EQ(worker->wait(), 3);
+}
+
+TEST_F(GpuDeviceTest, AnIllegalAddressIsALaunchErrorAndEndsTheWorker) {
+  auto worker = start();
+  EXPECT_EQ(worker->measure(job("us=20")).status, TrialStatus::ok);
+  const auto reply = worker->measure(job("us=20 illegal"));
+  EXPECT_EQ(reply.status, TrialStatus::launch_error);
+  EXPECT_TRUE(reply.context_lost);
+  EXPECT_THAT(reply.log_tail, HasSubstr("CUDA_ERROR_ILLEGAL_ADDRESS"));
+  EXPECT_EQ(worker->wait(), 3);
+}
+
+TEST_F(GpuDeviceTest, WhatTheDeviceCannotHoldIsOutOfResources) {
+  auto worker = start();
+  const auto refused = worker->measure(job("us=20 refuse"));
+  EXPECT_EQ(refused.status, TrialStatus::out_of_resources);
+  EXPECT_FALSE(refused.context_lost);
+  const auto registers = worker->measure(job("us=20 threads=64"));
+  EXPECT_EQ(registers.status, TrialStatus::out_of_resources);
+  EXPECT_THAT(registers.log_tail, HasSubstr("a block has 128 threads"));
+  auto large = job("us=20");
+  large.artifact = "absent";  // never read
+  large.config = {.block_size_m = 256,
+                  .block_size_n = 256,
+                  .block_size_k = 256,
+                  .group_size_m = 1,
+                  .num_warps = 4,
+                  .num_stages = 5};
+  const auto shared = worker->measure(large);
+  EXPECT_EQ(shared.status, TrialStatus::out_of_resources);
+  EXPECT_THAT(shared.log_tail, HasSubstr("bytes of shared memory"));
+  EXPECT_EQ(worker->measure(job("us=20")).status, TrialStatus::ok);
+}
+
+TEST_F(GpuDeviceTest, CodeThatDoesNotLoadIsALaunchError) {
+  auto worker = start();
+  const auto reply = worker->measure(job("broken"));
+  EXPECT_EQ(reply.status, TrialStatus::launch_error);
+  EXPECT_FALSE(reply.context_lost);
+  EXPECT_THAT(reply.log_tail, HasSubstr("CUDA_ERROR_INVALID_IMAGE"));
+}
+
+TEST_F(GpuDeviceTest, ADamagedArtifactIsNoTrial) {
+  auto worker = start();
+  auto damaged = job("us=20");
+  std::filesystem::resize_file(damaged.artifact, std::filesystem::file_size(damaged.artifact) - 5);
+  auto reply = worker->measure(damaged);
+  EXPECT_TRUE(reply.artifact_damaged);
+  auto absent = job("us=20");
+  absent.artifact += "-absent";
+  EXPECT_TRUE(worker->measure(absent).artifact_damaged);
+  auto step = job("us=20");
+  step.artifact = request_.step_artifact;
+  EXPECT_TRUE(worker->measure(step).artifact_damaged);
+}
+
+TEST_F(GpuDeviceTest, UnloadsModulesAgain) {
+  set("FAKE_CUDA_MODULES", "20");
+  auto worker = start();
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(worker->measure(job("us=20")).status, TrialStatus::ok);
+}
+
+TEST_F(GpuDeviceTest, MeasuresAgainWhenTheClockFell) {
+  // The first job sets the norm; the second is measured at 1500 MHz, then rested at 1980.
+  set("FAKE_SM_CLOCKS", "1980,1500,1980");
+  set("MOETUNE_TEST_MEASURE_DELAY_MS", "10");
+  auto worker = start();
+  EXPECT_EQ(worker->measure(job("us=20")).sm_clock_mhz, 1980);
+  const auto reply = worker->measure(job("us=20"));
+  EXPECT_EQ(reply.status, TrialStatus::ok);
+  EXPECT_EQ(reply.sm_clock_mhz, 1980);
+  EXPECT_THAT(reply.log_tail, HasSubstr("the clock fell"));
+  EXPECT_THAT(reply.samples_us, SizeIs(9));
+}
+
+TEST_F(GpuDeviceTest, GoesOnWithAClockThatStaysLow) {
+  set("FAKE_SM_CLOCKS", "1980,1500");
+  set("FAKE_THROTTLE", "32");
+  set("MOETUNE_TEST_MEASURE_DELAY_MS", "10");
+  auto worker = start();
+  EXPECT_EQ(worker->measure(job("us=20")).sm_clock_mhz, 1980);
+  auto reply = worker->measure(job("us=20"));
+  EXPECT_EQ(reply.sm_clock_mhz, 1500);
+  EXPECT_EQ(reply.throttle, "sw_thermal_slowdown");
+  reply = worker->measure(job("us=20"));
+  EXPECT_EQ(reply.log_tail, "");
+}
+
+TEST_F(GpuDeviceTest, NoticesOtherProcesses) {
+  set("FAKE_PROCESSES", "30");
+  auto worker = start();
+  EXPECT_EQ(worker->measure(job("us=20")).throttle, "29 other processes on the GPU");
+}
+
+TEST_F(GpuDeviceTest, RefusesWhatDoesNotFitIntoMemory) {
+  set("FAKE_CUDA_MEMORY_MIB", "256");
+  auto worker = start();
+  ASSERT_TRUE(ready_.error);
+  EXPECT_EQ(ready_.error->code, schema::ErrorCode::too_large);
+  EXPECT_THAT(ready_.error->message, HasSubstr("256.0 MiB are free"));
+}
+
+TEST_F(GpuDeviceTest, RefusesWhatTheKernelDoesNotCompute) {
+  request_.routing = "skewed";
+  start();
+  EXPECT_EQ(ready_.error.value().code, schema::ErrorCode::invalid_argument);
+  request_.routing = "uniform";
+  request_.problem.dtype = schema::Dtype::int4_w4a16;
+  start();
+  EXPECT_EQ(ready_.error.value().code, schema::ErrorCode::invalid_argument);
+  request_.problem.dtype = schema::Dtype::none;
+  request_.step_artifact = job("us=1").artifact;
+  start();
+  EXPECT_EQ(ready_.error.value().code, schema::ErrorCode::data_damaged);
+}
+
+TEST_F(GpuDeviceTest, ProbeNamesTheGpu) {
+  set("FAKE_PROCESSES", "3");
+  WorkerSession worker({MOETUNE_MEASURE_WORKER, "--probe"}, environment_);
+  const auto facts = device_facts_from_json(worker.receive().value_or(nlohmann::json()));
+  ASSERT_TRUE(facts) << facts.error().message;
+  EXPECT_TRUE(facts->has_cuda && facts->has_nvml);
+  EXPECT_EQ(facts->cuda_version, "13.0");
+  EXPECT_EQ(facts->driver_version, "580.65.06");
+  ASSERT_THAT(facts->gpus, SizeIs(1));
+  EXPECT_EQ(facts->gpus[0].name, "NVIDIA_H200");
+  EXPECT_EQ(facts->gpus[0].arch, "sm_90");
+  EXPECT_EQ(facts->gpus[0].compile_arch, "sm_90a");
+  EXPECT_EQ(facts->gpus[0].other_processes, 3);
+  EXPECT_EQ(facts->gpus[0].memory_free_bytes, 140LL << 30);
+}
+
+TEST_F(GpuDeviceTest, ProbeSaysWhatToDoWithoutAGpu) {
+  set("FAKE_CUDA_DEVICES", "0");
+  WorkerSession worker({MOETUNE_MEASURE_WORKER, "--probe"}, environment_);
+  const auto facts = device_facts_from_json(worker.receive().value_or(nlohmann::json()));
+  ASSERT_TRUE(facts) << facts.error().message;
+  ASSERT_FALSE(facts->lacks.empty());
+  EXPECT_THAT(facts->lacks[0].what, HasSubstr("sees no GPU"));
+  EXPECT_THAT(facts->lacks[0].remedy, HasSubstr("CUDA_VISIBLE_DEVICES"));
+}
+
+TEST_F(GpuDeviceTest, ProbeReportsADriverThatDoesNotStart) {
+  set("FAKE_CUDA_INIT", "100");
+  WorkerSession worker({MOETUNE_MEASURE_WORKER, "--probe"}, environment_);
+  const auto facts = device_facts_from_json(worker.receive().value_or(nlohmann::json()));
+  ASSERT_TRUE(facts) << facts.error().message;
+  EXPECT_FALSE(facts->has_cuda);
+  EXPECT_THAT(facts->lacks.at(0).what, HasSubstr("does not start"));
+}
+
+}  // namespace
+}  // namespace moetune::kernels
