@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Packs what a GPU machine without compilers or packages needs into one folder: the executables of a build, the GPU
+# tests, and the shared libraries that they load. Usage: scripts/gpu/pack.sh FOLDER [PRESET]
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+folder=${1:?usage: scripts/gpu/pack.sh FOLDER [PRESET]}
+bin=build/${2:-release}/bin
+programs=(moetuned moetune moetune-compile-worker moetune-measure-worker)
+tests=()
+for path in "$bin"/*gpu_test "$bin"/cuda_kernel_bench; do
+  [ -x "$path" ] && tests+=("$(basename "$path")")
+done
+
+rm -rf "$folder"
+mkdir -p "$folder/bin" "$folder/lib"
+for name in "${programs[@]}" "${tests[@]}"; do
+  cp "$bin/$name" "$folder/bin/"
+  strip --strip-debug "$folder/bin/$name"
+done
+# The C and C++ runtimes come from the machine itself; everything else travels along.
+ldd "$folder"/bin/* | awk '/=> \// {print $3}' | sort -u |
+  grep -Ev '/(libc|libm|libdl|libpthread|librt|libresolv|libstdc\+\+|libgcc_s|ld-linux[^/]*)\.so' |
+  xargs -r cp -t "$folder/lib"
+du -sh "$folder" | awk '{print "packed " $1 " into " $2}'
