@@ -214,7 +214,7 @@ void KernelCache::release_all() {
   state_->shared.lock()->in_use.clear();
 }
 
-CacheStatistics KernelCache::statistics() {
+CacheStatistics KernelCache::statistics() const {
   const auto totals = state_->index.totals();
   auto statistics = state_->shared.lock()->counters;
   statistics.folder = state_->folder.path();
@@ -242,7 +242,7 @@ Result<CacheRemoval> KernelCache::clear() {
   return state_->remove_unused(keys);
 }
 
-Result<nlohmann::ordered_json> KernelCache::explain(std::string_view prefix) {
+Result<nlohmann::ordered_json> KernelCache::explain(std::string_view prefix) const {
   const bool digits = prefix.find_first_not_of("0123456789abcdef") == std::string_view::npos;
   if (!digits || prefix.size() < k_min_prefix || prefix.size() > k_key_digits) {
     return fail(ErrorCode::invalid_argument,

@@ -75,7 +75,7 @@ class KernelCache {
   /// What lookup and publish have handed out is not removed until this is called, when no sweep is running.
   void release_all();
 
-  CacheStatistics statistics();
+  CacheStatistics statistics() const;
   /// Removes the least recently used files until at most `bytes` are left (the size limit when absent).
   /// Errors: forbidden when the folder cannot be written.
   schema::Result<CacheRemoval> trim(std::optional<std::int64_t> bytes);
@@ -83,7 +83,7 @@ class KernelCache {
   schema::Result<CacheRemoval> clear();
   /// What went into a key, what came out and when it was last used. `prefix`: 4 to 64 hex digits.
   /// Errors: invalid_argument; not_found; conflict when several keys start with it; data_damaged.
-  schema::Result<nlohmann::ordered_json> explain(std::string_view prefix);
+  schema::Result<nlohmann::ordered_json> explain(std::string_view prefix) const;
 
  private:
   class State;

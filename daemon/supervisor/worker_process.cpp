@@ -82,10 +82,13 @@ Result<void> WorkerProcess::send(const json& request, const JobLimits& limits) {
                 fmt::format("a worker takes {} jobs at a time, once it is ready", options_.max_jobs));
   }
   const auto now = std::chrono::steady_clock::now();
-  jobs_.push_back(
-      {.id = request.at("id").get<std::int64_t>(), .limits = limits, .sent = now, .next_memory_check = now});
-  state_ = State::busy;
   unsent_ += request.dump() + "\n";
+  jobs_.push_back({.id = request.at("id").get<std::int64_t>(),
+                   .limits = limits,
+                   .end = written_bytes_ + unsent_.size(),
+                   .sent = now,
+                   .next_memory_check = now});
+  state_ = State::busy;
   write_stdin();
   return {};
 }
@@ -117,12 +120,13 @@ void WorkerProcess::append_poll_fds(std::vector<pollfd>& fds) const {
 }
 
 std::optional<SteadyTime> WorkerProcess::next_deadline() const {
+  if (state_ == State::stopping) return next_signal_;
+  if (state_ == State::dead) return std::nullopt;
+  if (output_closed_) return *output_closed_ + options_.grace;
   if (state_ == State::starting) return started_ + options_.start_limit;
-  if (state_ == State::busy) {
-    const Job& job = jobs_.front();
-    return std::min(job.sent + job.limits.time, job.next_memory_check);
-  }
-  return state_ == State::stopping ? next_signal_ : std::nullopt;
+  if (state_ == State::idle) return std::nullopt;
+  const Job& job = jobs_.front();
+  return std::min(job.sent + job.limits.time, job.next_memory_check);
 }
 
 void WorkerProcess::advance(SteadyTime now) {
@@ -145,11 +149,13 @@ void WorkerProcess::write_stdin() {
     const auto written = ::write(child_.stdin_fd(), unsent_.data(), unsent_.size());
     if (written < 0 && errno == EINTR) continue;
     if (written < 0 && errno == EAGAIN) return;
-    // A worker that reads no more is about to end, or will run into its time limit.
-    if (written < 0)
+    if (written < 0) {
+      // It reads no more: it has ended, or will run into its time limit.
       unsent_.clear();
-    else
-      unsent_.erase(0, static_cast<std::size_t>(written));
+      return;
+    }
+    unsent_.erase(0, static_cast<std::size_t>(written));
+    written_bytes_ += static_cast<std::size_t>(written);
   }
 }
 
@@ -218,10 +224,11 @@ void WorkerProcess::accept_reply(json body) {
                                    .resident_bytes = child_.resident_bytes()});
   ++jobs_answered_;
   jobs_.pop_front();
-  if (jobs_.empty())
+  if (jobs_.empty()) {
     state_ = State::idle;
-  else
+  } else {
     jobs_.front().sent = now;
+  }
 }
 
 void WorkerProcess::check_limits(SteadyTime now) {
@@ -267,9 +274,13 @@ void WorkerProcess::finish(const ExitStatus& status) {
                     .killed = killed_,
                     .during_job = !jobs_.empty(),
                     .job = 0,
+                    .delivered = false,
                     .explanation = explanation_,
                     .log_tail = {}};
-  if (ended.during_job) ended.job = jobs_.front().id;
+  if (ended.during_job) {
+    ended.job = jobs_.front().id;
+    ended.delivered = written_bytes_ >= jobs_.front().end;
+  }
   if (!killed_) {
     ended.explanation = fmt::format("ended with {}", to_text(status));
     if (!stdout_lines_.rest().empty()) ended.explanation += " in the middle of a line";

@@ -53,6 +53,7 @@ struct WorkerEnded {
       killed;               ///< set when the supervisor ended it; empty: it ended by itself or by somebody else
   bool during_job = false;  ///< a job was being worked on; those sent behind it were not begun
   std::int64_t job = 0;     ///< the id of that job
+  bool delivered = false;   ///< false: it was gone before it could read that job, which has nothing to do with its end
   std::string explanation;  ///< one line: "took longer than 60 s", "ended with signal 11 (SIGSEGV)", ...
   std::string log_tail;     ///< the end of its stderr
 };
@@ -108,6 +109,7 @@ class WorkerProcess : public Pollable {
   struct Job {
     std::int64_t id = 0;
     JobLimits limits;
+    std::size_t end = 0;  ///< the value of written_bytes_ once all of the request has been written
     SteadyTime sent;
     SteadyTime next_memory_check;
   };
@@ -132,6 +134,7 @@ class WorkerProcess : public Pollable {
   LineBuffer stderr_lines_;
   std::string log_tail_;
   std::string unsent_;
+  std::size_t written_bytes_ = 0;
   std::deque<Job> jobs_;  ///< the first is being worked on
   std::optional<KillReason> killed_;
   std::string explanation_;

@@ -5,6 +5,7 @@
 namespace moetune::daemon {
 
 bool is_interruption(const WorkerEnded& ended) {
+  if (ended.during_job && !ended.delivered) return true;
   if (ended.killed) return *ended.killed == KillReason::stop;
   if (!ended.status.signal) return false;
   const int signal = *ended.status.signal;

@@ -63,6 +63,7 @@ void CompileCrew::handle(Slot& slot, WorkerEvent& event, std::vector<CompileOutc
       WorkerEnded garbage{};
       garbage.killed = KillReason::garbage;
       garbage.during_job = true;
+      garbage.delivered = true;
       garbage.job = reply->body.value("id", std::int64_t{0});
       garbage.explanation = compiled.error().message;
       outcomes.push_back({garbage.job, std::move(garbage)});

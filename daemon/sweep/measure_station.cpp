@@ -60,6 +60,7 @@ void MeasureStation::handle_reply(WorkerReply& reply, std::vector<StationEvent>&
   WorkerEnded garbage{};
   garbage.killed = KillReason::garbage;
   garbage.during_job = true;
+  garbage.delivered = true;
   garbage.job = reply.body.value("id", std::int64_t{0});
   garbage.explanation = measured.error().message;
   close();
