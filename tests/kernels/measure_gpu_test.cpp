@@ -1,0 +1,214 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <iostream>
+#include <memory>
+
+#include "kernels/probe.hpp"
+#include "schema/trial.hpp"
+#include "tests/kernels/artifact_maker.hpp"
+#include "tests/kernels/sample_trial.hpp"
+#include "tests/kernels/temp_file.hpp"
+#include "tests/kernels/worker_session.hpp"
+
+namespace moetune::kernels {
+namespace {
+
+using schema::TrialStatus;
+using ::testing::AllOf;
+using testing::ArtifactMaker;
+using ::testing::Each;
+using ::testing::Gt;
+using ::testing::HasSubstr;
+using testing::sample_problem;
+using ::testing::SizeIs;
+using testing::TempFolder;
+using testing::WorkerSession;
+
+schema::Problem bf16_problem() {
+  schema::Problem problem;
+  problem.num_experts = 16;
+  problem.intermediate_size = 256;
+  problem.hidden_size = 512;
+  problem.topk = 4;
+  return problem;
+}
+
+schema::TileConfig tile(int block_size_m, int block_size_n, int block_size_k, int group = 1) {
+  return {.block_size_m = block_size_m,
+          .block_size_n = block_size_n,
+          .block_size_k = block_size_k,
+          .group_size_m = group,
+          .num_warps = 4,
+          .num_stages = 3};
+}
+
+/// The real worker on the real GPU.
+class MeasureGpuTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    facts_ = probe();
+    if (facts_.gpus.empty()) return;
+    folder_ = std::make_unique<TempFolder>();
+    auto maker = ArtifactMaker::create(folder_->path(), facts_.gpus[0].compile_arch);
+    if (!maker) return;
+    maker_ = std::make_unique<ArtifactMaker>(std::move(*maker));
+    step_ = maker_->step().value();
+  }
+  static void TearDownTestSuite() {
+    maker_.reset();
+    folder_.reset();
+  }
+  void SetUp() override {
+    if (!maker_) GTEST_SKIP() << "no GPU to measure on: " << to_json(facts_).at("lacks").dump();
+    request_.problem = bf16_problem();
+    request_.batches = {1, 64};
+    request_.step_artifact = step_;
+  }
+
+  std::unique_ptr<WorkerSession> start(const std::vector<std::string>& arguments = {}) {
+    std::vector<std::string> argv = {MOETUNE_MEASURE_WORKER};
+    argv.insert(argv.end(), arguments.begin(), arguments.end());
+    auto worker = std::make_unique<WorkerSession>(argv);
+    EXPECT_TRUE(worker->receive());
+    ready_ = worker->open(request_);
+    return worker;
+  }
+  MeasureJob job(std::int64_t batch, const schema::TileConfig& config, const std::vector<std::string>& defines = {}) {
+    MeasureJob job;
+    job.id = next_id_++;
+    job.batch = batch;
+    job.config = config;
+    auto path = maker_->gemm(request_.problem, config, defines);
+    if (!path) ADD_FAILURE() << path.error().message;
+    job.artifact = path.value_or("");
+    return job;
+  }
+  MeasureJob impostor(const std::string& name, const std::string& body) {
+    MeasureJob made;
+    made.id = next_id_++;
+    made.batch = 64;
+    made.config = tile(16, 64, 64);
+    auto path = maker_->impostor(name, "extern \"C\" __global__ void moe_gemm() {" + body + "}");
+    if (!path) ADD_FAILURE() << path.error().message;
+    made.artifact = path.value_or("");
+    return made;
+  }
+
+  static inline DeviceFacts facts_;
+  static inline std::unique_ptr<TempFolder> folder_;
+  static inline std::unique_ptr<ArtifactMaker> maker_;
+  static inline std::string step_;
+  OpenProblem request_;
+  MeasureReady ready_;
+  std::int64_t next_id_ = 1;
+};
+
+TEST_F(MeasureGpuTest, MeasuresAndChecksBothKindsOfProblem) {
+  for (const auto& problem : {bf16_problem(), sample_problem()}) {
+    request_.problem = problem;
+    auto worker = start();
+    ASSERT_FALSE(ready_.error) << ready_.error->message;
+    for (const std::int64_t batch : {1, 64}) {
+      for (const auto& config : {tile(16, 64, 64), tile(64, 128, 64, 16)}) {
+        const auto reply = worker->measure(job(batch, config));
+        EXPECT_EQ(reply.status, TrialStatus::ok) << short_text(config) << ": " << reply.log_tail;
+        EXPECT_THAT(reply.samples_us, AllOf(SizeIs(9), Each(Gt(0.5))));
+        EXPECT_THAT(reply.stages_us, SizeIs(problem.block_shape ? 4 : 3));
+        EXPECT_EQ(reply.sm_clock_mhz.has_value(), facts_.has_nvml);
+      }
+    }
+  }
+}
+
+TEST_F(MeasureGpuTest, TheSameCandidateTakesTheSameTimeAgain) {
+  request_.problem = sample_problem();
+  auto worker = start();
+  ASSERT_FALSE(ready_.error) << ready_.error->message;
+  for (const std::int64_t batch : {1, 64}) {
+    const auto candidate = job(batch, tile(16, 128, 128));
+    const double first = schema::median(worker->measure(candidate).samples_us);
+    const double second = schema::median(worker->measure(candidate).samples_us);
+    EXPECT_NEAR(second / first, 1, 0.02) << batch;
+  }
+}
+
+TEST_F(MeasureGpuTest, PlantedFaultsAreWrongResults) {
+  request_.problem = sample_problem();
+  auto worker = start();
+  ASSERT_FALSE(ready_.error) << ready_.error->message;
+  for (const char* fault : {"-DMOETUNE_FAULT_DROP_LAST_TILE", "-DMOETUNE_FAULT_WRONG_SCALE"}) {
+    const auto reply = worker->measure(job(64, tile(16, 64, 64), {fault}));
+    EXPECT_EQ(reply.status, TrialStatus::wrong_result) << fault;
+    EXPECT_THAT(reply.log_tail, HasSubstr("relative errors"));
+  }
+  EXPECT_EQ(worker->measure(impostor("nothing", "")).status, TrialStatus::wrong_result);
+  EXPECT_EQ(worker->measure(job(64, tile(16, 64, 64))).status, TrialStatus::ok);
+}
+
+TEST_F(MeasureGpuTest, AnIllegalAddressEndsTheWorkerAndNothingElse) {
+  auto worker = start();
+  ASSERT_FALSE(ready_.error) << ready_.error->message;
+  const auto reply = worker->measure(impostor("illegal", "*reinterpret_cast<volatile int*>(64) = 1;"));
+  EXPECT_EQ(reply.status, TrialStatus::launch_error);
+  EXPECT_TRUE(reply.context_lost);
+  EXPECT_THAT(reply.log_tail, HasSubstr("CUDA_ERROR_ILLEGAL_ADDRESS"));
+  EXPECT_EQ(worker->wait(), 3);
+  worker = start();
+  EXPECT_EQ(worker->measure(job(64, tile(16, 64, 64))).status, TrialStatus::ok);
+}
+
+TEST_F(MeasureGpuTest, AnEndlessKernelIsATimeoutAndTheGpuIsFreeAfterwards) {
+  auto worker = start({"--time-limit-ms", "300"});
+  ASSERT_FALSE(ready_.error) << ready_.error->message;
+  const auto reply = worker->measure(impostor("endless", "for (volatile int i = 0;; i = i + 1) {}"));
+  EXPECT_EQ(reply.status, TrialStatus::measure_timeout);
+  EXPECT_TRUE(reply.context_lost);
+  EXPECT_EQ(worker->wait(), 3);
+  worker = start();
+  ASSERT_FALSE(ready_.error) << ready_.error->message;
+  EXPECT_EQ(worker->measure(job(64, tile(16, 64, 64))).status, TrialStatus::ok);
+}
+
+TEST_F(MeasureGpuTest, ATileThatCannotFitIsNotLaunched) {
+  auto worker = start();
+  MeasureJob large;
+  large.batch = 64;
+  large.config = {.block_size_m = 256,
+                  .block_size_n = 256,
+                  .block_size_k = 256,
+                  .group_size_m = 1,
+                  .num_warps = 8,
+                  .num_stages = 5};
+  large.artifact = "absent";
+  EXPECT_EQ(worker->measure(large).status, TrialStatus::out_of_resources);
+}
+
+TEST_F(MeasureGpuTest, AProblemLargerThanTheMemoryIsRefused) {
+  request_.problem.num_experts = 4096;
+  request_.problem.intermediate_size = 32768;
+  request_.problem.hidden_size = 16384;
+  start();
+  ASSERT_TRUE(ready_.error);
+  EXPECT_EQ(ready_.error->code, schema::ErrorCode::too_large);
+  EXPECT_THAT(ready_.error->message, AllOf(HasSubstr("GiB of device memory"), HasSubstr("are free")));
+}
+
+TEST_F(MeasureGpuTest, AWarmCacheIsFasterThanAColdOne) {
+  request_.problem = sample_problem();
+  request_.batches = {1};
+  double us[2];
+  for (const auto l2 : {schema::L2::cold, schema::L2::warm}) {
+    request_.l2 = l2;
+    auto worker = start();
+    ASSERT_FALSE(ready_.error) << ready_.error->message;
+    us[l2 == schema::L2::warm ? 1 : 0] = schema::median(worker->measure(job(1, tile(16, 128, 128))).samples_us);
+  }
+  std::cout << "M = 1, cold " << us[0] << " us, warm " << us[1] << " us\n";
+  // Eight experts of this problem take 25 MB.
+  if (facts_.gpus[0].l2_bytes < 40LL << 20) GTEST_SKIP() << "this GPU's L2 is too small to tell";
+  EXPECT_LT(us[1], us[0]);
+}
+
+}  // namespace
+}  // namespace moetune::kernels
