@@ -125,10 +125,14 @@ Result<ordered_json> Scheduler::change_state(std::int64_t id, SweepState state) 
   const auto sweep = state_->services.database.write(
       [&](db::Transaction& transaction) { return db::change_sweep_state(transaction, id, state); });
   if (!sweep) return std::unexpected(sweep.error());
-  state_->hub.publish(id, {"state", state_view(*sweep).dump()});
-  if (is_final(state)) state_->hub.finish(id);
-  state_->poller.wake();
+  announce(*sweep);
   return show(id);
+}
+
+void Scheduler::announce(const db::Sweep& sweep) {
+  state_->hub.publish(sweep.id, {"state", state_view(sweep).dump()});
+  if (is_final(sweep.state)) state_->hub.finish(sweep.id);
+  state_->poller.wake();
 }
 
 Result<ordered_json> Scheduler::pause(std::int64_t id) {
@@ -148,9 +152,16 @@ Result<ordered_json> Scheduler::resume(std::int64_t id) {
 }
 
 Result<ordered_json> Scheduler::discard(std::int64_t id) {
-  const auto sweep =
-      state_->services.database.write([&](db::Transaction& transaction) { return db::discard_sweep(transaction, id); });
+  const auto sweep = state_->services.database.write([&](db::Transaction& transaction) -> Result<db::Sweep> {
+    const auto found = db::find_sweep(transaction, id);
+    if (!found) return found;
+    if (!is_final(found->state)) {
+      if (auto ended = db::change_sweep_state(transaction, id, SweepState::cancelled); !ended) return ended;
+    }
+    return db::discard_sweep(transaction, id);
+  });
   if (!sweep) return std::unexpected(sweep.error());
+  announce(*sweep);
   return show(id);
 }
 
@@ -160,10 +171,7 @@ Result<std::unique_ptr<EventStream>> Scheduler::events(std::int64_t id) {
   const auto sweep =
       state_->services.database.read([&](db::Snapshot& snapshot) { return db::find_sweep(snapshot, id); });
   if (!sweep) return std::unexpected(sweep.error());
-  if (is_final(sweep->state)) {
-    state_->hub.publish(id, {"state", state_view(*sweep).dump()});
-    state_->hub.finish(id);
-  }
+  if (is_final(sweep->state)) announce(*sweep);
   return stream;
 }
 

@@ -14,7 +14,8 @@
 
 namespace moetune::db {
 class Database;
-}
+struct Sweep;
+}  // namespace moetune::db
 
 namespace moetune::daemon {
 
@@ -62,6 +63,8 @@ class Scheduler : public SweepControl {
   class Loop;
   explicit Scheduler(std::unique_ptr<State> state);
   schema::Result<nlohmann::ordered_json> change_state(std::int64_t id, schema::SweepState state);
+  /// Tells the subscribers and wakes the thread.
+  void announce(const db::Sweep& sweep);
   std::unique_ptr<State> state_;
 };
 
