@@ -69,9 +69,9 @@ install_packages() {
   fi
   mapfile -t missing < <(missing_packages)
   ((${#missing[@]})) || return 0
+  become_root
   say "installing ${#missing[@]} Debian packages: ${missing[*]}"
   did_something=yes
-  become_root
   local apt=("${sudo[@]}" env DEBIAN_FRONTEND=noninteractive
     apt-get -q -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3)
   quietly "${apt[@]}" update || die "apt-get update failed, see above"
