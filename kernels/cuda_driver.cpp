@@ -205,8 +205,9 @@ Result<void> Event::record(const Stream& stream) const {
 }
 
 Result<void> Event::record_in_graph(const Stream& stream) const {
-  const auto result = (*cuda_api())->event_record_with_flags(as<CUevent>(handle_.get()), as<CUstream>(stream.raw()),
-                                                             CU_EVENT_RECORD_EXTERNAL);
+  const auto result =
+      (*cuda_api())
+          ->event_record_with_flags(as<CUevent>(handle_.get()), as<CUstream>(stream.raw()), CU_EVENT_RECORD_EXTERNAL);
   return check(result, "record an event in a graph");
 }
 

@@ -33,7 +33,8 @@ extern "C" __global__ void quantise(const void* in, unsigned char* out, float* s
   const int last = min(first + group, k);
   const int lane = threadIdx.x & 31;
   float largest = 0.0f;
-  for (int i = first + lane; i < last; i += 32) largest = fmaxf(largest, fabsf(moetune::read_value(in, row * k + i, kind)));
+  for (int i = first + lane; i < last; i += 32)
+    largest = fmaxf(largest, fabsf(moetune::read_value(in, row * k + i, kind)));
   for (int step = 16; step > 0; step /= 2) largest = fmaxf(largest, __shfl_xor_sync(0xffffffffu, largest, step));
   const float unit = fmaxf(largest, 1e-10f) / 448.0f;
   for (int i = first + lane; i < last; i += 32) {

@@ -1,6 +1,7 @@
 #pragma once
 
-// Sorts token-expert pairs by expert and pads every expert to whole row blocks. No atomics: the order is always the same.
+// Sorts token-expert pairs by expert and pads every expert to whole row blocks. No atomics: the order is always the
+// same.
 
 namespace moetune {
 

@@ -19,7 +19,9 @@ __device__ __forceinline__ void copy_4(u32 to, const float* from, u32 bytes) {
 }
 
 // Every tile is one group, also an empty one: the number of groups in flight is then the same at each step.
-__device__ __forceinline__ void commit_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+__device__ __forceinline__ void commit_copies() {
+  asm volatile("cp.async.commit_group;" ::: "memory");
+}
 
 template <int groups_in_flight>
 __device__ __forceinline__ void wait_for_copies() {

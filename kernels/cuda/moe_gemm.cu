@@ -156,9 +156,8 @@ extern "C" __global__ void __launch_bounds__(moetune::k_threads)
   using namespace moetune;
   extern __shared__ __align__(1024) char shared[];
 
-  const TileCoordinates at =
-      tile_coordinates(blockIdx.x, (em + BLOCK_SIZE_M - 1) / BLOCK_SIZE_M, (n + BLOCK_SIZE_N - 1) / BLOCK_SIZE_N,
-                       group_size_m);
+  const TileCoordinates at = tile_coordinates(blockIdx.x, (em + BLOCK_SIZE_M - 1) / BLOCK_SIZE_M,
+                                              (n + BLOCK_SIZE_N - 1) / BLOCK_SIZE_N, group_size_m);
   const int first_m = at.m * BLOCK_SIZE_M;
   const int first_n = at.n * BLOCK_SIZE_N;
   // All metadata is asked for before any of it is used: one latency instead of three.

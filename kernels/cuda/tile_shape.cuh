@@ -3,8 +3,8 @@
 #include "numbers.cuh"
 
 // What follows at compile time from the tile: the kernel's path, the layout of shared memory, the registers.
-// Macros given by the host: BLOCK_SIZE_M, BLOCK_SIZE_N, BLOCK_SIZE_K, NUM_WARPS, NUM_STAGES, MOETUNE_OPERAND_{BF16,F16,FP8},
-// MOETUNE_OUTPUT_{BF16,F16}, and for fp8 QUANT_BLOCK_N, QUANT_BLOCK_K.
+// Macros given by the host: BLOCK_SIZE_M, BLOCK_SIZE_N, BLOCK_SIZE_K, NUM_WARPS, NUM_STAGES,
+// MOETUNE_OPERAND_{BF16,F16,FP8}, MOETUNE_OUTPUT_{BF16,F16}, and for fp8 QUANT_BLOCK_N, QUANT_BLOCK_K.
 
 namespace moetune {
 
@@ -22,8 +22,12 @@ constexpr int k_quant_n = 1024;
 constexpr int k_quant_k = 1024;
 #endif
 
-__device__ constexpr int min_of(int a, int b) { return a < b ? a : b; }
-__device__ constexpr int max_of(int a, int b) { return a > b ? a : b; }
+__device__ constexpr int min_of(int a, int b) {
+  return a < b ? a : b;
+}
+__device__ constexpr int max_of(int a, int b) {
+  return a > b ? a : b;
+}
 
 // --- Shared memory: NUM_STAGES buffers (rows of A, then rows of W), their scales, ids and router weights of the rows.
 // A buffer's row is cut into panels of at most 128 bytes: panel p holds bytes p * k_panel_bytes ... of all rows.
@@ -67,8 +71,8 @@ __device__ constexpr Path choose_path() {
 }
 constexpr Path k_path = choose_path();
 
-// --- Accumulators. Beyond the limit they are kept in local memory on purpose: a loop that is not unrolled compiles fast
-// and stays correct, where registers would spill anyway.
+// --- Accumulators. Beyond the limit they are kept in local memory on purpose: a loop that is not unrolled compiles
+// fast and stays correct, where registers would spill anyway.
 constexpr int k_accumulators = BLOCK_SIZE_M * BLOCK_SIZE_N / k_threads;
 constexpr bool k_oversize = k_accumulators > (k_threads <= 256 ? 128 : 64);
 // Scaled tiles compute partial sums of one K tile and add them to the accumulators; so do oversize ones.

@@ -35,7 +35,9 @@ __device__ inline unsigned short encode_half(float value) {
   asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(value));
   return bits;
 }
-__device__ inline float decode_bfloat(unsigned short bits) { return __uint_as_float(static_cast<unsigned>(bits) << 16); }
+__device__ inline float decode_bfloat(unsigned short bits) {
+  return __uint_as_float(static_cast<unsigned>(bits) << 16);
+}
 __device__ inline unsigned short encode_bfloat(float value) {
   const unsigned bits = __float_as_uint(value);
   return static_cast<unsigned short>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);

@@ -10,8 +10,12 @@ namespace moetune {
 
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
 
-__device__ __forceinline__ void warpgroup_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
-__device__ __forceinline__ void warpgroup_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
+__device__ __forceinline__ void warpgroup_begin() {
+  asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+}
+__device__ __forceinline__ void warpgroup_commit() {
+  asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
+}
 template <int groups_in_flight>
 __device__ __forceinline__ void warpgroup_wait() {
   asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(groups_in_flight) : "memory");
@@ -50,16 +54,16 @@ __device__ __forceinline__ u64 matrix_descriptor(u32 address) {
 #define MOETUNE_N4 "%0, %1, %2, %3"
 #define MOETUNE_N8 MOETUNE_N4 ", %4, %5, %6, %7"
 #define MOETUNE_N16 MOETUNE_N8 ", %8, %9, %10, %11, %12, %13, %14, %15"
-#define MOETUNE_N32 \
-  MOETUNE_N16 ", %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
-#define MOETUNE_N64                                                                                        \
-  MOETUNE_N32 ", %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, " \
-              "%50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
+#define MOETUNE_N32 MOETUNE_N16 ", %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
+#define MOETUNE_N64                                                                                  \
+  MOETUNE_N32                                                                                        \
+      ", %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, " \
+      "%50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
 
-#define MOETUNE_WGMMA(columns, names, a_at, b_at, p_at, ...)                                          \
-  asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %" #p_at ", 0;\n" MOETUNE_WGMMA_SHAPE(columns) "{" names \
-               "}, %" #a_at ", %" #b_at MOETUNE_WGMMA_TAIL                                            \
-               : __VA_ARGS__                                                                          \
+#define MOETUNE_WGMMA(columns, names, a_at, b_at, p_at, ...)                                               \
+  asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %" #p_at                                                  \
+               ", 0;\n" MOETUNE_WGMMA_SHAPE(columns) "{" names "}, %" #a_at ", %" #b_at MOETUNE_WGMMA_TAIL \
+               : __VA_ARGS__                                                                               \
                : "l"(a), "l"(b), "r"(accumulate))
 
 // d (+)= 64 rows of `a` times 2 * count columns of `b`, over 32 bytes of K.
@@ -93,8 +97,12 @@ __device__ __forceinline__ void warpgroup_tile(float (&d)[count], u32 x, u32 y, 
 }
 
 // The warpgroup's number as a value that the compiler knows to be the same in all lanes.
-__device__ __forceinline__ int warpgroup_index() { return __shfl_sync(0xffffffffu, threadIdx.x / 128, 0); }
-__device__ __forceinline__ int fragment_row() { return (threadIdx.x & 127) / 32 * 16 + ((threadIdx.x & 31) >> 2); }
+__device__ __forceinline__ int warpgroup_index() {
+  return __shfl_sync(0xffffffffu, threadIdx.x / 128, 0);
+}
+__device__ __forceinline__ int fragment_row() {
+  return (threadIdx.x & 127) / 32 * 16 + ((threadIdx.x & 31) >> 2);
+}
 
 // Tokens on the rows: chunks of 64 tokens by at most 128 columns.
 template <int block_m, int block_n>
@@ -121,8 +129,8 @@ class WarpgroupTokensTile {
   __device__ __forceinline__ bool active() const { return true; }
 
   __device__ __forceinline__ void compute(float (&d)[k_registers], const Stage& stage, int chunk, bool fresh) const {
-    warpgroup_tile<block_m, block_n>(d, stage.a + row(chunk) * k_panel_bytes,
-                                               stage.w + column(chunk) * k_panel_bytes, fresh);
+    warpgroup_tile<block_m, block_n>(d, stage.a + row(chunk) * k_panel_bytes, stage.w + column(chunk) * k_panel_bytes,
+                                     fresh);
   }
 
   __device__ __forceinline__ void fold(float* accumulators, const float (&d)[k_registers], const Stage& stage,
@@ -155,7 +163,9 @@ class WarpgroupTokensTile {
 
  private:
   __device__ __forceinline__ int row(int chunk) const { return first_row_ + chunk / k_chunks_n * 64; }
-  __device__ __forceinline__ int column(int chunk) const { return first_column_ + chunk % k_chunks_n * k_chunk_columns; }
+  __device__ __forceinline__ int column(int chunk) const {
+    return first_column_ + chunk % k_chunks_n * k_chunk_columns;
+  }
 
   int first_row_;
   int first_column_;

@@ -14,7 +14,7 @@ class CudaDriverGpuTest : public GpuTest {
  protected:
   static Module compile(const std::string& source) {
     const auto outcome =
-        must(nvrtc_->compile({.name = "t.cu", .source = source, .headers = {}, .options = {}, .arch = arch()}));
+        must(nvrtc().compile({.name = "t.cu", .source = source, .headers = {}, .options = {}, .arch = arch()}));
     EXPECT_EQ(outcome.status, CompileStatus::ok) << outcome.log;
     return must(Module::load(outcome.cubin));
   }
@@ -28,14 +28,14 @@ class CudaDriverGpuTest : public GpuTest {
 };
 
 TEST_F(CudaDriverGpuTest, TellsWhatTheDeviceIs) {
-  const auto& device = context_->device();
+  const auto& device = context().device();
   EXPECT_FALSE(device.name.empty());
   EXPECT_EQ(device.uuid.size(), 40u) << device.uuid;
   EXPECT_GE(device.cc_major, 7);
   EXPECT_GT(device.sm_count, 0);
   EXPECT_GT(device.l2_bytes, 0);
   EXPECT_GE(device.shared_optin_bytes, 48 * 1024);
-  const auto memory = must(context_->memory());
+  const auto memory = must(context().memory());
   EXPECT_GT(memory.free, 0);
   EXPECT_LE(memory.free, memory.total);
   EXPECT_GE(must(cuda_driver_version()), 12000);
@@ -81,14 +81,14 @@ TEST_F(CudaDriverGpuTest, AnErrorWhileCapturingEndsTheCapture) {
 TEST_F(CudaDriverGpuTest, TooMuchSharedMemoryOrMemoryIsNotSticky) {
   const auto module = compile("extern \"C\" __global__ void f(int* p) { *p = 1; }");
   const auto function = must(module.function("f"));
-  const auto refused = function.allow_shared(static_cast<unsigned>(context_->device().shared_optin_bytes) + 1024);
+  const auto refused = function.allow_shared(static_cast<unsigned>(context().device().shared_optin_bytes) + 1024);
   ASSERT_FALSE(refused);
   EXPECT_FALSE(is_sticky(refused.error()));
   const auto memory = DeviceBuffer::allocate(std::size_t{1} << 50);
   ASSERT_FALSE(memory);
   EXPECT_TRUE(is_out_of_resources(memory.error()));
   EXPECT_EQ(memory.error().code, ErrorCode::unavailable);
-  must(context_->synchronize());
+  must(context().synchronize());
 }
 
 TEST_F(CudaDriverGpuTest, AMissingKernelIsNotFound) {

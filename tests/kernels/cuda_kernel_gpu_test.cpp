@@ -85,7 +85,7 @@ class CudaKernelGpuTest : public GpuTest {
 
   static Prepared prepare(const schema::Problem& problem, std::int64_t batch,
                           const std::vector<std::int32_t>* topk_ids = nullptr) {
-    Prepared prepared{MoeWorkbench(*context_, *nvrtc_, {.problem = problem, .max_batch = batch, .seed = 11}), {}};
+    Prepared prepared{MoeWorkbench(context(), nvrtc(), {.problem = problem, .max_batch = batch, .seed = 11}), {}};
     prepared.bench.route(batch, topk_ids);
     prepared.bench.align(16);
     for (const auto gemm : {Gemm::first, Gemm::second}) {
@@ -110,11 +110,11 @@ class CudaKernelGpuTest : public GpuTest {
     std::vector<CompileRequest> requests;
     for (const auto& one : cases) {
       const auto variant = must(make_variant(problem, one.config, arch()));
-      if (!fits(variant, context_->device().shared_optin_bytes)) continue;
+      if (!fits(variant, context().device().shared_optin_bytes)) continue;
       requests.push_back(compile_request(variant, one.defines));
       compiled.push_back({one, variant, {}});
     }
-    auto outcomes = compile_all(*nvrtc_, requests, static_cast<int>(std::thread::hardware_concurrency()));
+    auto outcomes = compile_all(nvrtc(), requests, static_cast<int>(std::thread::hardware_concurrency()));
     for (std::size_t i = 0; i < compiled.size(); ++i) compiled[i].outcome = std::move(outcomes[i]);
     return compiled;
   }

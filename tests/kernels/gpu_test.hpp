@@ -15,32 +15,34 @@ namespace moetune::kernels {
 class GpuTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    reason_.clear();
-    auto context = Context::open(0);
-    if (!context) {
-      reason_ = context.error().message;
+    auto opened = Context::open(0);
+    auto compiler = Nvrtc::open();
+    if (!opened || !compiler) {
+      shared().reason = (opened ? compiler.error() : opened.error()).message;
       return;
     }
-    auto nvrtc = Nvrtc::open();
-    if (!nvrtc) {
-      reason_ = nvrtc.error().message;
-      return;
-    }
-    context_.emplace(std::move(*context));
-    nvrtc_.emplace(std::move(*nvrtc));
+    shared().context.emplace(std::move(*opened));
+    shared().nvrtc.emplace(std::move(*compiler));
   }
-  static void TearDownTestSuite() {
-    nvrtc_.reset();
-    context_.reset();
-  }
+  static void TearDownTestSuite() { shared() = {}; }
   void SetUp() override {
-    if (!context_) GTEST_SKIP() << "no GPU to test on: " << reason_;
+    if (!shared().context) GTEST_SKIP() << "no GPU to test on: " << shared().reason;
   }
-  static std::string arch() { return arch_of(context_->device().cc_major, context_->device().cc_minor); }
 
-  static inline std::optional<Context> context_;
-  static inline std::optional<Nvrtc> nvrtc_;
-  static inline std::string reason_;
+  static const Context& context() { return *shared().context; }
+  static const Nvrtc& nvrtc() { return *shared().nvrtc; }
+  static std::string arch() { return arch_of(context().device().cc_major, context().device().cc_minor); }
+
+ private:
+  struct Shared {
+    std::optional<Context> context;
+    std::optional<Nvrtc> nvrtc;
+    std::string reason;
+  };
+  static Shared& shared() {
+    static Shared one;
+    return one;
+  }
 };
 
 }  // namespace moetune::kernels

@@ -18,7 +18,7 @@ class StepKernelsGpuTest : public GpuTest {
     return must(DeviceBuffer::allocate(static_cast<std::size_t>(bytes)));
   }
   static StepKernels load() {
-    const auto outcome = must(nvrtc_->compile(step_compile_request(arch())));
+    const auto outcome = must(nvrtc().compile(step_compile_request(arch())));
     EXPECT_EQ(outcome.status, CompileStatus::ok) << outcome.log;
     return must(StepKernels::load(outcome.cubin));
   }
