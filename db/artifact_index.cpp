@@ -64,6 +64,18 @@ ArtifactTotals read_totals(Connection& connection) {
       .artifacts = row.integer(0), .failures = row.integer(1), .file_bytes = row.integer(2), .hits = row.integer(3)};
 }
 
+/// Opens the index and reads all of it once: it is small, and what is damaged is better dropped now than in use.
+Result<std::unique_ptr<Connection>> open_whole(const std::filesystem::path& file) {
+  const ConnectionOptions options{.path = file, .mode = OpenMode::write, .sync_every_commit = false};
+  auto opened = open_writer(options, artifact_index_schema(), Writers::several);
+  if (!opened) return opened;
+  return guarded([&]() -> Result<std::unique_ptr<Connection>> {
+    const std::string finding = (*opened)->text("PRAGMA quick_check(1)");
+    if (finding == "ok") return std::move(*opened);
+    return schema::fail(ErrorCode::data_damaged, fmt::format("{} is damaged: {}", file.string(), finding));
+  });
+}
+
 }  // namespace
 
 struct ArtifactIndex::State {
@@ -107,16 +119,15 @@ Result<std::unique_ptr<ArtifactIndex>> ArtifactIndex::open(const std::filesystem
     return std::unique_ptr<ArtifactIndex>(new ArtifactIndex(std::move(state)));
   }
   if (auto made = make_folder(cache_dir); !made) return std::unexpected(made.error());
-  const ConnectionOptions options{.path = file, .mode = OpenMode::write, .sync_every_commit = false};
   const auto condition = examine_database_file(file);
   state->fresh = condition && *condition == FileCondition::missing;
-  auto opened = open_writer(options, artifact_index_schema(), Writers::several);
+  auto opened = open_whole(file);
   const bool unusable =
       !opened && (opened.error().code == ErrorCode::data_damaged || opened.error().code == ErrorCode::conflict);
   if (unusable && remove_index(file)) {
     state->discarded_because = opened.error().message;
     state->fresh = true;
-    opened = open_writer(options, artifact_index_schema(), Writers::several);
+    opened = open_whole(file);
   }
   if (!opened) return std::unexpected(opened.error());
   *state->connection.lock() = std::move(*opened);

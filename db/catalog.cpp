@@ -48,4 +48,19 @@ Result<std::vector<schema::Problem>> known_problems(Snapshot& snapshot) {
   });
 }
 
+Result<Totals> count_totals(Snapshot& snapshot) {
+  return guarded([&]() -> Result<Totals> {
+    Totals totals;
+    auto trials = snapshot.connection().query(sql::total_trials_sql);
+    while (trials.step()) {
+      totals.trials[value_or_throw(schema::trial_status_from_name(trials.text(0)))] = trials.integer(1);
+    }
+    auto sweeps = snapshot.connection().query(sql::total_sweeps_sql);
+    while (sweeps.step()) {
+      totals.sweeps[value_or_throw(schema::sweep_state_from_name(sweeps.text(0)))] = sweeps.integer(1);
+    }
+    return totals;
+  });
+}
+
 }  // namespace moetune::db

@@ -1,13 +1,16 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "db/database.hpp"
 #include "schema/problem.hpp"
+#include "schema/sweep_spec.hpp"
 #include "schema/timestamp.hpp"
+#include "schema/trial.hpp"
 
 namespace moetune::db {
 
@@ -37,5 +40,12 @@ Result<std::vector<ProblemEntry>> list_problems(Snapshot& snapshot, std::optiona
 
 /// Every problem that has an ok row which counts: what "nearest known problem" is chosen from.
 Result<std::vector<schema::Problem>> known_problems(Snapshot& snapshot);
+
+/// How much there is in all, discarded rows included; only what occurs.
+struct Totals {
+  std::map<schema::TrialStatus, std::int64_t> trials;
+  std::map<schema::SweepState, std::int64_t> sweeps;
+};
+Result<Totals> count_totals(Snapshot& snapshot);
 
 }  // namespace moetune::db

@@ -106,7 +106,8 @@ void Connection::configure(const ConnectionOptions& options) {
   execute(
       fmt::format("PRAGMA page_size = {}; PRAGMA foreign_keys = ON; PRAGMA synchronous = {}; "
                   "PRAGMA cache_size = -{}; PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON; "
-                  "PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864",
+                  "PRAGMA secure_delete = ON; PRAGMA recursive_triggers = ON; PRAGMA wal_autocheckpoint = 4000; "
+                  "PRAGMA journal_size_limit = 67108864",
                   k_page_bytes, options.sync_every_commit ? "FULL" : "NORMAL", options.cache_kib));
 }
 

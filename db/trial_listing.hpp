@@ -15,12 +15,12 @@ namespace moetune::db {
 
 /// What a listing of trials wants. Empty fields match every row.
 struct TrialFilter {
-  schema::GroupFilter group;
-  std::optional<std::int64_t> batch;
-  std::optional<schema::TrialStatus> status;
-  std::optional<std::int64_t> sweep;       ///< rows of this sweep of this database
-  std::optional<std::string> sweep_label;  ///< rows of the sweep with this label, wherever it ran
-  std::optional<schema::TileConfig> config;
+  schema::GroupFilter group = {};
+  std::optional<std::int64_t> batch = {};
+  std::optional<schema::TrialStatus> status = {};
+  std::optional<std::int64_t> sweep = {};       ///< rows of this sweep of this database
+  std::optional<std::string> sweep_label = {};  ///< rows of the sweep with this label, wherever it ran
+  std::optional<schema::TileConfig> config = {};
   bool include_discarded = false;
 };
 

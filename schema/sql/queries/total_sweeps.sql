@@ -1,0 +1,1 @@
+SELECT state, count(*) FROM sweeps GROUP BY state;

@@ -1,0 +1,1 @@
+SELECT status, sum(row_count) FROM tallies GROUP BY status;

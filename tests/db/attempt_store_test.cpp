@@ -1,0 +1,107 @@
+#include "db/attempt_store.hpp"
+
+#include "tests/db/store_fixture.hpp"
+
+namespace moetune::db {
+namespace {
+
+class AttemptStoreTest : public StoreTest {
+ protected:
+  std::int64_t begin(const NewAttempt& attempt) {
+    return write([&](Transaction& transaction) { return begin_attempt(transaction, attempt); });
+  }
+  Result<void> end(std::int64_t id, AttemptOutcome outcome, std::string_view detail = "") {
+    return database().write([&](Transaction& transaction) { return end_attempt(transaction, id, outcome, detail); });
+  }
+  std::vector<Attempt> open_ones() {
+    return read([&](Snapshot& snapshot) { return open_attempts(snapshot, sweep_); });
+  }
+  NewAttempt compile(std::string key, std::string boot = "boot-1") const {
+    return {.sweep = sweep_,
+            .kind = AttemptKind::compile,
+            .artifact_key = std::move(key),
+            .candidate = {},
+            .boot_id = boot};
+  }
+  NewAttempt measure(TrialKey key, std::string boot = "boot-1") const {
+    return {.sweep = sweep_,
+            .kind = AttemptKind::measure,
+            .artifact_key = "",
+            .candidate = key,
+            .boot_id = boot,
+            .alone = true};
+  }
+
+  std::int64_t sweep_ = new_sweep();
+};
+
+TEST_F(AttemptStoreTest, KeepsAnAttemptAndHowItEnded) {
+  const TrialKey key{16, example_config(4)};
+  const std::int64_t id = begin(measure(key));
+  auto open = open_ones();
+  ASSERT_EQ(open.size(), 1U);
+  EXPECT_EQ(open[0].id, id);
+  EXPECT_EQ(open[0].kind, AttemptKind::measure);
+  EXPECT_EQ(open[0].candidate, key);
+  EXPECT_TRUE(open[0].alone);
+  EXPECT_FALSE(open[0].outcome);
+  must(end(id, AttemptOutcome::worker_failed, "signal 11"));
+  EXPECT_TRUE(open_ones().empty());
+  const auto ended = read([&](Snapshot& snapshot) { return attempts_for_candidate(snapshot, sweep_, key); });
+  ASSERT_EQ(ended.size(), 1U);
+  EXPECT_EQ(ended[0].outcome, AttemptOutcome::worker_failed);
+  EXPECT_EQ(ended[0].detail, "signal 11");
+  EXPECT_TRUE(ended[0].ended_at);
+}
+
+TEST_F(AttemptStoreTest, EndsAnAttemptOnce) {
+  const std::int64_t id = begin(compile("a"));
+  must(end(id, AttemptOutcome::answered));
+  const auto again = end(id, AttemptOutcome::timed_out);
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, ErrorCode::conflict);
+  const auto missing = end(99, AttemptOutcome::answered);
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, ErrorCode::not_found);
+}
+
+TEST_F(AttemptStoreTest, ListsEveryAttemptForAnArtifact) {
+  must(end(begin(compile("a")), AttemptOutcome::timed_out));
+  must(end(begin(compile("b")), AttemptOutcome::answered));
+  begin(compile("a"));
+  const auto found = read([&](Snapshot& snapshot) { return attempts_for_artifact(snapshot, sweep_, "a"); });
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].outcome, AttemptOutcome::timed_out);
+  EXPECT_FALSE(found[1].outcome);
+  EXPECT_TRUE(read([&](Snapshot& snapshot) { return attempts_for_artifact(snapshot, sweep_ + 1, "a"); }).empty());
+}
+
+TEST_F(AttemptStoreTest, InterruptsWhatEarlierDaemonsLeftOpen) {
+  const std::int64_t old_open = begin(compile("a"));
+  must(end(begin(compile("b")), AttemptOutcome::answered));
+  const std::int64_t own = begin(compile("c", "boot-2"));
+  const auto interrupted =
+      write([](Transaction& transaction) { return interrupt_open_attempts(transaction, "boot-2"); });
+  ASSERT_EQ(interrupted.size(), 1U);
+  EXPECT_EQ(interrupted[0].id, old_open);
+  EXPECT_EQ(interrupted[0].outcome, AttemptOutcome::interrupted);
+  const auto left = open_ones();
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(left[0].id, own);
+  EXPECT_TRUE(write([](Transaction& transaction) { return interrupt_open_attempts(transaction, "boot-2"); }).empty());
+}
+
+TEST_F(AttemptStoreTest, RefusesAnAttemptForNothing) {
+  const auto nothing =
+      database().write([&](Transaction& transaction) { return begin_attempt(transaction, compile("")); });
+  ASSERT_FALSE(nothing);
+  EXPECT_EQ(nothing.error().code, ErrorCode::invalid_argument);
+  NewAttempt stray = compile("a");
+  stray.sweep = 77;
+  const auto homeless = database().write([&](Transaction& transaction) { return begin_attempt(transaction, stray); });
+  ASSERT_FALSE(homeless);
+  EXPECT_EQ(homeless.error().code, ErrorCode::not_found);
+}
+
+}  // namespace
+}  // namespace moetune::db

@@ -1,0 +1,72 @@
+#include "db/maintenance.hpp"
+
+#include <future>
+
+#include "db/attempt_store.hpp"
+#include "tests/db/store_fixture.hpp"
+
+namespace moetune::db {
+namespace {
+
+class MaintenanceTest : public StoreTest {
+ protected:
+  CheckReport check() { return must(check_database(data_dir())); }
+  /// Whether the check says so after SQL that goes past triggers and stores.
+  bool finds(const std::string& sql, std::string_view words) {
+    EXPECT_EQ(raw(sql), "");
+    for (const std::string& finding : check().findings) {
+      if (finding.find(words) != std::string::npos) return true;
+    }
+    return false;
+  }
+};
+
+TEST_F(MaintenanceTest, FindsNothingInASoundDatabase) {
+  const std::int64_t id = new_sweep();
+  for (int config = 0; config < 50; ++config) record(id, ok_trial(1, config, 10 + config % 7));
+  record(id, failed_trial(16, 1, schema::TrialStatus::launch_error));
+  write([&](Transaction& transaction) {
+    return begin_attempt(transaction, {.sweep = id, .artifact_key = "k", .candidate = {}, .boot_id = "b"});
+  });
+  const CheckReport report = check();
+  EXPECT_EQ(report.findings, std::vector<std::string>{});
+  EXPECT_EQ(report.trials, 51);
+  EXPECT_EQ(report.sweeps, 1);
+  EXPECT_EQ(report.schema_version, 1);
+  EXPECT_GT(report.bytes, 0);
+}
+
+TEST_F(MaintenanceTest, FindsWhatTheTablesCannotForbid) {
+  const std::int64_t id = new_sweep();
+  record(id, ok_trial(1, 0, 10));
+  EXPECT_TRUE(finds("UPDATE tallies SET row_count = 7", "tally"));
+  EXPECT_TRUE(finds("UPDATE tallies SET row_count = 1, best_latency_us = 3.0", "tally"));
+  EXPECT_TRUE(finds("UPDATE sweeps SET resolved = '{', total = 1", "not JSON"));
+  EXPECT_TRUE(finds("INSERT INTO imported_samples VALUES (1, x'0000000000000000')", "samples"));
+  EXPECT_TRUE(finds("PRAGMA foreign_keys = OFF; INSERT INTO open_attempts VALUES (55)", "open_attempts"));
+  EXPECT_TRUE(finds("PRAGMA foreign_keys = OFF; INSERT INTO run_defaults VALUES (99, 1, 1, 'x')", "missing row"));
+  EXPECT_TRUE(
+      finds("INSERT INTO trials SELECT 2, run_id, group_id, environment_id, config_id, batch, 5, status, "
+            "latency_us, measured_at, NULL, NULL, NULL, NULL FROM trials",
+            "repetition"));
+}
+
+TEST_F(MaintenanceTest, ChecksBesideAWriter) {
+  const std::int64_t id = new_sweep();
+  auto writing = std::async(std::launch::async, [&] {
+    for (int config = 0; config < 100; ++config) record(id, ok_trial(1, config, 10));
+  });
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(check().findings, std::vector<std::string>{});
+  writing.get();
+  EXPECT_EQ(check().trials, 100);
+}
+
+TEST_F(MaintenanceTest, SaysThatThereIsNoDatabase) {
+  TemporaryFolder empty;
+  const auto report = check_database(empty.path());
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().code, ErrorCode::not_found);
+}
+
+}  // namespace
+}  // namespace moetune::db
