@@ -153,8 +153,10 @@ void KernelCache::State::evict() {
   const auto locked = shared.lock();
   locked->counters.evictions += removal.files;
   locked->evict_above = std::max(size_limit, locked->bytes + size_limit / 20);
-  spdlog::info("kernel cache: {} files ({} bytes) evicted, {} bytes are left", removal.files, removal.bytes,
-               locked->bytes);
+  if (removal.files > 0) {
+    spdlog::info("kernel cache: {} files ({} bytes) evicted, {} bytes are left", removal.files, removal.bytes,
+                 locked->bytes);
+  }
 }
 
 std::unique_ptr<KernelCache> KernelCache::open(Options options) {
