@@ -18,7 +18,7 @@ double latency_of(const daemon::search::Candidate& candidate) {
   const auto& config = candidate.config;
   const double tile = config.block_size_m * config.block_size_n;
   return 20 + static_cast<double>(candidate.batch) / 8 + tile / 1000 + config.num_stages +
-         (config.group_size_m == 16 ? 0 : 0.5);
+         (config.group_size_m == 32 ? 0 : 0.5);
 }
 
 }  // namespace
@@ -30,7 +30,7 @@ schema::Problem small_problem() {
 
 nlohmann::json small_space() {
   return {{"BLOCK_SIZE_M", {16, 32, 64}}, {"BLOCK_SIZE_N", {64, 128}}, {"BLOCK_SIZE_K", {128}},
-          {"GROUP_SIZE_M", {1, 16}},      {"num_warps", {4}},          {"num_stages", {2, 3}}};
+          {"GROUP_SIZE_M", {1, 32}},      {"num_warps", {4}},          {"num_stages", {2, 3}}};
 }
 
 std::vector<std::int64_t> small_batches() {

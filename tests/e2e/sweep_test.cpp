@@ -30,7 +30,7 @@ TEST_F(SweepTest, MeasuresEveryCandidateOfARecordingOnce) {
   const auto& best = view["best"]["1"];
   EXPECT_EQ(best["config"]["BLOCK_SIZE_M"], 16);
   EXPECT_EQ(best["config"]["BLOCK_SIZE_N"], 64);
-  EXPECT_EQ(best["config"]["GROUP_SIZE_M"], 16);
+  EXPECT_EQ(best["config"]["GROUP_SIZE_M"], 32);
   EXPECT_GT(best["speedup"].get<double>(), 1.0);
   EXPECT_EQ(best["chosen"]["config"], best["config"]);
 }
