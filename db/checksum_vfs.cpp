@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 #include <new>
+#include <utility>
 
 namespace moetune::db {
 namespace {
@@ -156,8 +157,8 @@ const char* checksum_vfs() {
   return registered == SQLITE_OK ? k_vfs_name : nullptr;
 }
 
-std::string last_damaged_page() {
-  return damaged_page;
+std::string take_damaged_page() {
+  return std::exchange(damaged_page, {});
 }
 
 }  // namespace moetune::db

@@ -14,7 +14,8 @@ inline constexpr int k_page_reserved_bytes = 8;
 /// (SQLite's shell folding a log in) and passes unverified. Thread-safe.
 const char* checksum_vfs();
 
-/// What the calling thread's last failed page read found, e.g. "page 7 does not match its checksum"; empty if none.
-std::string last_damaged_page();
+/// What the calling thread's last failed page read found, e.g. "page 7 does not match its checksum", and forgets it;
+/// empty if there was none.
+std::string take_damaged_page();
 
 }  // namespace moetune::db

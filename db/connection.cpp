@@ -57,10 +57,11 @@ Error error_of(const SQLite::Exception& exception, sqlite3* handle, const std::f
       return {ErrorCode::io, fmt::format("{}: no space left on the device; nothing of this change was stored", file)};
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-      return {ErrorCode::data_damaged, fmt::format("{} is damaged: {}", file, exception.what())};
+      return {ErrorCode::data_damaged, fmt::format("{} is damaged: {}; restore a backup", file, exception.what())};
     case SQLITE_IOERR:
-      if (extended == SQLITE_IOERR_DATA) {
-        return {ErrorCode::data_damaged, fmt::format("{} is damaged: {}", file, last_damaged_page())};
+      // Asked rather than SQLITE_IOERR_DATA: the detail of the code is lost on some ways out of SQLite.
+      if (const std::string damage = take_damaged_page(); !damage.empty()) {
+        return {ErrorCode::data_damaged, fmt::format("{} is damaged: {}; restore a backup", file, damage)};
       }
       return {ErrorCode::io,
               fmt::format("{}: {}; nothing of this change was stored", file, system_reason(handle, exception))};

@@ -14,7 +14,7 @@
 
 namespace moetune::db {
 
-/// A folder of its own under the system's temporary one, removed at the end.
+/// A folder of its own for temporary files, removed at the end.
 class TemporaryFolder {
  public:
   TemporaryFolder();
