@@ -157,7 +157,7 @@ TEST_F(MeasureWorkerTest, EndsWhenStdinDoesEvenInTheMiddleOfAJob) {
 }
 
 TEST_F(MeasureWorkerTest, FaultsAreRealAndHitTheirConfigurationOnly) {
-  for (const auto& [fault, status] : {std::pair{"abort", -SIGABRT}, {"segfault", -SIGSEGV}, {"exit0", 0}}) {
+  for (const auto& [fault, status] : {std::pair{"abort", -SIGABRT}, {"killed", -SIGKILL}, {"exit0", 0}}) {
     WorkerSession worker(command(), {{"MOETUNE_TEST_FAULT", std::string(fault) + "@type=measure,BLOCK_SIZE_M=64"}});
     expect_hello(worker);
     EXPECT_FALSE(worker.open(request_).error);

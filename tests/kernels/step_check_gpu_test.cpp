@@ -1,0 +1,106 @@
+#include "kernels/step_check.hpp"
+
+#include <gtest/gtest.h>
+
+#include <iostream>
+
+#include "kernels/artifact_file.hpp"
+#include "kernels/residency_plan.hpp"
+#include "tests/kernels/artifact_maker.hpp"
+#include "tests/kernels/sample_trial.hpp"
+#include "tests/kernels/temp_file.hpp"
+
+namespace moetune::kernels {
+namespace {
+
+using testing::ArtifactMaker;
+using testing::sample_problem;
+using testing::TempFolder;
+
+schema::Problem plain_problem(schema::ActDtype type) {
+  schema::Problem problem;
+  problem.num_experts = 32;
+  problem.intermediate_size = 192;
+  problem.hidden_size = 1024;
+  problem.topk = 6;
+  problem.act_dtype = type;
+  return problem;
+}
+
+/// The check against the reference, in this process, for kernels that are right.
+class StepCheckGpuTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto context = Context::open(0);
+    if (!context) GTEST_SKIP() << "no GPU to check on: " << context.error().message;
+    context_.emplace(std::move(*context));
+    const auto& info = context_->device();
+    auto maker = ArtifactMaker::create(folder_.path(), arch_of(info.cc_major, info.cc_minor));
+    if (!maker) GTEST_SKIP() << maker.error().message;
+    maker_.emplace(std::move(*maker));
+    stream_.emplace(Stream::create().value());
+  }
+
+  static std::string code_of(const schema::Result<std::string>& path) {
+    return read_artifact(path.value()).value().cubin;
+  }
+
+  /// Errors of one tile for every batch, with a plan that looks at a part of the pairs when `most_checked` says so.
+  void check(const schema::Problem& problem, const schema::TileConfig& config, std::int64_t most_checked) {
+    const auto& info = context_->device();
+    const std::string step_code = code_of(maker_->step());
+    const auto step = StepKernels::load(std::as_bytes(std::span(step_code))).value();
+    OpenProblem request;
+    request.problem = problem;
+    request.batches = {1, 7, 300};
+    auto plan = plan_residency(problem, request.batches, schema::L2::cold, 1 << 20, 64LL << 30).value();
+    for (auto& batch : plan.batches) {
+      const auto pairs = batch.batch * problem.topk;
+      batch.check_step = (pairs + most_checked - 1) / most_checked | 1;
+      batch.checked = (pairs + batch.check_step - 1) / batch.check_step;
+    }
+    auto resident = ResidentProblem::create(step, *stream_, request, plan).value();
+    GemmModules modules;
+    const auto variant = make_variant(problem, config, arch_of(info.cc_major, info.cc_minor)).value();
+    const std::string code = code_of(maker_->gemm(problem, config));
+    const LoadedGemm& gemm = **modules.load("tile", variant, std::as_bytes(std::span(code)));
+    PowerWatch watch(std::nullopt);
+    for (const auto batch : request.batches) {
+      ASSERT_TRUE(resident.prepare(batch, config.block_size_m));
+      const GemmCandidate candidate(gemm, resident, batch, config);
+      const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+      const auto errors = check_step(candidate, *stream_, deadline, watch);
+      ASSERT_TRUE(errors) << errors.error().message;
+      std::cout << short_text(problem) << " " << short_text(config) << " M=" << batch << ": " << explain(*errors)
+                << "\n";
+      EXPECT_TRUE(is_correct(*errors));
+      // Half of each bound is left, so that a correct kernel is never called wrong.
+      EXPECT_LT(errors->gemm_1, k_gemm_error_bound / 2);
+      EXPECT_LT(errors->gemm_2, k_gemm_error_bound / 2);
+      EXPECT_LT(errors->step, k_step_error_bound / 2);
+    }
+  }
+
+  TempFolder folder_;
+  std::optional<Context> context_;
+  std::optional<ArtifactMaker> maker_;
+  std::optional<Stream> stream_;
+};
+
+constexpr std::int64_t k_all = 1 << 30;
+
+TEST_F(StepCheckGpuTest, RightKernelsStayWellWithinTheBounds) {
+  for (const auto& config : {schema::TileConfig{16, 64, 64, 1, 4, 3}, schema::TileConfig{64, 128, 64, 16, 4, 3}}) {
+    check(plain_problem(schema::ActDtype::bfloat16), config, k_all);
+    check(plain_problem(schema::ActDtype::float16), config, k_all);
+    check(sample_problem(), config, k_all);
+  }
+}
+
+TEST_F(StepCheckGpuTest, APartOfThePairsIsEnoughToBeRight) {
+  check(sample_problem(), {16, 64, 64, 1, 4, 3}, 100);
+  check(plain_problem(schema::ActDtype::bfloat16), {16, 64, 64, 1, 4, 3}, 100);
+}
+
+}  // namespace
+}  // namespace moetune::kernels
