@@ -77,7 +77,8 @@ Result<void> AtomicFile::commit(Sync sync) {
 
 Result<std::string> read_file(const fs::path& path, std::size_t max_bytes) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
-  if (!fd && (errno == ENOENT || errno == ENOTDIR)) return fail(ErrorCode::not_found, fmt::format("{} does not exist", path.string()));
+  if (!fd && (errno == ENOENT || errno == ENOTDIR))
+    return fail(ErrorCode::not_found, fmt::format("{} does not exist", path.string()));
   if (!fd) return io_failure("open", path, errno);
   struct stat facts{};
   if (::fstat(fd.get(), &facts) != 0) return io_failure("read", path, errno);
