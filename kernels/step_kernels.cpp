@@ -31,10 +31,9 @@ enum class StepKernels::Kernel : std::size_t {
 
 namespace {
 
-constexpr std::array k_names{"align_naive",   "align_count",    "align_scan",     "align_scatter",
-                             "activate",      "quantise",       "reduce_topk",    "random_values",
-                             "random_floats", "random_routing", "reference_gemm", "round_rows",
-                             "compare"};
+constexpr std::array k_names{"align_naive",    "align_count", "align_scan",    "align_scatter", "activate",
+                             "quantise",       "reduce_topk", "random_values", "random_floats", "random_routing",
+                             "reference_gemm", "round_rows",  "compare"};
 constexpr unsigned k_threads = 256;
 constexpr std::int64_t k_stride_blocks = 132 * 32;  // enough for kernels whose threads stride over their work
 
