@@ -93,7 +93,8 @@ Result<ExitStatus> perform(const Action& action, const GlobalOptions& options, c
   if (!data_dir) return std::unexpected(data_dir.error());
   auto token = token_of(options, around.environment);
   if (!token) return std::unexpected(token.error());
-  Connector connector({options.server, *data_dir, std::move(*token), around.default_url, around.daemon_executable},
+  Connector connector({options.server, *data_dir, options.data_dir.has_value(), std::move(*token), around.default_url,
+                       around.daemon_executable},
                       around.err);
   Context context{options,           connector,         around.out,      around.err,
                   around.out_traits, around.err_traits, around.out_size, around.err_size};

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "cli/error_answer.hpp"
+#include "schema/group.hpp"
 
 namespace moetune::cli {
 namespace {
@@ -89,6 +90,14 @@ Result<void> streamed(httplib::Client& client, const std::string& url, const std
   return {};
 }
 
+/// "host", "host:8765", "[::1]:8765".
+bool is_host_and_port(std::string_view text) {
+  const auto host_end = text.starts_with('[') ? text.find(']') + 1 : std::min(text.find(':'), text.size());
+  if (host_end == 0 || text.substr(0, host_end).find_first_of("/?#@\\ ") != std::string_view::npos) return false;
+  if (host_end == text.size()) return true;
+  return text[host_end] == ':' && schema::integer_from_text("port", text.substr(host_end + 1), 1, 65535).has_value();
+}
+
 /// Feeds a file to a request; keeps what went wrong while reading.
 class Upload {
  public:
@@ -123,17 +132,15 @@ class Upload {
 }  // namespace
 
 Result<Client> Client::make(Endpoint endpoint) {
-  const auto& url = endpoint.url;
-  const auto refused = [&](std::string_view why) {
-    return fail(ErrorCode::invalid_argument, fmt::format("\"{}\" is not the URL of a daemon: {}", url, why));
-  };
-  const auto scheme = url.find("://");
-  if (scheme == std::string::npos) return refused("write it as http://HOST:PORT");
-  if (!url.starts_with("http://") && !url.starts_with("https://")) return refused("only http and https are spoken");
-  while (endpoint.url.ends_with('/') && endpoint.url.size() > scheme + 3) endpoint.url.pop_back();
-  if (url.find_first_of("/?#@ ", scheme + 3) != std::string::npos) return refused("nothing may follow HOST:PORT");
-  if (!httplib::Client(endpoint.url).is_valid() || url.size() == scheme + 3)
-    return refused("write it as http://HOST:PORT");
+  std::string_view rest = endpoint.url;
+  const bool known_scheme = rest.starts_with("http://") || rest.starts_with("https://");
+  rest.remove_prefix(known_scheme ? rest.find("://") + 3 : rest.size());
+  while (rest.ends_with('/')) rest.remove_suffix(1);
+  if (!is_host_and_port(rest)) {
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("\"{}\" is not the URL of a daemon: write it as http://HOST:PORT", endpoint.url));
+  }
+  endpoint.url.resize(static_cast<std::size_t>(rest.data() + rest.size() - endpoint.url.data()));
   return Client(std::move(endpoint));
 }
 

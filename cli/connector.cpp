@@ -38,6 +38,23 @@ Result<std::optional<Client>> Connector::look_at_daemon_file() {
               {{"connection", "broken"}});
 }
 
+Result<Connector::Found> Connector::look_at_default_address() {
+  auto client = client_for(settings_.default_url);
+  if (!client) return std::unexpected(client.error());
+  const auto health = client->health();
+  const bool is_moetuned = health && health->is_object() && health->contains("version") && health->contains("status");
+  if (!is_moetuned && (health || health.error().code != ErrorCode::unauthorized)) {
+    return Found{std::nullopt,
+                 fmt::format("no daemon runs on {} or at {}", settings_.data_dir.string(), settings_.default_url)};
+  }
+  if (settings_.data_dir_is_given && !noted_default_) {
+    notes_.line(
+        fmt::format("no daemon runs on {}; using the one at {}", settings_.data_dir.string(), settings_.default_url));
+    noted_default_ = true;
+  }
+  return Found{std::move(*client), ""};
+}
+
 Result<Connector::Found> Connector::look() {
   if (settings_.server) {
     auto client = client_for(*settings_.server);
@@ -46,18 +63,16 @@ Result<Connector::Found> Connector::look() {
   }
   auto client = look_at_daemon_file();
   if (!client) return std::unexpected(client.error());
-  if (*client) return Found{std::move(*client), ""};
-  // A data folder with a daemon.json has had a daemon of its own: one at the default address is another's.
+  if (*client) {
+    has_own_daemon_ = true;
+    return Found{std::move(*client), ""};
+  }
+  // A daemon.json is left behind by a daemon that was killed: the one at the default address is another's.
   std::error_code ignored;
-  if (std::filesystem::exists(settings_.data_dir / "daemon.json", ignored)) {
+  if (has_own_daemon_ || std::filesystem::exists(settings_.data_dir / "daemon.json", ignored)) {
     return Found{std::nullopt, fmt::format("the daemon of {} has ended", settings_.data_dir.string())};
   }
-  auto fallback = client_for(settings_.default_url);
-  if (!fallback) return std::unexpected(fallback.error());
-  const auto health = fallback->health();
-  if (health || health.error().code == ErrorCode::unauthorized) return Found{std::move(*fallback), ""};
-  return Found{std::nullopt,
-               fmt::format("no daemon runs on {} or at {}", settings_.data_dir.string(), settings_.default_url)};
+  return look_at_default_address();
 }
 
 Result<Client> Connector::find() {
@@ -85,6 +100,7 @@ Result<Client> Connector::connect(std::chrono::seconds idle) {
     return std::unexpected(launched.error());
   }
   started_ = launched->pid;
+  has_own_daemon_ = true;
   notes_.line(fmt::format("started moetuned (pid {}), it ends when idle; log: {}", launched->pid,
                           (settings_.data_dir / "daemon.log").string()));
   return client_for(launched->url);

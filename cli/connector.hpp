@@ -22,9 +22,10 @@ inline constexpr std::chrono::seconds k_idle_after_query{15};
 class Connector {
  public:
   struct Settings {
-    std::optional<std::string> server;
+    std::optional<std::string> server = {};
     std::filesystem::path data_dir;  ///< absolute
-    std::string token;
+    bool data_dir_is_given = false;  ///< by --data-dir: somebody else's daemon is worth a note then
+    std::string token = {};
     std::string default_url = "http://127.0.0.1:8765";
     std::filesystem::path executable;  ///< moetuned
   };
@@ -46,12 +47,15 @@ class Connector {
   };
   schema::Result<Found> look();
   schema::Result<std::optional<Client>> look_at_daemon_file();
+  schema::Result<Found> look_at_default_address();
   schema::Result<Client> client_for(std::string url) const;
   bool is_alive(int pid);
 
   Settings settings_;
   Output& notes_;
   std::optional<pid_t> started_;
+  bool has_own_daemon_ = false;  ///< the data folder's daemon was talked to: no other one will do
+  bool noted_default_ = false;
 };
 
 }  // namespace moetune::cli

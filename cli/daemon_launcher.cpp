@@ -128,7 +128,7 @@ Result<pid_t> spawn(const LaunchPlan& plan, int out, int log) {
 std::string await_ready_line(int fd, Clock::time_point deadline) {
   std::string text;
   while (true) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
     if (left <= 0) return "";
     pollfd readable{fd, POLLIN, 0};
     if (::poll(&readable, 1, static_cast<int>(left)) <= 0) continue;
@@ -146,7 +146,7 @@ std::string await_ready_line(int fd, Clock::time_point deadline) {
 /// Waits for a process that is about to end; one that does not end by the deadline is killed.
 void reap(pid_t pid, Clock::time_point deadline) {
   const OwnedFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
   pollfd ended{process.get(), POLLIN, 0};
   if (process.get() < 0 || ::poll(&ended, 1, static_cast<int>(std::max<std::int64_t>(left, 0))) != 1)
     ::kill(pid, SIGKILL);

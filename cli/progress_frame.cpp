@@ -16,6 +16,7 @@ using schema::SweepState;
 
 constexpr std::size_t k_column_gap = 4;
 constexpr std::size_t k_widest_bar = 60;
+constexpr std::size_t k_least_bar = 10;
 
 struct Count {
   std::string name;
@@ -53,7 +54,7 @@ std::vector<Count> trial_counts(const SweepStatus& status) {
 std::vector<Count> compile_counts(const SweepStatus& status) {
   return {{"compiled", status.compiles_done, Tone::plain},
           {"cached", status.compiles_cached, Tone::plain},
-          {"failed", status.compiles_failed, status.compiles_failed > 0 ? Tone::bad : Tone::plain}};
+          {"failed to compile", status.compiles_failed, status.compiles_failed > 0 ? Tone::bad : Tone::plain}};
 }
 
 std::string bar(double share, std::size_t columns, const TerminalTraits& traits) {
@@ -78,30 +79,40 @@ std::string heading(const SweepStatus& status, const FrameView& view, std::size_
   std::string about = view.note;
   if (about.empty()) about = problem_text(status.spec) + "  kernel " + status.spec.value("kernel", std::string("-"));
   const std::size_t used = name.size() + state.size() + 4;
-  about = shortened(printable(about), width > used ? width - used : 0, view.traits.unicode);
+  if (width <= used) return shortened(fmt::format("{}  {}", name, state), width, view.traits.unicode);
+  about = shortened(printable(about), width - used, view.traits.unicode);
   return fmt::format("{}  {}  {}", paint(Tone::strong, name), paint(tone_of(status.state), state),
                      view.note.empty() ? about : paint(Tone::warning, about));
 }
 
+/// "52%  2995/5760  31.2 trials/s  ETA 1m28s"; `rate_unit` is what narrow terminals save on.
+std::string progress_facts(const SweepStatus& status, const FrameView& view, std::string_view rate_unit) {
+  if (status.total == 0) return "no trials planned yet";
+  std::string facts = fmt::format("{}  {}/{}", percent_text(status.done, status.total), status.done, status.total);
+  if (status.state != SweepState::running) return facts;
+  return facts + fmt::format("  {}{}  ETA {}", rate_text(view.rate), rate_unit, duration_text(status.eta_s));
+}
+
 std::string bar_line(const SweepStatus& status, const FrameView& view, std::size_t width) {
-  std::vector<std::string> facts = {percent_text(status.done, status.total),
-                                    fmt::format("{}/{}", status.done, status.total)};
-  if (status.state == SweepState::running) {
-    facts.push_back(fmt::format("{} trials/s", rate_text(view.rate)));
-    facts.push_back(fmt::format("ETA {}", duration_text(status.eta_s)));
-  }
-  const std::string text = fmt::format("  {}", fmt::join(facts, "  "));
   const std::size_t edges = view.traits.unicode ? 0 : 2;
-  const std::size_t room = width > width_of(text) + edges ? width - width_of(text) - edges : 0;
-  if (room < 4) return shortened(text.substr(2), width, view.traits.unicode);
+  const auto room_beside = [&](const std::string& facts) {
+    const std::size_t used = width_of(facts) + 2 + edges;
+    return width > used ? width - used : 0;
+  };
+  std::string facts = progress_facts(status, view, " trials/s");
+  if (room_beside(facts) < k_least_bar) facts = progress_facts(status, view, "/s");
+  if (room_beside(facts) < k_least_bar) return shortened(facts, width, view.traits.unicode);
   const double share = status.total > 0 ? static_cast<double>(status.done) / static_cast<double>(status.total) : 0;
-  return bar(share, std::min(room, k_widest_bar), view.traits) + text;
+  return bar(share, std::min(room_beside(facts), k_widest_bar), view.traits) + "  " + facts;
 }
 
 std::vector<std::string> count_lines(const std::vector<Count>& counts, const FrameView& view, std::size_t width) {
   const Paint paint(view.traits.color);
   std::vector<std::string> words;
-  for (const Count& count : counts) words.push_back(paint(count.tone, fmt::format("{} {}", count.name, count.value)));
+  for (const Count& count : counts) {
+    const std::string word = fmt::format("{} {}", count.name, count.value);
+    words.push_back(paint(count.tone, shortened(word, width, view.traits.unicode)));
+  }
   return wrapped(words, "  ", width);
 }
 

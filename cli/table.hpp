@@ -1,7 +1,9 @@
 #pragma once
 
+#include <concepts>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cli/terminal.hpp"
@@ -19,7 +21,10 @@ class Table {
   struct Cell {
     std::string text;
     Tone tone = Tone::plain;
-    Cell(std::string content, Tone meaning = Tone::plain) : text(std::move(content)), tone(meaning) {}  // NOLINT
+    /// Implicit, so that a row reads as a list of texts.
+    template <std::convertible_to<std::string> Text>
+    Cell(Text&& content, Tone meaning = Tone::plain)  // NOLINT(google-explicit-constructor)
+        : text(std::forward<Text>(content)), tone(meaning) {}
   };
 
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}

@@ -15,18 +15,14 @@ namespace {
 using nlohmann::ordered_json;
 using schema::Result;
 
-enum class Verdict { ok, warning, error };
+constexpr std::size_t k_status_width = 7;
 
 struct Finding {
   std::string name;
-  Verdict verdict = Verdict::ok;
+  std::string status;  ///< ok, missing or error
   std::string message;
   std::string advice;  ///< what to do; empty when all is well
 };
-
-Verdict verdict_of(const std::string& name) {
-  return name == "ok" ? Verdict::ok : name == "error" ? Verdict::error : Verdict::warning;
-}
 
 std::string text_in(const ordered_json& object, const char* name) {
   const auto value = object.is_object() ? object.value(name, ordered_json()) : ordered_json();
@@ -36,8 +32,8 @@ std::string text_in(const ordered_json& object, const char* name) {
 std::vector<Finding> findings_of(const ordered_json& answer) {
   std::vector<Finding> findings;
   for (const auto& check : answer.value("checks", ordered_json::array())) {
-    findings.push_back({text_in(check, "name"), verdict_of(text_in(check, "status")), text_in(check, "message"),
-                        text_in(check, "advice")});
+    findings.push_back(
+        {text_in(check, "name"), text_in(check, "status"), text_in(check, "message"), text_in(check, "advice")});
   }
   return findings;
 }
@@ -49,14 +45,14 @@ std::vector<Finding> own_findings(const Context& context) {
   std::error_code ignored;
   if (settings.server) return findings;
   if (!std::filesystem::exists(settings.executable, ignored)) {
-    findings.push_back({"moetuned", Verdict::error, fmt::format("there is no {}", settings.executable.string()),
+    findings.push_back({"moetuned", "error", fmt::format("there is no {}", settings.executable.string()),
                         "keep moetune and moetuned in one folder, as the build leaves them"});
   }
   auto folder = settings.data_dir;
   while (!folder.empty() && folder != folder.root_path() && !std::filesystem::exists(folder, ignored))
     folder = folder.parent_path();
   if (::access(folder.c_str(), W_OK) != 0) {
-    findings.push_back({"data folder", Verdict::error, fmt::format("{} cannot be written", folder.string()),
+    findings.push_back({"data folder", "error", fmt::format("{} cannot be written", folder.string()),
                         "make it writable, or name another with --data-dir DIR"});
   }
   return findings;
@@ -67,16 +63,11 @@ void print(Context& context, const std::vector<Finding>& findings) {
   std::size_t width = 0;
   for (const Finding& finding : findings) width = std::max(width, width_of(finding.name));
   for (const Finding& finding : findings) {
-    const char* word = finding.verdict == Verdict::ok      ? "ok     "
-                       : finding.verdict == Verdict::error ? "error  "
-                                                           : "warning";
-    const Tone tone = finding.verdict == Verdict::ok      ? Tone::good
-                      : finding.verdict == Verdict::error ? Tone::bad
-                                                          : Tone::warning;
-    context.out.line(
-        fmt::format("{}  {}  {}", paint(tone, word), padded(finding.name, width, Align::left), finding.message));
-    if (!finding.advice.empty())
-      context.out.line(fmt::format("         {}  -> {}", std::string(width, ' '), finding.advice));
+    const Tone tone = finding.status == "ok" ? Tone::good : finding.status == "error" ? Tone::bad : Tone::warning;
+    context.out.line(fmt::format("{}  {}  {}", paint(tone, padded(finding.status, k_status_width, Align::left)),
+                                 padded(finding.name, width, Align::left), finding.message));
+    if (finding.advice.empty()) continue;
+    context.out.line(fmt::format("{}  -> {}", std::string(k_status_width + 2 + width, ' '), finding.advice));
   }
 }
 
@@ -85,17 +76,16 @@ Result<ExitStatus> doctor(Context& context) {
   const auto client = context.daemon();
   const auto answer = client ? client->get("/doctor") : Result<ordered_json>(std::unexpected(client.error()));
   if (!answer) {
-    findings.push_back({"daemon", Verdict::error, printable_lines(answer.error().message), ""});
+    findings.push_back({"daemon", "error", printable_lines(answer.error().message), ""});
   } else if (context.options.json) {
     context.print(*answer);
     return ExitStatus::done;
   } else {
-    findings.push_back({"daemon", Verdict::ok, fmt::format("answers at {}", client->url()), ""});
+    findings.push_back({"daemon", "ok", fmt::format("answers at {}", client->url()), ""});
     for (auto& finding : findings_of(*answer)) findings.push_back(std::move(finding));
   }
   print(context, findings);
-  const bool broken =
-      std::ranges::any_of(findings, [](const Finding& finding) { return finding.verdict == Verdict::error; });
+  const bool broken = std::ranges::any_of(findings, [](const Finding& finding) { return finding.status == "error"; });
   return broken ? ExitStatus::failed : ExitStatus::done;
 }
 

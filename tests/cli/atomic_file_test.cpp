@@ -1,0 +1,89 @@
+#include "cli/atomic_file.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "tests/cli/program.hpp"
+
+namespace moetune::cli {
+namespace {
+
+class AtomicFileTest : public testing::Test {
+ protected:
+  std::size_t files() const {
+    std::size_t count = 0;
+    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder_.path())) ++count;
+    return count;
+  }
+  TemporaryFolder folder_;
+  std::filesystem::path path_ = folder_.path() / "result.json";
+};
+
+TEST_F(AtomicFileTest, AppearsCompleteWhenItIsCommitted) {
+  auto file = AtomicFile::create(path_, Overwrite::yes);
+  ASSERT_TRUE(file) << file.error().message;
+  ASSERT_TRUE(file->write("{\"1\": "));
+  EXPECT_FALSE(std::filesystem::exists(path_));
+  ASSERT_TRUE(file->write("{}}\n"));
+  ASSERT_TRUE(file->commit());
+  EXPECT_EQ(read_file(path_), "{\"1\": {}}\n");
+}
+
+TEST_F(AtomicFileTest, LeavesNothingWithoutCommit) {
+  folder_.file("result.json", "old");
+  {
+    auto file = AtomicFile::create(path_, Overwrite::yes);
+    ASSERT_TRUE(file);
+    ASSERT_TRUE(file->write("new"));
+  }
+  EXPECT_EQ(read_file(path_), "old");
+  EXPECT_EQ(files(), 1U);
+}
+
+TEST_F(AtomicFileTest, ReplacesAFileOnlyWhenItMay) {
+  folder_.file("result.json", "old");
+  const auto refused = AtomicFile::create(path_, Overwrite::no);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, schema::ErrorCode::conflict);
+  auto file = AtomicFile::create(path_, Overwrite::yes);
+  ASSERT_TRUE(file && file->write("new") && file->commit());
+  EXPECT_EQ(read_file(path_), "new");
+}
+
+TEST_F(AtomicFileTest, DoesNotReplaceWhatAppearedMeanwhile) {
+  auto file = AtomicFile::create(path_, Overwrite::no);
+  ASSERT_TRUE(file && file->write("mine"));
+  folder_.file("result.json", "theirs");
+  EXPECT_FALSE(file->commit());
+  EXPECT_EQ(read_file(path_), "theirs");
+}
+
+TEST_F(AtomicFileTest, LeavesOneFileWithTheUsualMode) {
+  {
+    auto file = AtomicFile::create(path_, Overwrite::no);
+    ASSERT_TRUE(file && file->write("x") && file->commit());
+  }
+  EXPECT_EQ(files(), 1U);
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  struct stat facts{};
+  ASSERT_EQ(::stat(path_.c_str(), &facts), 0);
+  EXPECT_EQ(facts.st_mode & 0777, 0666 & ~mask);
+}
+
+TEST_F(AtomicFileTest, TakesTheLongestNames) {
+  const auto longest = folder_.path() / std::string(255, 'n');
+  auto file = AtomicFile::create(longest, Overwrite::yes);
+  EXPECT_TRUE(file && file->write("x") && file->commit());
+}
+
+TEST_F(AtomicFileTest, NamesThePathThatCannotBeWritten) {
+  const auto file = AtomicFile::create(folder_.path() / "no" / "such", Overwrite::yes);
+  ASSERT_FALSE(file);
+  EXPECT_EQ(file.error().code, schema::ErrorCode::io);
+  EXPECT_THAT(file.error().message, testing::HasSubstr("no/such"));
+}
+
+}  // namespace
+}  // namespace moetune::cli

@@ -1,0 +1,60 @@
+#include "cli/sweep_report.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/cli/sample_sweep.hpp"
+
+namespace moetune::cli {
+namespace {
+
+using testing::ElementsAre;
+
+TEST(SweepReportTest, ShowsWhatEachBatchGetsAndWhy) {
+  const auto bests = batch_bests_from_json(sample_sweep("done", 5760, 3)["best"]).value();
+  EXPECT_THAT(
+      result_table(bests).lines({}, 0),
+      ElementsAre(
+          "batch  default us  chosen config            us  speedup  reason",
+          "    1      20.256  16x128x128 g1 w4 s3  18.021   1.124x  faster than the default beyond the spread of both",
+          "    2      40.511  16x128x128 g1 w4 s4  36.042   1.124x  faster than the default beyond the spread of both",
+          "    4      90.195  16x64x128 g1 w4 s3   90.195   1.000x  not faster beyond the spread"));
+}
+
+TEST(SweepReportTest, ShowsABatchWithoutADefault) {
+  auto best = sample_sweep("done", 5760, 1)["best"];
+  best["1"]["default_latency_us"] = nullptr;
+  best["1"]["speedup"] = nullptr;
+  EXPECT_THAT(result_table(batch_bests_from_json(best).value()).lines({}, 60)[1],
+              testing::StartsWith("    1           -  16x128x128 g1 w4 s3  18.021        -"));
+}
+
+TEST(SweepReportTest, GivesLinesToPaste) {
+  const auto status = sweep_status_from_json(sample_sweep("done", 5760, 1)).value();
+  const auto fields = fields_of_rows(status);
+  EXPECT_THAT(
+      next_steps(fields, "moetune", {"http://127.0.0.1:8765", ""}),
+      ElementsAre("moetune export -E 256 -N 512 --hidden-size 2048 --topk 8 --dtype fp8_w8a8 --block-shape 128,128 "
+                  "--kernel cuda",
+                  "curl 'http://127.0.0.1:8765/best?E=256&N=512&hidden_size=2048&topk=8&dtype=fp8_w8a8"
+                  "&block_shape=128,128&kernel=cuda'"));
+}
+
+TEST(SweepReportTest, NamesRecordedRowsAsWhatTheyAre) {
+  auto value = sample_sweep("done", 5760, 1);
+  value["spec"]["recording"] = "an id";
+  value["spec"]["dtype"] = nullptr;
+  value["spec"]["block_shape"] = nullptr;
+  auto fields = fields_of_rows(sweep_status_from_json(value).value());
+  EXPECT_FALSE(fields.contains("kernel"));
+  fields["kernel"] = "vllm";
+  EXPECT_THAT(
+      next_steps(fields, "moetune", {"http://h:1", "secret"}),
+      ElementsAre("moetune export -E 256 -N 512 --hidden-size 2048 --topk 8 --dtype none --block-shape none "
+                  "--kernel vllm --origin recorded --allow-recorded",
+                  "curl -H \"Authorization: Bearer $MOETUNE_TOKEN\" 'http://h:1/best?E=256&N=512&hidden_size=2048"
+                  "&topk=8&dtype=none&block_shape=none&kernel=vllm&origin=recorded'"));
+}
+
+}  // namespace
+}  // namespace moetune::cli
