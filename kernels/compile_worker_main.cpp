@@ -71,6 +71,8 @@ int main(int argc, char** argv) {
   if (!faults) return complain(faults.error(), k_exit_usage);
   kernels::inject(*faults, {{"at", "start"}}, *channel);
 
+  // On a machine with a driver NVRTC keeps a cache of its own, outside of moetune's: what it holds was not compiled.
+  ::setenv("CUDA_CACHE_DISABLE", "1", 1);
   const auto worker = kernels::CompileWorker::create();
   if (!worker) return complain(worker.error(), k_exit_no_compiler);
   auto done = channel->send(kernels::to_json(worker->hello()));
