@@ -157,8 +157,8 @@ Adapter::Answer Adapter::answer(Request& request) const {
   }
   const std::optional<int> timeout = request.body->timed_out() ? std::optional(408) : std::nullopt;
   answer.response = error_response(result.error(), timeout);
-  if (answer.response.status >= 500) {
-    spdlog::warn("{} {} failed: {}", request.method, request.target.substr(0, 200), result.error().message);
+  if (answer.response.status == 500) {
+    spdlog::error("{} {} failed: {}", request.method, request.target.substr(0, 200), result.error().message);
   }
   return answer;
 }

@@ -135,14 +135,21 @@ void Dispatcher::admit(kernels::UniqueFd socket) {
 }
 
 bool Dispatcher::close_longest_idle() {
-  auto longest = parked_.end();
-  for (auto it = parked_.begin(); it != parked_.end(); ++it) {
-    if (it->second.waits_for != Parked::For::request) continue;
-    if (longest == parked_.end() || it->second.deadline < longest->second.deadline) longest = it;
+  for (;;) {
+    auto longest = parked_.end();
+    for (auto it = parked_.begin(); it != parked_.end(); ++it) {
+      if (it->second.waits_for != Parked::For::request) continue;
+      if (longest == parked_.end() || it->second.deadline < longest->second.deadline) longest = it;
+    }
+    if (longest == parked_.end()) return false;
+    auto connection = unpark(longest->first);
+    if (connection->receive(limits_.header_bytes + 1) != Connection::Intake::some) {
+      drop(std::move(connection));
+      return true;
+    }
+    // Not idle: its request has arrived and was only not looked at yet.
+    look_for_header(std::move(connection));
   }
-  if (longest == parked_.end()) return false;
-  drop(unpark(longest->first));
-  return true;
 }
 
 void Dispatcher::on_readable(int fd) {

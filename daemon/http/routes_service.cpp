@@ -9,6 +9,7 @@
 #include "daemon/http/routes.hpp"
 #include "daemon/kernel_cache.hpp"
 #include "daemon/sweep_control.hpp"
+#include "db/catalog.hpp"
 #include "db/database.hpp"
 #include "openapi.hpp"
 #include "schema/timestamp.hpp"
@@ -58,6 +59,23 @@ void write_cache(std::string& text, const CacheStatistics& cache) {
   counter("damaged", "files removed because they did not hold together", cache.damaged);
 }
 
+void write_totals(std::string& text, const db::Totals& totals) {
+  const auto out = std::back_inserter(text);
+  const auto count = [](const auto& counts, auto key) {
+    const auto found = counts.find(key);
+    return found == counts.end() ? 0 : found->second;
+  };
+  write_family(text, "moetune_trials", "gauge", "rows by status, discarded ones included");
+  for (const auto status : schema::all_trial_statuses()) {
+    fmt::format_to(out, "moetune_trials{{status=\"{}\"}} {}\n", name_of(status), count(totals.trials, status));
+  }
+  write_family(text, "moetune_sweeps", "gauge", "sweeps by state");
+  using enum schema::SweepState;
+  for (const auto state : {queued, running, paused, done, failed, cancelled}) {
+    fmt::format_to(out, "moetune_sweeps{{state=\"{}\"}} {}\n", name_of(state), count(totals.sweeps, state));
+  }
+}
+
 }  // namespace
 
 Result<Response> get_health(App& app, Request&) {
@@ -75,6 +93,8 @@ Result<Response> get_health(App& app, Request&) {
 }
 
 Result<Response> get_metrics(App& app, Request&) {
+  const auto totals = app.services.database.read(&db::count_totals);
+  if (!totals) return std::unexpected(totals.error());
   Response response;
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   std::string& text = response.body;
@@ -88,6 +108,7 @@ Result<Response> get_metrics(App& app, Request&) {
   write_value(text, "moetune_http_bulk_transfers", "gauge", "uploads, imports and streamed answers under way",
               static_cast<double>(app.bulk_transfers.taken()));
   app.metrics.write(text);
+  write_totals(text, *totals);
   write_cache(text, app.services.cache.statistics());
   for (const auto& [name, value] : app.services.sweeps.counters()) {
     write_value(text, fmt::format("moetune_{}", name), name.ends_with("_total") ? "counter" : "gauge",

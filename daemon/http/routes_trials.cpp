@@ -10,7 +10,7 @@
 #include "daemon/http/trial_csv.hpp"
 #include "daemon/upload_store.hpp"
 #include "db/trial_import.hpp"
-#include "db/trial_store.hpp"
+#include "db/trial_listing.hpp"
 #include "kernels/line_reader.hpp"
 #include "schema/engine_rules.hpp"
 

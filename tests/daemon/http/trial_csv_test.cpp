@@ -1,0 +1,42 @@
+#include "daemon/http/trial_csv.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/daemon/http/sample_trials.hpp"
+
+namespace moetune::daemon::http {
+namespace {
+
+TEST(TrialCsvTest, HasOneCellPerColumn) {
+  schema::Trial trial = sample_trial(1, 0);
+  trial.samples_us.clear();
+  trial.group.problem.block_shape.reset();
+  const std::string header = trial_csv_header();
+  const std::string line = trial_csv_line(trial);
+  EXPECT_EQ(std::ranges::count(header, ','), std::ranges::count(line, ','));
+  EXPECT_TRUE(header.starts_with("device,arch,E,N,hidden_size,topk,dtype,block_shape,"));
+  EXPECT_TRUE(line.ends_with("\r\n"));
+}
+
+TEST(TrialCsvTest, QuotesWhatHasCommasQuotesAndLineBreaks) {
+  schema::Trial trial = sample_trial(8, 3);
+  trial.status = schema::TrialStatus::compiler_crash;
+  trial.latency_us.reset();
+  trial.samples_us.clear();
+  trial.log_tail = "error: \"tile\"\nkilled, at last";
+  const std::string line = trial_csv_line(trial);
+  EXPECT_NE(line.find(",\"[128,128]\","), std::string::npos) << line;
+  EXPECT_NE(line.find(",compiler_crash,,[],"), std::string::npos) << line;
+  EXPECT_NE(line.find(",\"error: \"\"tile\"\"\nkilled, at last\","), std::string::npos) << line;
+}
+
+TEST(TrialCsvTest, StaysTextWhenALogIsNot) {
+  schema::Trial trial = sample_trial(8, 3);
+  trial.stages_us["a\xff"] = 1;
+  EXPECT_NE(trial_csv_line(trial).find("stages"), 0U);
+}
+
+}  // namespace
+}  // namespace moetune::daemon::http
