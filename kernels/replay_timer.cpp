@@ -16,7 +16,7 @@ using std::chrono::steady_clock;
 
 constexpr int k_tries = 3;
 constexpr milliseconds k_recovery{50};       // rest after the clock has fallen
-constexpr milliseconds k_drowsy_after{100};  // pauses from here on let the GPU lower its clock
+constexpr milliseconds k_drowsy_after{300};  // pauses from here on let the GPU lower its clock
 constexpr double k_wake_up_us = 3000;
 constexpr int k_simple_repeats = 10;
 constexpr int k_simple_replays = 3;
@@ -49,10 +49,10 @@ Result<GraphExec> ReplayTimer::capture(const std::function<Result<void>()>& reco
   return graph;
 }
 
-Result<double> ReplayTimer::replay(const GraphExec& graph, SteadyTime deadline) {
+Result<double> ReplayTimer::replay(const GraphExec& graph, const ReplayRequest& request) {
   auto done = graph.launch(*stream_);
   if (done) done = done_.record(*stream_);
-  if (done) done = wait_bounded(done_, deadline, *watch_);
+  if (done) done = wait_bounded(done_, request.deadline, *watch_);
   if (!done) return std::unexpected(done.error());
   last_busy_ = steady_clock::now();
   const auto us = Event::elapsed_us(begin_, end_);
@@ -66,25 +66,36 @@ void ReplayTimer::rest(ReplayRequest& request, microseconds duration) const {
   request.deadline += duration;
 }
 
+Result<double> ReplayTimer::warm_up(const GraphExec& graph, ReplayRequest& request, ReplayTimes& times) {
+  double to_drop = steady_clock::now() - last_busy_ > k_drowsy_after ? k_wake_up_us : 0;
+  for (;;) {
+    const auto us = replay(graph, request);
+    if (!us) return us;
+    times.busy_us += *us;
+    to_drop -= *us;
+    if (to_drop <= 0) return us;
+  }
+}
+
 Result<void> ReplayTimer::sample(const GraphExec& graph, ReplayRequest& request, ReplayTimes& times) {
   times.samples_us.clear();
-  // A pause for the sake of the clock is no sleep: it is short, and work goes on at full clock after it.
-  double to_drop = steady_clock::now() - last_busy_ > k_drowsy_after ? k_wake_up_us : 0;
-  bool dropped = false;
-  microseconds cost{0};
-  while (!dropped || to_drop > 0 || !has_enough_samples(times.samples_us, request.best_us)) {
-    if (request.heavy) rest(request, watch_->heat().rest_before(cost, steady_clock::now()));
-    const auto us = replay(graph, request.deadline);
-    if (!us) return std::unexpected(us.error());
-    cost = rounded(*us);
-    times.busy_us += *us;
-    if (!dropped || to_drop > 0) {
-      dropped = true;
-      to_drop -= *us;
-      continue;
-    }
-    times.samples_us.push_back(*us / static_cast<double>(request.passes));
+  auto us = warm_up(graph, request, times);
+  const auto passes = static_cast<double>(request.passes);
+  if (us && request.heavy) {
+    // All samples from one stretch of work that begins cool; a replay that follows a rest is slower and does not count.
+    const bool contends = is_contender(*us / passes, request.best_us);
+    const microseconds all = rounded(*us) * ((contends ? k_max_samples : k_min_samples) + 1);
+    rest(request, watch_->heat().rest_before(all, steady_clock::now()));
+    us = warm_up(graph, request, times);
   }
+  while (us && !has_enough_samples(times.samples_us, request.best_us)) {
+    if (request.heavy) rest(request, watch_->heat().rest_before(rounded(*us), steady_clock::now()));
+    us = replay(graph, request);
+    if (!us) break;
+    times.busy_us += *us;
+    times.samples_us.push_back(*us / passes);
+  }
+  if (!us) return std::unexpected(us.error());
   return {};
 }
 
@@ -115,9 +126,11 @@ Result<double> ReplayTimer::measure_simple(const std::function<Result<void>()>& 
     return {};
   });
   if (!graph) return std::unexpected(graph.error());
+  ReplayRequest request;
+  request.deadline = deadline;
   std::vector<double> samples;
   for (int i = 0; i <= k_simple_replays; ++i) {
-    const auto us = replay(*graph, deadline);
+    const auto us = replay(*graph, request);
     if (!us) return us;
     if (i > 0) samples.push_back(*us / k_simple_repeats);
   }

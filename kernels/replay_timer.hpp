@@ -13,11 +13,11 @@ namespace moetune::kernels {
 
 /// What to time and how.
 struct ReplayRequest {
-  std::function<Result<void>()> record;  ///< launches one graph's worth of work into the timer's stream
-  std::int64_t passes = 1;               ///< a sample is the time of a replay divided by this
-  std::optional<double> best_us;         ///< see has_enough_samples()
-  bool heavy = false;                    ///< rest, so that the GPU is busy at most 20 % of the time
-  SteadyTime deadline;                   ///< rests push it back
+  std::function<Result<void>()> record = {};  ///< launches one graph's worth of work into the timer's stream
+  std::int64_t passes = 1;                    ///< a sample is the time of a replay divided by this
+  std::optional<double> best_us = {};         ///< see has_enough_samples()
+  bool heavy = false;                         ///< rest, so that the GPU is busy at most 20 % of the time
+  SteadyTime deadline = {};                   ///< rests push it back
 };
 
 struct ReplayTimes {
@@ -42,7 +42,9 @@ class ReplayTimer {
   ReplayTimer(const Stream& stream, PowerWatch& watch, Event begin, Event end, Event done)
       : stream_(&stream), watch_(&watch), begin_(std::move(begin)), end_(std::move(end)), done_(std::move(done)) {}
   Result<GraphExec> capture(const std::function<Result<void>()>& record) const;
-  Result<double> replay(const GraphExec& graph, SteadyTime deadline);
+  Result<double> replay(const GraphExec& graph, const ReplayRequest& request);
+  /// Replays that do not count: one, or as many as wake the GPU up. The time of the last.
+  Result<double> warm_up(const GraphExec& graph, ReplayRequest& request, ReplayTimes& times);
   Result<void> sample(const GraphExec& graph, ReplayRequest& request, ReplayTimes& times);
   void rest(ReplayRequest& request, std::chrono::microseconds duration) const;
 

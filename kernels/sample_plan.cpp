@@ -4,10 +4,14 @@
 
 namespace moetune::kernels {
 
+bool is_contender(double latency_us, std::optional<double> best_us) {
+  return !best_us || latency_us <= *best_us * k_contender_ratio;
+}
+
 bool has_enough_samples(std::span<const double> samples_us, std::optional<double> best_us) {
   if (samples_us.size() < k_min_samples) return false;
   if (samples_us.size() >= k_max_samples) return true;
-  return best_us && schema::median({samples_us.begin(), samples_us.end()}) > *best_us * k_contender_ratio;
+  return !is_contender(schema::median({samples_us.begin(), samples_us.end()}), best_us);
 }
 
 }  // namespace moetune::kernels

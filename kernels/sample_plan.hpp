@@ -11,6 +11,9 @@ inline constexpr int k_min_samples = 3;
 inline constexpr int k_max_samples = 9;
 inline constexpr double k_contender_ratio = 1.03;
 
+/// True when a candidate of that latency gets more samples.
+bool is_contender(double latency_us, std::optional<double> best_us);
+
 /// True when `samples_us` are enough. Pure.
 bool has_enough_samples(std::span<const double> samples_us, std::optional<double> best_us);
 
