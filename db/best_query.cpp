@@ -57,39 +57,50 @@ struct Candidate {
   std::int64_t trial = 0;
 };
 
-struct RowOfRun {
-  MeasuredRow row;
-  std::optional<std::string> sweep;
-};
+/// The samples of a row: in `column` when it was imported, else in the chunks of its sweep.
+std::vector<double> samples_of_row(Connection& connection, const Candidate& candidate, std::int64_t config,
+                                   bool imported, const Query& row, int column) {
+  return imported ? row.doubles(column) : read_samples(connection, candidate.run, candidate.batch, config);
+}
 
-RowOfRun read_measured(Connection& connection, const Candidate& candidate, std::int64_t trial) {
-  auto row = connection.query(sql::find_measured_row_sql, trial);
+/// Adds the row that the engine's default has in the run of the best row.
+void add_default_row(Connection& connection, const Candidate& candidate, std::int64_t config, bool imported,
+                     BatchBest& entry) {
+  auto row =
+      connection.query(sql::fastest_trial_of_config_sql, candidate.run, candidate.batch, config, candidate.group);
+  if (!row.step()) return;
+  entry.default_failed = row.text(1) != "ok";
+  if (entry.default_failed) return;
+  entry.default_row = {.trial = row.integer(0),
+                       .config = *entry.default_config,
+                       .latency_us = row.real(2),
+                       .samples_us = samples_of_row(connection, candidate, config, imported, row, 4),
+                       .measured_at = {row.integer(3)}};
+}
+
+BatchBest read_best(Connection& connection, const Candidate& candidate) {
+  auto row = connection.query(sql::find_measured_row_sql, candidate.trial);
   if (!row.step()) {
     throw Fault({ErrorCode::data_damaged, connection.path().string() + " is damaged: a trial of a tally is missing"});
   }
-  RowOfRun found;
-  found.sweep = row.optional_text(4);
-  found.row = {.trial = trial,
-               .config = read_config(row, 5),
-               .latency_us = row.real(1),
-               .samples_us = row.is_null(3) ? read_imported_samples(connection, trial)
-                                            : read_samples(connection, candidate.run, candidate.batch, row.integer(0)),
-               .measured_at = {row.integer(2)}};
-  return found;
-}
-
-void add_default(Connection& connection, const Candidate& candidate, BatchBest& entry) {
-  auto row = connection.query(sql::find_run_default_sql, candidate.run, candidate.batch);
-  if (!row.step()) return;
-  entry.default_config = read_config(row, 0);
-  entry.default_source = row.text(6);
-  auto trial = connection.query(sql::fastest_trial_of_config_sql, candidate.run, candidate.batch, row.integer(7),
-                                candidate.group);
-  if (!trial.step()) return;
-  entry.default_failed = trial.text(1) != "ok";
-  if (entry.default_failed) return;
-  const std::int64_t id = trial.integer(0);
-  entry.default_row = id == entry.best.trial ? entry.best : read_measured(connection, candidate, id).row;
+  const bool imported = row.is_null(3);
+  BatchBest entry;
+  entry.batch = candidate.batch;
+  entry.sweep = row.optional_text(4);
+  entry.best = {.trial = candidate.trial,
+                .config = read_config(row, 6),
+                .latency_us = row.real(1),
+                .samples_us = samples_of_row(connection, candidate, row.integer(0), imported, row, 5),
+                .measured_at = {row.integer(2)}};
+  if (row.is_null(13)) return entry;
+  entry.default_source = row.text(12);
+  entry.default_config = read_config(row, 14);
+  if (entry.default_config == entry.best.config) {
+    entry.default_row = entry.best;
+  } else {
+    add_default_row(connection, candidate, row.integer(13), imported, entry);
+  }
+  return entry;
 }
 
 /// `rows` lists tallies by batch and, in a batch, the fastest first.
@@ -101,14 +112,7 @@ std::vector<BatchBest> best_of(Connection& connection, Query rows) {
                               .group = rows.integer(2),
                               .rows = rows.integer(3),
                               .trial = rows.integer(4)};
-    if (bests.empty() || bests.back().batch != candidate.batch) {
-      RowOfRun fastest = read_measured(connection, candidate, candidate.trial);
-      BatchBest& entry = bests.emplace_back();
-      entry.batch = candidate.batch;
-      entry.best = std::move(fastest.row);
-      entry.sweep = std::move(fastest.sweep);
-      add_default(connection, candidate, entry);
-    }
+    if (bests.empty() || bests.back().batch != candidate.batch) bests.push_back(read_best(connection, candidate));
     bests.back().rows += candidate.rows;
   }
   return bests;

@@ -153,7 +153,12 @@ sqlite3_vfs& layered_vfs() {
 }  // namespace
 
 const char* checksum_vfs() {
-  static const int registered = sqlite3_vfs_register(&layered_vfs(), 0);
+  static const int registered = [] {
+    // Without its statistics of memory SQLite takes no global lock at each allocation. Refused, harmlessly, if SQLite
+    // is in use already.
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    return sqlite3_vfs_register(&layered_vfs(), 0);
+  }();
   return registered == SQLITE_OK ? k_vfs_name : nullptr;
 }
 

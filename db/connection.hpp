@@ -13,11 +13,6 @@
 #include "db/query.hpp"
 #include "schema/error.hpp"
 
-namespace SQLite {
-class Database;
-class Statement;
-}  // namespace SQLite
-
 namespace moetune::db {
 
 enum class OpenMode {

@@ -8,9 +8,10 @@
 #include <string_view>
 #include <vector>
 
-namespace SQLite {
+namespace SQLite {  // NOLINT(readability-identifier-naming): the library's name
+class Database;
 class Statement;
-}
+}  // namespace SQLite
 
 namespace moetune::db {
 
