@@ -3,13 +3,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
 
 namespace moetune::daemon::search {
 
 double spread_us(const Measured& row) {
   if (row.samples_us.size() < 2) return 0;
-  const auto [low, high] = std::ranges::minmax(row.samples_us);
-  return high - low;
+  std::vector<double> sorted = row.samples_us;
+  std::ranges::sort(sorted);
+  const auto quantile = [&](double share) {
+    const double place = share * static_cast<double>(sorted.size() - 1);
+    const auto below = static_cast<std::size_t>(place);
+    const std::size_t above = std::min(below + 1, sorted.size() - 1);
+    return sorted[below] + (sorted[above] - sorted[below]) * (place - static_cast<double>(below));
+  };
+  return quantile(0.75) - quantile(0.25);
 }
 
 Choice choose(const Measured& best, const std::optional<Default>& fallback) {

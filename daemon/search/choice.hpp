@@ -30,7 +30,8 @@ struct Choice {
   std::string reason;
 };
 
-/// The spread of a row in microseconds: largest minus smallest sample; 0 with fewer than two samples.
+/// The spread of a row in microseconds: the interquartile range of its samples, which one disturbed sample does not
+/// blow up; 0 with fewer than two samples.
 double spread_us(const Measured& row);
 
 /// The best row if it beats the default by more than the larger of both spreads, else the default. Without a default to

@@ -54,7 +54,7 @@ void SchedulerLoop::turn() {
   shared_.eta_s = run_->eta().value_or(-1);
   shared_.compile_jobs = crew_.jobs_begun();
   conclude();
-  publish_progress();
+  if (SteadyClock::now() >= next_progress_) publish_progress();
 }
 
 void SchedulerLoop::pick_sweep() {
@@ -173,6 +173,7 @@ void SchedulerLoop::end_run(SweepState state, const std::string& error) {
     spdlog::warn("sweep {} stays as it is: {}", id, sweep.error().message);
     if (run_ && sweep.error().code != schema::ErrorCode::conflict) return;
   } else {
+    publish_progress();
     hub_.publish(id, {"state", state_view(*sweep).dump()});
     if (is_final(state)) {
       hub_.finish(id);
@@ -185,7 +186,6 @@ void SchedulerLoop::end_run(SweepState state, const std::string& error) {
 void SchedulerLoop::let_go() {
   if (run_) {
     shared_.measure_busy_seconds = shared_.measure_busy_seconds + run_->busy_seconds();
-    publish_progress();
   }
   run_.reset();
   shared_.running = 0;
@@ -193,7 +193,7 @@ void SchedulerLoop::let_go() {
 }
 
 void SchedulerLoop::publish_progress() {
-  if (!run_ || SteadyClock::now() < next_progress_ || !hub_.has_subscribers(run_->id())) return;
+  if (!run_ || !hub_.has_subscribers(run_->id())) return;
   next_progress_ = SteadyClock::now() + k_progress_interval;
   const auto view = services_.database.read([&](db::Snapshot& snapshot) -> Result<nlohmann::ordered_json> {
     const auto sweep = db::find_sweep(snapshot, run_->id());

@@ -80,8 +80,11 @@ bool SweepRun::commit() {
 }
 
 std::optional<double> SweepRun::eta() const {
+  std::map<std::int64_t, double> seconds_per_trial;
+  for (const auto& [batch, mean] : trial_seconds_)
+    seconds_per_trial[batch] = mean.sum / static_cast<double>(mean.count);
   return search::eta_seconds({.trials = board_.unfinished_by_batch(),
-                              .seconds_per_trial = seconds_per_trial_,
+                              .seconds_per_trial = seconds_per_trial,
                               .measure_workers = std::max<std::size_t>(stations_.size(), 1),
                               .compiles = plan_.compiles ? board_.tiles_to_compile() : 0,
                               .seconds_per_compile = seconds_per_compile_,

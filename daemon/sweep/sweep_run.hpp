@@ -71,6 +71,10 @@ class SweepRun {
     std::deque<std::int64_t> jobs;  ///< sent, in order
     bool context_lost = false;      ///< it said so and is about to end: its other jobs are not to blame
   };
+  struct MeanSeconds {
+    double sum = 0;
+    std::size_t count = 0;
+  };
   struct Kernel {
     std::string path;
     std::int64_t shared_bytes = 0;
@@ -93,6 +97,7 @@ class SweepRun {
   void accept_compiled(search::TileIndex tile, const kernels::CompileReply& reply, std::int64_t job);
   void judge_compile_death(search::TileIndex tile, const WorkerEnded& ended);
   void fail_tile(search::TileIndex tile, schema::TrialStatus status, const std::string& log_tail);
+  kernels::CompileJob step_job() const;
   void submit_step();
   void submit(search::TileIndex tile, bool alone);
   void send(search::TileIndex tile, std::int64_t job);
@@ -132,8 +137,8 @@ class SweepRun {
   std::map<std::int64_t, search::TrialIndex> measuring_;
   std::map<std::int64_t, search::WorkItem> begun_;  ///< by job id: to be sent once their attempts are committed
   std::chrono::steady_clock::time_point retry_commit_at_;
-  std::map<std::int64_t, double> best_us_;            ///< by batch
-  std::map<std::int64_t, double> seconds_per_trial_;  ///< by batch, smoothed
+  std::map<std::int64_t, double> best_us_;             ///< by batch
+  std::map<std::int64_t, MeanSeconds> trial_seconds_;  ///< by batch
   std::optional<double> seconds_per_compile_;
   double busy_seconds_ = 0;
   std::optional<schema::Error> failure_;

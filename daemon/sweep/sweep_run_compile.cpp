@@ -38,9 +38,14 @@ void SweepRun::send(TileIndex tile, std::int64_t job) {
   context_.crew.submit(request);
 }
 
+kernels::CompileJob SweepRun::step_job() const {
+  // The step's kernels depend on no tile, but a job names one.
+  return job_for(kernels::Unit::step, board_.tiles().front());
+}
+
 void SweepRun::submit_step() {
   if (plan_.recording || step_artifact_ || step_job_ || context_.crew.free_slots() == 0) return;
-  auto job = job_for(kernels::Unit::step, {});
+  auto job = step_job();
   const auto parts = kernels::artifact_parts(job, context_.compiler);
   if (!parts) {
     failure_ = parts.error();
@@ -62,7 +67,7 @@ void SweepRun::take_step_outcome(CompileOutcome& outcome) {
   std::string reason;
   if (const auto* reply = std::get_if<kernels::CompileReply>(&outcome.result)) {
     if (reply->status == TrialStatus::ok) {
-      const auto parts = kernels::artifact_parts(job_for(kernels::Unit::step, {}), context_.compiler);
+      const auto parts = kernels::artifact_parts(step_job(), context_.compiler);
       auto published = context_.cache.publish(*parts, info_of(*reply), output_of(outcome.job));
       if (!published) {
         get_stuck(published.error().message);

@@ -13,8 +13,6 @@ using schema::TrialStatus;
 using search::TrialIndex;
 using search::Verdict;
 
-constexpr double k_smoothing = 0.1;
-
 }  // namespace
 
 kernels::OpenProblem SweepRun::problem_for(std::size_t station) const {
@@ -127,9 +125,9 @@ void SweepRun::accept_measured(std::size_t index, MeasuredJob& measured) {
   measuring_.erase(found);
   std::erase(station.jobs, reply.id);
   busy_seconds_ += reply.busy_us / 1e6;
-  const double seconds = static_cast<double>(measured.elapsed.count()) / 1000;
-  double& mean = seconds_per_trial_.try_emplace(board_.trials()[trial.value].batch, seconds).first->second;
-  mean += k_smoothing * (seconds - mean);
+  MeanSeconds& mean = trial_seconds_[board_.trials()[trial.value].batch];
+  mean.sum += static_cast<double>(measured.elapsed.count()) / 1000;
+  ++mean.count;
 
   if (reply.context_lost) {
     station.context_lost = true;

@@ -61,6 +61,7 @@ if wants kill; then
   for _ in $(seq 600); do
     trials=$(client --json sweep "$id" | python3 -c 'import json, sys; print(json.load(sys.stdin)["trials"]["done"])')
     [ "$trials" -ge 1500 ] && break
+    kill -0 "$daemon" || break
     sleep 0.1
   done
   kill -9 "$daemon"
@@ -82,4 +83,5 @@ run summary.txt python3 "$here/summary.py" "$work/trials.jsonl" "$out"/sweep?.js
 run check.log client db check
 kill -TERM "$daemon" && wait "$daemon" || failed=1
 grep -E "is done after|warn|error" "$out/daemon.log" | tail -n 40
+(cd "$out" && tar czf logs.tar.gz -- *.log sweep?.json && rm -f -- *.log sweep?.json)
 exit $failed
