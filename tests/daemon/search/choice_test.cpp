@@ -20,8 +20,8 @@ TEST(ChoiceTest, TakesTheBestBeyondTheSpread) {
 }
 
 TEST(ChoiceTest, KeepsTheDefaultWithinTheSpreadOfEither) {
-  EXPECT_TRUE(choose({k_tuned, 19.8, {19.6, 19.8, 20.0}}, standard(20, {20, 20, 20})).is_default);
-  EXPECT_TRUE(choose({k_tuned, 19.8, {19.8, 19.8, 19.8}}, standard(20, {19.8, 20, 20.2})).is_default);
+  EXPECT_TRUE(choose({k_tuned, 19.8, {19.4, 19.8, 20.2}}, standard(20, {20, 20, 20})).is_default);
+  EXPECT_TRUE(choose({k_tuned, 19.8, {19.8, 19.8, 19.8}}, standard(20, {19.6, 20, 20.4})).is_default);
   EXPECT_EQ(choose({k_tuned, 20, {20}}, standard(20, {20})).config, k_default);
 }
 
