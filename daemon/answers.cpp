@@ -46,8 +46,7 @@ Result<schema::Error> nothing_known(db::Snapshot& snapshot, const GroupFilter& f
     schema::write_problem((*problems)[i], object);
     nearest.push_back(nlohmann::json(object));
   }
-  const char* message = problems->empty() ? "nothing has been measured or imported yet"
-                                          : "no measured row matches; detail.nearest lists the nearest known problems";
+  const char* message = problems->empty() ? "nothing has been measured or imported yet" : "no measured row matches";
   return schema::Error{ErrorCode::not_found, message, {{"nearest", std::move(nearest)}}};
 }
 
@@ -121,11 +120,10 @@ Result<db::GroupMatch> group_to_export(db::Snapshot& snapshot, const ExportQuery
   }
   if (fitting.empty()) return fail(ErrorCode::conflict, reason, {{"groups", listed(*groups)}});
   if (fitting.size() > 1) {
-    return fail(
-        ErrorCode::conflict,
-        fmt::format("{} groups match and a file holds one: narrow the query by the fields that differ in detail.groups",
-                    fitting.size()),
-        {{"groups", listed(fitting)}});
+    return fail(ErrorCode::conflict,
+                fmt::format("{} groups match and a file holds one: narrow the query by the fields in which they differ",
+                            fitting.size()),
+                {{"groups", listed(fitting)}});
   }
   return fitting.front();
 }
