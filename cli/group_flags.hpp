@@ -8,7 +8,7 @@
 #include "cli/query.hpp"
 #include "schema/error.hpp"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): not ours to name
 class App;
 class Option;
 }  // namespace CLI

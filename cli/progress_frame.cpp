@@ -51,7 +51,9 @@ std::vector<Count> trial_counts(const SweepStatus& status) {
   return counts;
 }
 
+/// Nothing for a recording whose kernels are not compiled.
 std::vector<Count> compile_counts(const SweepStatus& status) {
+  if (status.compiles_done + status.compiles_cached + status.compiles_failed == 0) return {};
   return {{"compiled", status.compiles_done, Tone::plain},
           {"cached", status.compiles_cached, Tone::plain},
           {"failed to compile", status.compiles_failed, status.compiles_failed > 0 ? Tone::bad : Tone::plain}};

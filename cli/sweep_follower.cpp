@@ -36,7 +36,6 @@ Result<SweepFollower::Outcome> SweepFollower::follow() {
     }
   }
   feed_.reset();
-  if (auto last = refresh(); !last && !is_connection_error(last.error())) return std::unexpected(last.error());
   display_.finish(status_, Clock::now());
   return Outcome{End::finished, status_, answer_};
 }
@@ -59,11 +58,16 @@ Result<void> SweepFollower::take_events() {
   return {};
 }
 
-/// A progress event carries the whole sweep, a state event at least the state.
+/// A progress event carries the whole sweep, a state event at least the state: the rest is asked for then, and a daemon
+/// that goes away before it has answered shows by its event stream.
 Result<void> SweepFollower::apply(const SseEvent& event) {
   const auto data = nlohmann::ordered_json::parse(event.data, nullptr, false);
   if ((event.name != "progress" && event.name != "state") || !data.is_object()) return {};
   answer_.update(data);
+  if (!data.contains("trials")) {
+    auto fresh = refresh();
+    if (fresh || !is_connection_error(fresh.error())) return fresh;
+  }
   auto status = sweep_status_from_json(answer_);
   if (!status) return std::unexpected(status.error());
   status_ = std::move(*status);

@@ -12,7 +12,7 @@
 #include "cli/terminal.hpp"
 #include "schema/error.hpp"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): not ours to name
 class App;
 }
 

@@ -16,6 +16,7 @@ using nlohmann::ordered_json;
 using schema::Result;
 
 constexpr std::size_t k_status_width = 7;
+constexpr std::size_t k_least_text = 30;  ///< narrower terminals wrap by themselves
 
 struct Finding {
   std::string name;
@@ -58,16 +59,32 @@ std::vector<Finding> own_findings(const Context& context) {
   return findings;
 }
 
+/// Text in lines that fit beside what stands in front of it; one line when that is not a terminal.
+std::vector<std::string> fitted(const Context& context, const std::string& text, std::size_t indent) {
+  if (!context.out_traits.interactive) return {text};
+  const std::size_t columns = context.out_size().columns;
+  return wrapped(split(text, ' '), " ", columns > indent + k_least_text ? columns - indent : k_least_text);
+}
+
 void print(Context& context, const std::vector<Finding>& findings) {
   const Paint paint(context.out_traits.color);
   std::size_t width = 0;
   for (const Finding& finding : findings) width = std::max(width, width_of(finding.name));
+  const std::size_t indent = k_status_width + 2 + width + 2;
   for (const Finding& finding : findings) {
     const Tone tone = finding.status == "ok" ? Tone::good : finding.status == "error" ? Tone::bad : Tone::warning;
-    context.out.line(fmt::format("{}  {}  {}", paint(tone, padded(finding.status, k_status_width, Align::left)),
-                                 padded(finding.name, width, Align::left), finding.message));
+    std::string start = fmt::format("{}  {}  ", paint(tone, padded(finding.status, k_status_width, Align::left)),
+                                    padded(finding.name, width, Align::left));
+    for (const auto& line : fitted(context, finding.message, indent)) {
+      context.out.line(start + line);
+      start = std::string(indent, ' ');
+    }
+    start = std::string(indent, ' ') + "-> ";
     if (finding.advice.empty()) continue;
-    context.out.line(fmt::format("{}  -> {}", std::string(k_status_width + 2 + width, ' '), finding.advice));
+    for (const auto& line : fitted(context, finding.advice, indent + 3)) {
+      context.out.line(start + line);
+      start = std::string(indent + 3, ' ');
+    }
   }
 }
 
