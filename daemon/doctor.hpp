@@ -10,7 +10,6 @@ namespace moetune::daemon {
 
 /// The body of GET /doctor: {"version", "checks": [{"name", "status", "message", "advice"}], "gpus": [...]}: what works
 /// on this machine, what does not, and what to do. status is ok, missing or error.
-nlohmann::ordered_json doctor_report(const Machine& machine, KernelCache& cache,
-                                     const std::filesystem::path& data_dir);
+nlohmann::ordered_json doctor_report(const Machine& machine, KernelCache& cache, const std::filesystem::path& data_dir);
 
 }  // namespace moetune::daemon

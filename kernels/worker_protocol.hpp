@@ -56,8 +56,8 @@ struct CompileReply {
 /// Where the measure worker gets its times from, and the problem that it keeps resident. Answered by MeasureReady.
 struct OpenProblem {
   std::int64_t id = 0;
-  int gpu = 0;                           ///< device index; ignored with a recording
-  std::optional<std::string> recording;  ///< path of a JSONL or JSONL.zst file
+  int gpu = 0;                                  ///< device index; ignored with a recording
+  std::optional<std::string> recording;         ///< path of a JSONL or JSONL.zst file
   std::optional<std::string> recording_kernel;  ///< whose rows, when the recording has those of several kernels
   schema::Problem problem;
   std::vector<std::int64_t> batches;

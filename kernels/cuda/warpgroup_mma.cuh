@@ -55,10 +55,10 @@ __device__ __forceinline__ u64 matrix_descriptor(u32 address) {
 #define MOETUNE_N8 MOETUNE_N4 ", %4, %5, %6, %7"
 #define MOETUNE_N16 MOETUNE_N8 ", %8, %9, %10, %11, %12, %13, %14, %15"
 #define MOETUNE_N32 MOETUNE_N16 ", %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
-#define MOETUNE_N64                                                                                  \
-  MOETUNE_N32                                                                                        \
-      ", %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, " \
-      "%50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
+#define MOETUNE_N64                                                                              \
+  MOETUNE_N32                                                                                    \
+  ", %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, " \
+  "%50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
 
 #define MOETUNE_WGMMA(columns, names, a_at, b_at, p_at, ...)                                               \
   asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %" #p_at                                                  \

@@ -47,7 +47,7 @@ TEST_F(ClientTest, PostsJson) {
 
 TEST_F(ClientTest, SendsFilesByteForByte) {
   std::string bytes;
-  for (int i = 0; i < 1'000'000; ++i) bytes += static_cast<char>(i * 7919 >> 3);
+  for (unsigned i = 0; i < 1'000'000; ++i) bytes += static_cast<char>(i * 7919 >> 3);
   daemon_.on("POST /uploads", {.status = 201, .body = R"({"id":"x"})"});
   const auto sent = client().post_file("/uploads", folder_.file("recording", bytes), "application/octet-stream");
   ASSERT_TRUE(sent) << sent.error().message;

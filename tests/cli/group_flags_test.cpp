@@ -9,7 +9,6 @@ namespace moetune::cli {
 namespace {
 
 using testing::ElementsAre;
-using testing::HasSubstr;
 using testing::StartsWith;
 
 class GroupFlagsTest : public testing::Test {

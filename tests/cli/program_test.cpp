@@ -18,7 +18,6 @@ namespace moetune::cli {
 namespace {
 
 using testing::AllOf;
-using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
 

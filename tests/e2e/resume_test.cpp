@@ -24,7 +24,8 @@ Begun count_attempts(const std::filesystem::path& data_dir) {
     query.executeStep();
     return static_cast<std::size_t>(query.getColumn(0).getInt64());
   };
-  return {.compiles = count("kind = 'compile'"), .measurements = count("kind = 'measure'"),
+  return {.compiles = count("kind = 'compile'"),
+          .measurements = count("kind = 'measure'"),
           .open = count("id NOT IN (SELECT attempt_id FROM attempt_outcomes)")};
 }
 

@@ -66,7 +66,8 @@ TEST_F(RecordedDeviceTest, TheDrawIsTheSameOnEveryMachine) {
 
 TEST_F(RecordedDeviceTest, FewSamplesAreDrawnThreeTimes) {
   recording_.rows[{1, sample_config()}].samples_us = {12.5};
-  EXPECT_THAT(RecordedDevice(recording_, 0).measure(job(1)).value().samples_us, ::testing::ElementsAre(12.5, 12.5, 12.5));
+  EXPECT_THAT(RecordedDevice(recording_, 0).measure(job(1)).value().samples_us,
+              ::testing::ElementsAre(12.5, 12.5, 12.5));
 }
 
 TEST_F(RecordedDeviceTest, AFailedRowAnswersItsStatus) {
