@@ -111,6 +111,9 @@ DaemonApp::~DaemonApp() {
 const std::string& DaemonApp::url() const {
   return parts_->url;
 }
+std::uint64_t DaemonApp::requests_answered() const {
+  return parts_->server->requests_answered();
+}
 bool DaemonApp::idle() const {
   return !parts_->scheduler->busy();
 }

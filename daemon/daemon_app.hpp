@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -19,6 +20,8 @@ class DaemonApp {
   const std::string& url() const;
   /// No sweep is queued or running.
   bool idle() const;
+  /// Requests answered so far.
+  std::uint64_t requests_answered() const;
 
  private:
   struct Parts;

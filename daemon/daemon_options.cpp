@@ -69,7 +69,8 @@ std::variant<DaemonOptions, ExitNow> parse_daemon_options(int argc, char** argv)
       ->check(CLI::Range(1, 1024));
   app.add_option("--log-level", options.log_level, "trace, debug, info, warn, error or off")
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}));
-  app.add_option("--exit-when-idle", idle, "end after SECONDS without a sweep")->check(CLI::Range(0, 1 << 30));
+  app.add_option("--exit-when-idle", idle, "end after SECONDS without a sweep or a request")
+      ->check(CLI::Range(0, 1 << 30));
   app.add_option("--compile-time-limit", compile_seconds, "seconds that one compilation may take; default 120")
       ->check(CLI::Range(1, 86400));
   app.add_option("--compile-memory-limit", options.compile_memory_limit_mib,

@@ -27,6 +27,7 @@ sigset_t block_stop_signals() {
 /// Returns when a stop signal has come, or when there has been nothing to do for as long as the options say.
 void wait_for_the_end(const sigset_t& signals, const DaemonApp& app, const DaemonOptions& options) {
   auto busy_until = SteadyClock::now();
+  std::uint64_t requests = 0;
   for (;;) {
     constexpr timespec k_second{1, 0};
     const int signal = sigtimedwait(&signals, nullptr, &k_second);
@@ -35,7 +36,9 @@ void wait_for_the_end(const sigset_t& signals, const DaemonApp& app, const Daemo
       return;
     }
     if (!options.exit_when_idle) continue;
-    if (!app.idle()) busy_until = SteadyClock::now();
+    const std::uint64_t answered = app.requests_answered();
+    if (answered != requests || !app.idle()) busy_until = SteadyClock::now();
+    requests = answered;
     if (SteadyClock::now() - busy_until >= *options.exit_when_idle) {
       spdlog::info("stopping: idle for {} s", options.exit_when_idle->count());
       return;

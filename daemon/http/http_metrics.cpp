@@ -16,6 +16,7 @@ std::string_view label_of(std::string_view route) {
 
 void HttpMetrics::count(std::string_view method, std::string_view route, int status,
                         std::chrono::duration<double> took) {
+  ++total_;
   const std::lock_guard lock(mutex_);
   ++requests_[{std::string(label_of(route)), std::string(method), status}];
   Times& times = times_[std::string(label_of(route))];

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -21,6 +22,9 @@ class HttpMetrics {
   /// `route` is a pattern of the table, or empty for a request that matched none.
   void count(std::string_view method, std::string_view route, int status, std::chrono::duration<double> took);
 
+  /// All that have been counted.
+  std::uint64_t requests() const { return total_; }
+
   /// Appends the families in Prometheus' text form.
   void write(std::string& text) const;
 
@@ -30,6 +34,7 @@ class HttpMetrics {
     double sum = 0;
   };
 
+  std::atomic<std::uint64_t> total_ = 0;
   mutable std::mutex mutex_;
   std::map<std::tuple<std::string, std::string, int>, std::uint64_t> requests_;  ///< by route, method, status
   std::map<std::string, Times, std::less<>> times_;                              ///< by route

@@ -48,6 +48,9 @@ HttpServer::~HttpServer() {
 }
 
 Result<std::unique_ptr<HttpServer>> HttpServer::start(Options options, const Services& services) {
+  if (options.limits.event_streams + options.limits.bulk_transfers >= options.limits.threads) {
+    return fail(ErrorCode::internal, "long transfers could take every HTTP thread");
+  }
   std::optional<Token> token;
   if (options.token_file) {
     auto read = Token::read(*options.token_file);
@@ -73,6 +76,10 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(Options options, const Ser
 
 std::uint16_t HttpServer::port() const {
   return state_->address.port;
+}
+
+std::uint64_t HttpServer::requests_answered() const {
+  return state_->app.metrics.requests();
 }
 
 std::string HttpServer::url() const {

@@ -73,6 +73,8 @@ class HttpServer {
   HttpServer& operator=(const HttpServer&) = delete;
 
   std::uint16_t port() const;
+  /// Requests answered so far: a change tells that somebody is there.
+  std::uint64_t requests_answered() const;
   /// "http://HOST:PORT" with the real port.
   std::string url() const;
 

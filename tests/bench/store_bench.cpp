@@ -48,7 +48,7 @@ double seconds_of(const std::function<void()>& work) {
 
 /// Processor time of all threads so far: on a busy machine it says more than the clock.
 double cpu_seconds() {
-  struct rusage usage {};
+  struct rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
   const auto seconds = [](const timeval& time) {
     return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
