@@ -29,6 +29,7 @@ namespace {
 
 constexpr int k_tick_ms = 100;               ///< how exactly deadlines are kept
 constexpr milliseconds k_drain_time{2'000};  ///< for a client to stop sending what nobody reads
+constexpr unsigned k_lost_peer_ms = 60'000;  ///< for a peer that acknowledges nothing: pulled cables send no farewell
 constexpr std::size_t k_spare = 64;          ///< connections beyond the limit that are told so; more are just closed
 
 bool watch(int epoll, int fd) {
@@ -122,6 +123,7 @@ void Dispatcher::accept_all() {
 void Dispatcher::admit(kernels::UniqueFd socket) {
   const int yes = 1;
   setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+  setsockopt(socket.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, &k_lost_peer_ms, sizeof k_lost_peer_ms);
   const std::size_t open = ++open_;
   auto connection = std::make_unique<Connection>(std::move(socket));
   if (open <= limits_.connections || close_longest_idle()) {

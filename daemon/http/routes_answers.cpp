@@ -24,6 +24,19 @@ Result<schema::GroupFilter> problem_filter(const Query& query) {
   return group_filter(query);
 }
 
+/// A Content-Disposition for a file name as it is. Errors: conflict when a header cannot carry the name.
+Result<std::string> attachment(std::string_view name) {
+  std::string quoted;
+  for (const char c : name) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      return fail(ErrorCode::conflict, "the device's name has control characters and cannot be part of a file name");
+    }
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += c;
+  }
+  return fmt::format("attachment; filename=\"{}\"", quoted);
+}
+
 }  // namespace
 
 Result<Response> get_best(App& app, Request& request) {
@@ -45,9 +58,11 @@ Result<Response> get_export(App& app, Request& request) {
   if (!format) return std::unexpected(format.error());
   auto file = export_answer(app.services.database, {*filter, *format, *allow_recorded});
   if (!file) return std::unexpected(file.error());
+  auto disposition = attachment(file->name);
+  if (!disposition) return std::unexpected(disposition.error());
   Response response;
   response.body = std::move(file->bytes);
-  response.headers.emplace_back("Content-Disposition", fmt::format("attachment; filename=\"{}\"", file->name));
+  response.headers.emplace_back("Content-Disposition", std::move(*disposition));
   return response;
 }
 

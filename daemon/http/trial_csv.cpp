@@ -45,9 +45,8 @@ constexpr std::array k_columns = {"device",
 
 std::string cell(const nlohmann::ordered_json& value) {
   if (value.is_null()) return {};
-  const std::string text = value.is_string()
-                               ? value.get<std::string>()
-                               : value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  std::string text = value.is_string() ? value.get<std::string>()
+                                       : value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
   std::string quoted = "\"";
   for (const char c : text) quoted.append(c == '"' ? 2 : 1, c);

@@ -114,4 +114,8 @@ bool RawClient::closed_by_server() {
   return buffer_.empty() && recv(socket_.get(), &byte, 1, 0) == 0;
 }
 
+void RawClient::end_sending() {
+  shutdown(socket_.get(), SHUT_WR);
+}
+
 }  // namespace moetune::daemon::http

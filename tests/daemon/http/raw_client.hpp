@@ -37,6 +37,8 @@ class RawClient {
   bool read_until(std::string_view text);
   /// True when the server closes the connection without another byte.
   bool closed_by_server();
+  /// Nothing more will be sent; answers can still come.
+  void end_sending();
   void close() { socket_.reset(); }
 
  private:

@@ -1,10 +1,15 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
 #include <fstream>
 #include <latch>
+#include <random>
 #include <thread>
 
+#include "kernels/unique_fd.hpp"
 #include "tests/daemon/http/server_fixture.hpp"
 
 namespace moetune::daemon::http {
@@ -105,6 +110,15 @@ TEST_F(ServerStopTest, EndsEventStreamsAtOnce) {
   EXPECT_TRUE(client.closed_by_server());
 }
 
+bool accepts_connections(std::uint16_t port) {
+  const kernels::UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
 TEST_F(ServerStopTest, FinishesTheRequestInFlight) {
   start();
   RawClient client(server_->port());
@@ -113,7 +127,9 @@ TEST_F(ServerStopTest, FinishesTheRequestInFlight) {
                             {"Expect", "100-continue"},
                             {"Content-Length", std::to_string(k_problem.size())}}));
   ASSERT_EQ(client.receive().status, 100);
+  const auto port = server_->port();
   std::thread stopper([&] { server_->stop(); });
+  while (accepts_connections(port)) std::this_thread::yield();  // until the stop has begun
   client.send(k_problem);
   const Reply reply = client.receive();
   stopper.join();
@@ -186,6 +202,26 @@ TEST_F(ServerLoadTest, RequestsInOneSendAreAnsweredInTurn) {
   EXPECT_EQ(client.receive().status, 200);
   EXPECT_EQ(client.receive("HEAD").status, 404);
   EXPECT_EQ(client.receive().status, 404);
+}
+
+TEST_F(ServerLoadTest, MangledRequestsEndInAnAnswerOrAClosedConnection) {
+  Limits limits;
+  limits.header_time = limits.body_time = milliseconds(50);
+  start(limits);
+  const std::string whole = request_text("POST", "/import?x=%41", {{"Content-Type", "application/x-ndjson"}}, "{}\n");
+  std::mt19937 random(7);
+  for (int i = 0; i < 400; ++i) {
+    std::string bytes = whole.substr(0, i % 4 == 0 ? random() % whole.size() : whole.size());
+    for (std::size_t flips = random() % 4; flips > 0 && !bytes.empty(); --flips) {
+      bytes[random() % bytes.size()] = static_cast<char>(random());
+    }
+    RawClient client(server_->port());
+    client.send(bytes);
+    client.end_sending();
+    const Reply reply = client.receive();
+    EXPECT_TRUE(reply.status == 0 || (reply.status >= 400 && reply.status < 500)) << reply.status << "\n" << bytes;
+  }
+  EXPECT_EQ(get("/healthz").status, 200);
 }
 
 }  // namespace
