@@ -23,6 +23,8 @@ using schema::TrialStatus;
 
 namespace {
 
+constexpr double k_check_passes = 1.7;  // what a check takes in passes: one, GEMM 2 again, and some copying
+
 std::span<const std::byte> bytes_of_text(const std::string& text) {
   return std::as_bytes(std::span(text));
 }
@@ -105,7 +107,7 @@ Result<std::unique_ptr<GpuDevice>> GpuDevice::open(const OpenProblem& request, c
   if (!stream) return std::unexpected(stream.error());
 
   auto state = std::make_unique<State>(options, std::move(*context), std::move(*stream), std::move(*step));
-  auto timer = ReplayTimer::create(state->stream, state->watch);
+  auto timer = ReplayTimer::create(state->step, state->stream, state->watch, state->context.device().sm_count);
   if (!timer) return std::unexpected(timer.error());
   state->timer = std::move(*timer);
   auto resident = ResidentProblem::create(state->step, state->stream, request, *plan);
@@ -157,7 +159,8 @@ Result<void> GpuDevice::State::check(const MeasureJob& job, const LoadedGemm& ge
     const auto errors = check_step(candidate, stream, deadline, watch);
     if (!errors) return std::unexpected(errors.error());
     reply.busy_us += errors->busy_us;
-    watch.heat().worked(microseconds{static_cast<std::int64_t>(errors->busy_us)}, std::chrono::steady_clock::now());
+    const double heat_us = errors->busy_us * heat_share(errors->busy_us / k_check_passes, job.best_us);
+    watch.heat().worked(microseconds{static_cast<std::int64_t>(heat_us)}, std::chrono::steady_clock::now());
     if (is_correct(*errors)) {
       checked.emplace(job.batch, job.config);
       return {};

@@ -5,8 +5,9 @@
 namespace moetune::kernels {
 
 namespace {
-constexpr double k_low_ratio = 0.97;
-}
+constexpr double k_low_ratio = 0.98;
+constexpr double k_least_heat = 1.0 / 3;
+}  // namespace
 
 void HeatBudget::cool(SteadyTime now) {
   const auto passed = std::chrono::duration_cast<microseconds>(now - seen_);
@@ -24,6 +25,10 @@ void HeatBudget::worked(microseconds busy, SteadyTime now) {
   cool(now);
   // The time of the work itself counted as rest in cool().
   heat_ = std::min(k_most, heat_ + busy + busy / k_rest_ratio);
+}
+
+double heat_share(double us, std::optional<double> best_us) {
+  return best_us ? std::clamp(*best_us / us, k_least_heat, 1.0) : 1.0;
 }
 
 void ClockNorm::see(std::int64_t mhz) {

@@ -28,11 +28,16 @@ class HeatBudget {
   SteadyTime seen_{};
 };
 
+/// How much of its busy time counts as heat for a candidate that takes `us` where the best of its batch takes
+/// `best_us`: both do the same operations, and it is operations that heat. Between a third and all of it. On the H200 a
+/// tile four times slower than the best keeps its clock under continuous work.
+double heat_share(double us, std::optional<double> best_us);
+
 /// Judges readings of the clock against the highest seen. Pure.
 class ClockNorm {
  public:
   void see(std::int64_t mhz);
-  /// True when `mhz` lies more than 3 % below the norm.
+  /// True when `mhz` lies more than 2 % below the norm.
   bool is_low(std::int64_t mhz) const;
   /// Resting did not help: `mhz` is what this GPU runs at now (locked, thermally limited), measurements go on with it.
   void accept(std::int64_t mhz) { norm_mhz_ = mhz; }

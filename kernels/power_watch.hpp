@@ -21,6 +21,9 @@ class PowerWatch {
   void begin();
   /// Reads clock and throttling if it is time to. Call it while the GPU is busy.
   void look();
+  /// The clock of the region as the device itself measured it. From then on the driver's readings, which are some 100
+  /// ms old, do not count any more.
+  void note_clock(std::int64_t mhz);
   /// True when the clock was seen below its norm since begin().
   bool clock_fell() const { return fell_; }
   /// Goes on with the clock as it is: resting did not bring it back.
@@ -35,6 +38,7 @@ class PowerWatch {
 
  private:
   void read(SteadyTime now);
+  void judge(std::int64_t mhz);
 
   std::optional<NvmlDevice> device_;
   ClockNorm norm_;
@@ -46,6 +50,7 @@ class PowerWatch {
   std::optional<std::int64_t> lowest_mhz_;
   std::uint64_t throttle_bits_ = 0;
   bool fell_ = false;
+  bool metered_ = false;
 };
 
 }  // namespace moetune::kernels

@@ -25,23 +25,33 @@ microseconds rounded(double us) {
   return microseconds{static_cast<std::int64_t>(us) + 1};
 }
 
+/// What a replay of `us` adds to the heat.
+microseconds heat_of(double us, const ReplayRequest& request) {
+  return rounded(us * heat_share(us / static_cast<double>(request.passes), request.best_us));
+}
+
 }  // namespace
 
-Result<ReplayTimer> ReplayTimer::create(const Stream& stream, PowerWatch& watch) {
+Result<ReplayTimer> ReplayTimer::create(const StepKernels& step, const Stream& stream, PowerWatch& watch,
+                                        int sm_count) {
+  auto meter = ClockMeter::create(step, stream, sm_count);
+  if (!meter) return std::unexpected(meter.error());
   auto begin = Event::create();
   if (!begin) return std::unexpected(begin.error());
   auto end = Event::create();
   if (!end) return std::unexpected(end.error());
   auto done = Event::create();
   if (!done) return std::unexpected(done.error());
-  return ReplayTimer(stream, watch, std::move(*begin), std::move(*end), std::move(*done));
+  return ReplayTimer(stream, watch, std::move(*meter), std::move(*begin), std::move(*end), std::move(*done));
 }
 
 Result<GraphExec> ReplayTimer::capture(const std::function<Result<void>()>& record) const {
   auto graph = GraphExec::capture(*stream_, [&]() -> Result<void> {
-    auto recorded = begin_.record_in_graph(*stream_);
+    auto recorded = meter_.begin();
+    if (recorded) recorded = begin_.record_in_graph(*stream_);
     if (recorded) recorded = record();
     if (recorded) recorded = end_.record_in_graph(*stream_);
+    if (recorded) recorded = meter_.end();
     return recorded;
   });
   if (!graph) return graph;
@@ -56,7 +66,7 @@ Result<double> ReplayTimer::replay(const GraphExec& graph, const ReplayRequest& 
   if (!done) return std::unexpected(done.error());
   last_busy_ = steady_clock::now();
   const auto us = Event::elapsed_us(begin_, end_);
-  if (us) watch_->heat().worked(rounded(*us), last_busy_);
+  if (us) watch_->heat().worked(heat_of(*us, request), last_busy_);
   return us;
 }
 
@@ -84,18 +94,26 @@ Result<void> ReplayTimer::sample(const GraphExec& graph, ReplayRequest& request,
   if (us && request.heavy) {
     // All samples from one stretch of work that begins cool; a replay that follows a rest is slower and does not count.
     const bool contends = is_contender(*us / passes, request.best_us);
-    const microseconds all = rounded(*us) * ((contends ? k_max_samples : k_min_samples) + 1);
+    const microseconds all = heat_of(*us, request) * ((contends ? k_max_samples : k_min_samples) + 1);
     rest(request, watch_->heat().rest_before(all, steady_clock::now()));
     us = warm_up(graph, request, times);
   }
+  if (auto reset = meter_.reset(); !reset) return reset;
   while (us && !has_enough_samples(times.samples_us, request.best_us)) {
-    if (request.heavy) rest(request, watch_->heat().rest_before(rounded(*us), steady_clock::now()));
+    if (request.heavy) rest(request, watch_->heat().rest_before(heat_of(*us, request), steady_clock::now()));
     us = replay(graph, request);
     if (!us) break;
     times.busy_us += *us;
     times.samples_us.push_back(*us / passes);
   }
   if (!us) return std::unexpected(us.error());
+  return read_clock();
+}
+
+Result<void> ReplayTimer::read_clock() {
+  const auto mhz = meter_.mhz();
+  if (!mhz) return std::unexpected(mhz.error());
+  if (*mhz) watch_->note_clock(**mhz);
   return {};
 }
 

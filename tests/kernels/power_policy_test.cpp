@@ -61,6 +61,13 @@ TEST(HeatBudgetTest, ALongStretchIsForgotten) {
   EXPECT_LE(heat.rest_before(1ms, now), 300ms);
 }
 
+TEST(HeatShareTest, OperationsHeatNotTime) {
+  EXPECT_EQ(heat_share(100, std::nullopt), 1);
+  EXPECT_EQ(heat_share(90, 100), 1);
+  EXPECT_DOUBLE_EQ(heat_share(200, 100), 0.5);
+  EXPECT_DOUBLE_EQ(heat_share(1000, 100), 1.0 / 3);
+}
+
 TEST(ClockNormTest, TheHighestReadingIsTheNorm) {
   ClockNorm norm;
   EXPECT_FALSE(norm.is_low(1500));
@@ -68,6 +75,7 @@ TEST(ClockNormTest, TheHighestReadingIsTheNorm) {
   norm.see(1950);
   EXPECT_EQ(norm.norm_mhz(), 1980);
   EXPECT_FALSE(norm.is_low(1950));
+  EXPECT_TRUE(norm.is_low(1930));
   EXPECT_TRUE(norm.is_low(1700));
   norm.accept(1700);
   EXPECT_FALSE(norm.is_low(1700));
