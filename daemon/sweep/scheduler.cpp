@@ -16,8 +16,8 @@ using schema::Result;
 using schema::SweepState;
 
 struct Scheduler::State {
-  State(Options options_, const Services& services_, Poller poller_)
-      : options(std::move(options_)), services(services_), poller(std::move(poller_)) {}
+  State(Options given, const Services& parts, Poller fresh)
+      : options(std::move(given)), services(parts), poller(std::move(fresh)) {}
 
   Options options;
   Services services;

@@ -53,7 +53,8 @@ struct BadLine {
   const char* culprit;  ///< what the message must name
 };
 
-void PrintTo(const BadLine& bad, std::ostream* stream) {
+void PrintTo(const BadLine& bad,
+             std::ostream* stream) {  // NOLINT(readability-identifier-naming): the name that GoogleTest looks for
   *stream << "moetune " << bad.line;
 }
 

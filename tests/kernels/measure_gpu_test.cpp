@@ -95,10 +95,12 @@ class MeasureGpuTest : public ::testing::Test {
     return made;
   }
 
+  // NOLINTBEGIN(readability-identifier-naming): members of the suite, shared by its tests
   static inline DeviceFacts facts_;
   static inline std::unique_ptr<TempFolder> folder_;
   static inline std::unique_ptr<ArtifactMaker> maker_;
   static inline std::string step_;
+  // NOLINTEND(readability-identifier-naming)
   OpenProblem request_;
   MeasureReady ready_;
   std::int64_t next_id_ = 1;
