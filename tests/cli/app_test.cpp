@@ -53,8 +53,8 @@ struct BadLine {
   const char* culprit;  ///< what the message must name
 };
 
-void PrintTo(const BadLine& bad,
-             std::ostream* stream) {  // NOLINT(readability-identifier-naming): the name that GoogleTest looks for
+// NOLINTNEXTLINE(readability-identifier-naming): the name that GoogleTest looks for
+void PrintTo(const BadLine& bad, std::ostream* stream) {
   *stream << "moetune " << bad.line;
 }
 

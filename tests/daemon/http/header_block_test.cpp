@@ -33,8 +33,8 @@ INSTANTIATE_TEST_SUITE_P(Headers, MalformedHeaderTest,
                                          "GET / HTTP/1.1\r\nno colon\r\n",
                                          "GET / HTTP/1.1\r\nHost: a\r\n folded: b\r\n",
                                          "GET / HTTP/1.1\r\nHost: a\rb\r\n", "GET /\x01 HTTP/1.1\r\n",
-                                         std::string("GET / HTTP/1.1\r\nHost: a\0b\r\n",
-                                                     28)));  // NOLINT(bugprone-string-constructor): a NUL is part of it
+                                         // NOLINTNEXTLINE(bugprone-string-constructor): a NUL is part of it
+                                         std::string("GET / HTTP/1.1\r\nHost: a\0b\r\n", 28)));
 
 }  // namespace
 }  // namespace moetune::daemon::http
