@@ -71,8 +71,8 @@ void check_limits(const json& schema, const json& value, const std::string& plac
 }  // namespace
 
 const json& resolved(const json& document, const json& value) {
-  if (!value.is_object() || !value.contains("$ref"))
-    return value;  // NOLINT(bugprone-return-const-ref-from-parameter): schemas live as long as the document
+  // NOLINTNEXTLINE(bugprone-return-const-ref-from-parameter): schemas outlive the look
+  if (!value.is_object() || !value.contains("$ref")) return value;
   return document.at(json::json_pointer(value["$ref"].get<std::string>().substr(1)));
 }
 
