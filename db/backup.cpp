@@ -9,6 +9,8 @@
 #include <cstring>
 #include <string>
 
+#include "db/sync_path.hpp"
+
 namespace moetune::db {
 namespace {
 
@@ -37,16 +39,6 @@ class TemporaryFile {
   std::filesystem::path path_;
 };
 
-bool sync_path(const std::filesystem::path& path, int flags) {
-  const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC);
-  if (descriptor < 0) return false;
-  const bool synced = ::fsync(descriptor) == 0;
-  const int reason = errno;
-  ::close(descriptor);
-  errno = reason;
-  return synced;
-}
-
 Result<void> put_in_place(const std::filesystem::path& from, const std::filesystem::path& to, Overwrite overwrite) {
   const unsigned flags = overwrite == Overwrite::yes ? 0 : RENAME_NOREPLACE;
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), flags) == 0) return {};
@@ -69,10 +61,9 @@ Result<void> copy_database(Connection& source, const std::filesystem::path& file
     copy.execute("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF");
     source.copy_to(copy);
   }
-  if (!sync_path(temporary.path(), O_RDONLY)) return refused(temporary.path(), "synced");
+  if (!sync_path(temporary.path())) return refused(temporary.path(), "synced");
   if (auto placed = put_in_place(temporary.path(), file, overwrite); !placed) return placed;
-  const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
-  if (!sync_path(folder, O_RDONLY | O_DIRECTORY)) return refused(folder, "synced");
+  if (!sync_path(file.parent_path())) return refused(file.parent_path(), "synced");
   return {};
 }
 

@@ -28,7 +28,7 @@ struct PageFile {
   sqlite3_file head;
   sqlite3_file* below() { return reinterpret_cast<sqlite3_file*>(this + 1); }
 };
-static_assert(sizeof(PageFile) % alignof(std::max_align_t) == 0 || sizeof(PageFile) == sizeof(void*));
+static_assert(sizeof(PageFile) % alignof(void*) == 0, "the file object behind the head must be aligned");
 
 sqlite3_file* below(sqlite3_file* file) {
   return reinterpret_cast<PageFile*>(file)->below();

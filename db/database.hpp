@@ -76,7 +76,8 @@ class Database {
   }
 
   /// Runs `query(Snapshot&)`, which returns a Result<T>, on a reader connection. Keep it short: an open snapshot keeps
-  /// the write-ahead log from being folded in. Errors: those of the closure; unavailable, io, data_damaged.
+  /// the write-ahead log from being folded in, and a read inside a read may wait for ever. Errors: those of the
+  /// closure; unavailable, io, data_damaged.
   template <typename Query>
   auto read(Query&& query) const -> std::invoke_result_t<Query&, Snapshot&> {
     std::invoke_result_t<Query&, Snapshot&> answer = std::unexpected(Error{});

@@ -12,6 +12,7 @@
 
 #include "db/file_examination.hpp"
 #include "db/folder_lock.hpp"
+#include "db/sync_path.hpp"
 
 namespace moetune::db {
 namespace {
@@ -25,10 +26,7 @@ Result<void> make_file(const std::filesystem::path& file) {
   const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
   if (descriptor < 0) return refused(file, "created");
   ::close(descriptor);
-  const int folder = ::open(file.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const bool synced = folder >= 0 && ::fsync(folder) == 0;
-  if (folder >= 0) ::close(folder);
-  return synced ? Result<void>() : refused(file.parent_path(), "synced");
+  return sync_path(file.parent_path()) ? Result<void>() : refused(file.parent_path(), "synced");
 }
 
 Result<void> prepare(Connection& connection, const SchemaDefinition& definition, Writers writers) {
@@ -97,10 +95,15 @@ Result<OpenMode> examine_for_reading(const std::filesystem::path& file, const st
 
 Result<void> make_folder(const std::filesystem::path& folder) {
   std::error_code error;
-  if (folder.has_parent_path()) std::filesystem::create_directories(folder.parent_path(), error);
-  if (::mkdir(folder.c_str(), 0700) == 0) return {};
-  if (errno == EEXIST && std::filesystem::is_directory(folder, error)) return {};
-  return refused(folder, "created");
+  const std::filesystem::path path = folder.has_filename() ? folder : folder.parent_path();
+  const std::filesystem::path parent = path.parent_path();
+  if (!parent.empty()) std::filesystem::create_directories(parent, error);
+  if (::mkdir(path.c_str(), 0700) == 0) {
+    sync_path(parent);  // not possible in a parent that cannot be read, which is no reason to refuse
+    return {};
+  }
+  if (errno == EEXIST && std::filesystem::is_directory(path, error)) return {};
+  return refused(path, "created");
 }
 
 }  // namespace moetune::db

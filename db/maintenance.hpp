@@ -19,9 +19,9 @@ struct CheckReport {
   static constexpr std::size_t k_max_findings = 100;
 };
 
-/// Reads every page of the database of a data folder: page checksums, SQLite's integrity and foreign key checks, and
-/// the rules that the schema cannot express. Reads only, works beside a daemon.
-/// Errors: as Database::open with read_only; a database that opens but is damaged is a report with findings.
+/// Reads every page in use of the database of a data folder: page checksums, SQLite's integrity and foreign key checks,
+/// and the rules that the schema cannot express. Reads only, works beside a daemon. Errors: as Database::open with
+/// read_only; a database that opens but is damaged is a report with findings.
 Result<CheckReport> check_database(const std::filesystem::path& data_dir);
 
 }  // namespace moetune::db

@@ -4,6 +4,7 @@
 //   db_writer FOLDER fill BYTES  no file may grow beyond BYTES: records until that fails, then lifts the limit; writes
 //   how
 //                                many trials were acknowledged, the error, and whether the next one was
+//   db_writer FOLDER fill-with-examples  makes the database that fixtures/ keeps of every version
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -13,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include "tests/db/example_content.hpp"
 #include "tests/db/store_fixture.hpp"
 
 namespace moetune::db {
@@ -61,6 +63,7 @@ int run(const std::string& folder, std::string_view what, rlim_t bytes) {
     while (::read(STDIN_FILENO, &byte, 1) > 0) continue;
     return 0;
   }
+  if (what == "fill-with-examples") return fill_with_examples(**database) ? 0 : 1;
   const auto sweep =
       (*database)->write([](Transaction& transaction) { return create_sweep(transaction, example_spec()); });
   if (!sweep) return 1;

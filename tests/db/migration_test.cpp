@@ -1,0 +1,122 @@
+#include "db/migration.hpp"
+
+#include "db/attempt_store.hpp"
+#include "db/best_query.hpp"
+#include "db/maintenance.hpp"
+#include "db/trial_listing.hpp"
+#include "tests/db/example_content.hpp"
+#include "tests/db/store_fixture.hpp"
+
+namespace moetune::db {
+namespace {
+
+TEST(MigrationTest, MakesTheSameTablesWhereverItBegins) {
+  const SchemaDefinition& definition = results_schema();
+  Connection fresh;
+  must(migrate(fresh, definition));
+  must(migrate(fresh, definition));
+  EXPECT_TRUE(check_version(fresh, definition));
+  EXPECT_EQ(fresh.integer("PRAGMA user_version"), definition.version());
+}
+
+TEST(MigrationTest, UndoesAMigrationThatFails) {
+  const std::array<std::string_view, 2> steps{"CREATE TABLE one (a INTEGER) STRICT;",
+                                              "CREATE TABLE two (a INTEGER) STRICT; SELECT nonsense FROM nowhere;"};
+  TemporaryFolder folder;
+  const std::filesystem::path file = folder.path() / "x.db";
+  Connection connection;
+  must(migrate(connection, {"a test", 5, std::span(steps).first(1)}));
+  EXPECT_FALSE(migrate(connection, {"a test", 5, steps}));
+  connection.roll_back();
+  EXPECT_EQ(connection.integer("PRAGMA user_version"), 1);
+  EXPECT_EQ(connection.integer("SELECT count(*) FROM sqlite_schema"), 1);
+}
+
+TEST(MigrationTest, TellsOlderFromNewerAndForeign) {
+  const std::array<std::string_view, 2> steps{"CREATE TABLE one (a INTEGER) STRICT;",
+                                              "CREATE TABLE two (a INTEGER) STRICT;"};
+  const SchemaDefinition old_one{"a test", 5, std::span(steps).first(1)};
+  const SchemaDefinition new_one{"a test", 5, steps};
+  const SchemaDefinition foreign{"another test", 6, steps};
+  Connection connection;
+  must(migrate(connection, old_one));
+  EXPECT_EQ(check_version(connection, new_one).error().code, ErrorCode::conflict);
+  EXPECT_EQ(check_version(connection, foreign).error().code, ErrorCode::data_damaged);
+  must(migrate(connection, new_one));
+  EXPECT_TRUE(check_version(connection, new_one));
+  EXPECT_EQ(check_version(connection, old_one).error().code, ErrorCode::conflict);
+}
+
+/// A database file as version 1 wrote it, made once by `db_writer FOLDER fill-with-examples`.
+class VersionOneTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::filesystem::copy_file(std::filesystem::path(MOETUNE_DB_FIXTURES) / "v1.db", database_path(folder_.path()));
+    database_ = open_or_throw(folder_.path());
+  }
+  template <typename Query>
+  auto read(Query&& query) {
+    return must(database_->read(std::forward<Query>(query)));
+  }
+
+  TemporaryFolder folder_;
+  std::unique_ptr<Database> database_;
+};
+
+TEST_F(VersionOneTest, OpensAndHoldsTogether) {
+  const CheckReport report = must(check_database(folder_.path()));
+  EXPECT_EQ(report.findings, std::vector<std::string>{});
+  EXPECT_EQ(report.schema_version, results_schema().version());
+  EXPECT_EQ(report.trials, 304);
+  EXPECT_EQ(report.sweeps, 3);
+  EXPECT_EQ(database_->uuid().size(), 32U);
+}
+
+TEST_F(VersionOneTest, KeepsItsRows) {
+  const std::string label = database_->uuid().substr(0, 8) + "-1";
+  const auto rows =
+      read([](Snapshot& snapshot) { return list_trials(snapshot, {.include_discarded = true}, std::nullopt, 1000); });
+  ASSERT_EQ(rows.size(), 304U);
+  schema::Trial first = ok_trial(1, 0, 10);
+  first.sweep = label;
+  EXPECT_EQ(rows[0].trial, first);
+  schema::Trial failed = failed_trial(64, 1, schema::TrialStatus::compiler_crash);
+  failed.log_tail = std::string(12'000, 'l');
+  failed.samples_us = {1.5, 2.5, 3.5};
+  failed.sweep = label;
+  EXPECT_EQ(rows[300].trial, failed);
+  EXPECT_TRUE(rows[301].discarded);
+  schema::Trial imported = ok_trial(16, 0, 33);
+  imported.group.origin = schema::Origin::imported;
+  imported.sweep = "0badcafe-1";
+  imported.driver = "570.1";
+  EXPECT_EQ(rows[302].trial, imported);
+}
+
+TEST_F(VersionOneTest, AnswersTheBestRows) {
+  schema::GroupFilter measured;
+  measured.origin = schema::Origin::measured;
+  const auto best = read([&](Snapshot& snapshot) -> Result<std::vector<BatchBest>> {
+    return best_of_group(snapshot, must(matching_groups(snapshot, measured)).at(0).id);
+  });
+  ASSERT_EQ(best.size(), 3U);
+  EXPECT_EQ(best[0].best.latency_us, 10);
+  EXPECT_EQ(best[0].best.config, example_config(0));
+  EXPECT_EQ(best[0].default_source, "vllm 0.11");
+  EXPECT_EQ(best[0].rows, 100);
+}
+
+TEST_F(VersionOneTest, GoesOnWithItsSweeps) {
+  const auto unfinished = read([](Snapshot& snapshot) { return unfinished_sweeps(snapshot); });
+  ASSERT_EQ(unfinished.size(), 1U);
+  EXPECT_EQ(unfinished[0].id, 3);
+  const auto interrupted =
+      must(database_->write([](Transaction& transaction) { return interrupt_open_attempts(transaction, "boot-2"); }));
+  ASSERT_EQ(interrupted.size(), 1U);
+  EXPECT_EQ(interrupted[0].candidate, (TrialKey{16, example_config(3)}));
+  EXPECT_EQ(must(database_->write([](Transaction& t) { return record_trial(t, 3, ok_trial(1, 0, 4)); })),
+            Recorded::inserted);
+}
+
+}  // namespace
+}  // namespace moetune::db
