@@ -22,8 +22,6 @@ TEST(MigrationTest, MakesTheSameTablesWhereverItBegins) {
 TEST(MigrationTest, UndoesAMigrationThatFails) {
   const std::array<std::string_view, 2> steps{"CREATE TABLE one (a INTEGER) STRICT;",
                                               "CREATE TABLE two (a INTEGER) STRICT; SELECT nonsense FROM nowhere;"};
-  TemporaryFolder folder;
-  const std::filesystem::path file = folder.path() / "x.db";
   Connection connection;
   must(migrate(connection, {"a test", 5, std::span(steps).first(1)}));
   EXPECT_FALSE(migrate(connection, {"a test", 5, steps}));
