@@ -107,7 +107,7 @@ Result<std::unique_ptr<GpuDevice>> GpuDevice::open(const OpenProblem& request, c
   if (!stream) return std::unexpected(stream.error());
 
   auto state = std::make_unique<State>(options, std::move(*context), std::move(*stream), std::move(*step));
-  auto timer = ReplayTimer::create(state->step, state->stream, state->watch, state->context.device().sm_count);
+  auto timer = ReplayTimer::create(state->stream, state->watch);
   if (!timer) return std::unexpected(timer.error());
   state->timer = std::move(*timer);
   auto resident = ResidentProblem::create(state->step, state->stream, request, *plan);

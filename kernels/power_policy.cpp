@@ -5,7 +5,7 @@
 namespace moetune::kernels {
 
 namespace {
-constexpr double k_low_ratio = 0.98;
+constexpr double k_low_ratio = 0.97;
 constexpr double k_least_heat = 1.0 / 3;
 }  // namespace
 

@@ -37,7 +37,7 @@ double heat_share(double us, std::optional<double> best_us);
 class ClockNorm {
  public:
   void see(std::int64_t mhz);
-  /// True when `mhz` lies more than 2 % below the norm.
+  /// True when `mhz` lies more than 3 % below the norm.
   bool is_low(std::int64_t mhz) const;
   /// Resting did not help: `mhz` is what this GPU runs at now (locked, thermally limited), measurements go on with it.
   void accept(std::int64_t mhz) { norm_mhz_ = mhz; }

@@ -27,28 +27,17 @@ void PowerWatch::look() {
 }
 
 void PowerWatch::read(SteadyTime now) {
-  if (!metered_) {
-    if (const auto mhz = device_->sm_clock_mhz()) judge(*mhz);
+  if (const auto mhz = device_->sm_clock_mhz()) {
+    norm_.see(*mhz);
+    last_mhz_ = mhz;
+    lowest_mhz_ = std::min(*mhz, lowest_mhz_.value_or(*mhz));
+    fell_ = fell_ || norm_.is_low(*mhz);
   }
   throttle_bits_ |= device_->throttle_bits().value_or(0);
   if (now < next_count_) return;
   const std::size_t contexts = device_->compute_processes().size();
   neighbours_ = contexts > 0 ? contexts - 1 : 0;
   next_count_ = now + k_count_interval;
-}
-
-void PowerWatch::judge(std::int64_t mhz) {
-  norm_.see(mhz);
-  last_mhz_ = mhz;
-  lowest_mhz_ = std::min(mhz, lowest_mhz_.value_or(mhz));
-  fell_ = fell_ || norm_.is_low(mhz);
-}
-
-void PowerWatch::note_clock(std::int64_t mhz) {
-  metered_ = true;
-  lowest_mhz_.reset();
-  fell_ = false;
-  judge(mhz);
 }
 
 void PowerWatch::accept_clock() {

@@ -15,7 +15,7 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr int k_tries = 3;
-constexpr milliseconds k_recovery{50};       // rest after the clock has fallen
+constexpr milliseconds k_recovery{150};      // rest after the clock has fallen: by then the reading is a new one
 constexpr milliseconds k_drowsy_after{300};  // pauses from here on let the GPU lower its clock
 constexpr double k_wake_up_us = 3000;
 constexpr int k_simple_repeats = 10;
@@ -32,26 +32,21 @@ microseconds heat_of(double us, const ReplayRequest& request) {
 
 }  // namespace
 
-Result<ReplayTimer> ReplayTimer::create(const StepKernels& step, const Stream& stream, PowerWatch& watch,
-                                        int sm_count) {
-  auto meter = ClockMeter::create(step, stream, sm_count);
-  if (!meter) return std::unexpected(meter.error());
+Result<ReplayTimer> ReplayTimer::create(const Stream& stream, PowerWatch& watch) {
   auto begin = Event::create();
   if (!begin) return std::unexpected(begin.error());
   auto end = Event::create();
   if (!end) return std::unexpected(end.error());
   auto done = Event::create();
   if (!done) return std::unexpected(done.error());
-  return ReplayTimer(stream, watch, std::move(*meter), std::move(*begin), std::move(*end), std::move(*done));
+  return ReplayTimer(stream, watch, std::move(*begin), std::move(*end), std::move(*done));
 }
 
 Result<GraphExec> ReplayTimer::capture(const std::function<Result<void>()>& record) const {
   auto graph = GraphExec::capture(*stream_, [&]() -> Result<void> {
-    auto recorded = meter_.begin();
-    if (recorded) recorded = begin_.record_in_graph(*stream_);
+    auto recorded = begin_.record_in_graph(*stream_);
     if (recorded) recorded = record();
     if (recorded) recorded = end_.record_in_graph(*stream_);
-    if (recorded) recorded = meter_.end();
     return recorded;
   });
   if (!graph) return graph;
@@ -98,7 +93,6 @@ Result<void> ReplayTimer::sample(const GraphExec& graph, ReplayRequest& request,
     rest(request, watch_->heat().rest_before(all, steady_clock::now()));
     us = warm_up(graph, request, times);
   }
-  if (auto reset = meter_.reset(); !reset) return reset;
   while (us && !has_enough_samples(times.samples_us, request.best_us)) {
     if (request.heavy) rest(request, watch_->heat().rest_before(heat_of(*us, request), steady_clock::now()));
     us = replay(graph, request);
@@ -107,13 +101,6 @@ Result<void> ReplayTimer::sample(const GraphExec& graph, ReplayRequest& request,
     times.samples_us.push_back(*us / passes);
   }
   if (!us) return std::unexpected(us.error());
-  return read_clock();
-}
-
-Result<void> ReplayTimer::read_clock() {
-  const auto mhz = meter_.mhz();
-  if (!mhz) return std::unexpected(mhz.error());
-  if (*mhz) watch_->note_clock(**mhz);
   return {};
 }
 

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "kernels/bounded_wait.hpp"
-#include "kernels/clock_meter.hpp"
 #include "kernels/cuda_driver.hpp"
 #include "kernels/power_watch.hpp"
 
@@ -32,8 +31,7 @@ struct ReplayTimes {
 /// of times. Holds its events; one per stream, used by one thread.
 class ReplayTimer {
  public:
-  /// All three must outlive it.
-  static Result<ReplayTimer> create(const StepKernels& step, const Stream& stream, PowerWatch& watch, int sm_count);
+  static Result<ReplayTimer> create(const Stream& stream, PowerWatch& watch);
 
   /// Errors: what the work failed with; is_timeout() at the deadline.
   Result<ReplayTimes> measure(ReplayRequest request);
@@ -41,24 +39,17 @@ class ReplayTimer {
   Result<double> measure_simple(const std::function<Result<void>()>& record, SteadyTime deadline);
 
  private:
-  ReplayTimer(const Stream& stream, PowerWatch& watch, ClockMeter meter, Event begin, Event end, Event done)
-      : stream_(&stream),
-        watch_(&watch),
-        meter_(std::move(meter)),
-        begin_(std::move(begin)),
-        end_(std::move(end)),
-        done_(std::move(done)) {}
+  ReplayTimer(const Stream& stream, PowerWatch& watch, Event begin, Event end, Event done)
+      : stream_(&stream), watch_(&watch), begin_(std::move(begin)), end_(std::move(end)), done_(std::move(done)) {}
   Result<GraphExec> capture(const std::function<Result<void>()>& record) const;
   Result<double> replay(const GraphExec& graph, const ReplayRequest& request);
   /// Replays that do not count: one, or as many as wake the GPU up. The time of the last.
   Result<double> warm_up(const GraphExec& graph, ReplayRequest& request, ReplayTimes& times);
   Result<void> sample(const GraphExec& graph, ReplayRequest& request, ReplayTimes& times);
-  Result<void> read_clock();
   void rest(ReplayRequest& request, std::chrono::microseconds duration) const;
 
   const Stream* stream_;
   PowerWatch* watch_;
-  ClockMeter meter_;
   Event begin_, end_;  // nodes of the graph
   Event done_;         // behind the launch, to wait for
   SteadyTime last_busy_{};

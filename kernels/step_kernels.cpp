@@ -26,25 +26,23 @@ enum class StepKernels::Kernel : std::size_t {
   reference_gemm,
   round_rows,
   compare,
-  clock_begin,
-  clock_end,
-  timer_tick,
   count,
 };
 
 namespace {
 
-constexpr std::array k_names{"align_naive",   "align_count",    "align_scan",     "align_scatter",
-                             "activate",      "quantise",       "reduce_topk",    "random_values",
-                             "random_floats", "random_routing", "reference_gemm", "round_rows",
-                             "compare",       "clock_begin",    "clock_end",      "timer_tick"};
+constexpr std::array k_names{"align_naive",    "align_count", "align_scan",    "align_scatter", "activate",
+                             "quantise",       "reduce_topk", "random_values", "random_floats", "random_routing",
+                             "reference_gemm", "round_rows",  "compare"};
 constexpr unsigned k_threads = 256;
 constexpr std::int64_t k_stride_blocks = 132 * 32;  // enough for kernels whose threads stride over their work
 
 std::vector<SourceHeader> step_headers() {
-  return {{"values.cuh", std::string(embedded::values_cuh)}, {"alignment.cuh", std::string(embedded::alignment_cuh)},
-          {"clock.cuh", std::string(embedded::clock_cuh)},   {"activation.cuh", std::string(embedded::activation_cuh)},
-          {"random.cuh", std::string(embedded::random_cuh)}, {"reference.cuh", std::string(embedded::reference_cuh)}};
+  return {{"values.cuh", std::string(embedded::values_cuh)},
+          {"alignment.cuh", std::string(embedded::alignment_cuh)},
+          {"activation.cuh", std::string(embedded::activation_cuh)},
+          {"random.cuh", std::string(embedded::random_cuh)},
+          {"reference.cuh", std::string(embedded::reference_cuh)}};
 }
 
 /// The number that values.cuh knows a type by.
@@ -204,20 +202,6 @@ Result<double> StepKernels::relative_error(const Stream& stream, const schema::P
   if (auto ok = stream.synchronize(); !ok) return std::unexpected(ok.error());
   if (auto ok = workspace.download(std::as_writable_bytes(std::span(sums))); !ok) return std::unexpected(ok.error());
   return std::sqrt(sums[0] / sums[1]);
-}
-
-Result<void> StepKernels::clock_begin(const Stream& stream, int sm_count, DeviceAddress meter) const {
-  const LaunchShape one_each{.grid = {.x = static_cast<unsigned>(sm_count)}, .block = {}};
-  return start(function(Kernel::clock_begin), one_each, stream, meter);
-}
-
-Result<void> StepKernels::clock_end(const Stream& stream, int sm_count, DeviceAddress meter) const {
-  const LaunchShape one_each{.grid = {.x = static_cast<unsigned>(sm_count)}, .block = {}};
-  return start(function(Kernel::clock_end), one_each, stream, meter);
-}
-
-Result<void> StepKernels::timer_tick(const Stream& stream, DeviceAddress tick) const {
-  return start(function(Kernel::timer_tick), LaunchShape{}, stream, tick);
 }
 
 }  // namespace moetune::kernels

@@ -83,13 +83,6 @@ class StepKernels {
   Result<double> relative_error(const Stream& stream, const schema::Problem& problem, DeviceAddress c, std::int64_t n,
                                 const PairSample& sample, DeviceAddress expected, const DeviceBuffer& workspace) const;
 
-  /// Between the two, every multiprocessor adds its cycles and nanoseconds to `meter`: 512 rows of four int64 (start in
-  /// cycles, start in nanoseconds, sum of cycles, sum of nanoseconds), zero at first.
-  Result<void> clock_begin(const Stream& stream, int sm_count, DeviceAddress meter) const;
-  Result<void> clock_end(const Stream& stream, int sm_count, DeviceAddress meter) const;
-  /// The step of the timer behind those nanoseconds, as one int64.
-  Result<void> timer_tick(const Stream& stream, DeviceAddress tick) const;
-
  private:
   enum class Kernel : std::size_t;
   StepKernels() = default;
