@@ -150,7 +150,7 @@ TEST_F(ServerLimitsTest, AClientThatReadsNothingIsGivenUp) {
   limits.write_time = milliseconds(200);
   limits.bulk_transfers = 1;
   start(limits);
-  import_heavy_rows(800);
+  import_heavy_rows(500);
   RawClient deaf(server_->port());
   deaf.send(request_text("GET", "/trials?format=jsonl"));
   ASSERT_TRUE(deaf.read_until("\r\n\r\n"));

@@ -29,7 +29,7 @@ std::int64_t resident_bytes() {
 class ServerStreamTest : public ServerTest {};
 
 TEST_F(ServerStreamTest, AllRowsGoOutInConstantMemory) {
-  constexpr std::int64_t k_rows = 2'000;  // 60 MB
+  constexpr std::int64_t k_rows = 1'000;  // 30 MB
   start();
   import_heavy_rows(k_rows);
   const std::int64_t before = resident_bytes();
@@ -43,7 +43,7 @@ TEST_F(ServerStreamTest, AllRowsGoOutInConstantMemory) {
   }
   EXPECT_EQ(rows, k_rows);
   EXPECT_TRUE(client.read_until("0\r\n\r\n"));
-  EXPECT_LT(most - before, 32 << 20);
+  EXPECT_LT(most - before, 20 << 20);
 }
 
 TEST_F(ServerStreamTest, EventsArriveAsTheyHappenAndTheStreamEndsWithTheSweep) {
