@@ -2,7 +2,8 @@
 
 A file that passed is not looked at again, in no clone of this machine, until something that the verdict depends on
 changes: clang-tidy, its settings, the flags, the file or a header of the project that it reaches. Passes are empty files
-in $XDG_CACHE_HOME/moetune-lint, named by a hash of all that.
+in $XDG_CACHE_HOME/moetune-lint, named by a hash of all that. Files to look at are read in batches; those of a batch with
+findings are read again one by one, so that a finding is always one of the file as it stands.
 """
 
 import concurrent.futures
@@ -12,10 +13,12 @@ import os
 import pathlib
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import time
 
+from batch import batches_of
 from tree import LAYERS
 
 TIDY = "clang-tidy-19"
@@ -53,29 +56,72 @@ def closure(source, folders):
     return found
 
 
+def findings_in(path, flags):
+    """None when clean, else what clang-tidy says."""
+    run = subprocess.run([TIDY, "--quiet", path, "--", *flags], capture_output=True, text=True, check=False)
+    return None if run.returncode == 0 else run.stdout + run.stderr
+
+
 class Source:
+    """One entry of the compile database."""
+
     def __init__(self, root, entry):
         self.root = root
         self.path = pathlib.Path(entry["file"])
         self.flags = flags_of(entry["command"])
 
     def settings(self):
-        """The .clang-tidy files that apply: clang-tidy looks for them as it does here, from the source upwards."""
+        """The .clang-tidy files that apply, nearest first: clang-tidy looks for them from the source upwards."""
         folders = [folder for folder in self.path.parents if folder.is_relative_to(self.root)]
-        return b"\0".join(path.read_bytes() for path in (folder / ".clang-tidy" for folder in folders) if path.is_file())
+        return tuple(path for path in (folder / ".clang-tidy" for folder in folders) if path.is_file())
 
     def key(self, version):
         folders = [pathlib.Path(flag[2:]) for flag in self.flags if flag.startswith("-I")]
-        digest = hashlib.sha256(version + b"\0" + self.settings())
+        digest = hashlib.sha256(b"\0".join([version, *(path.read_bytes() for path in self.settings())]))
         digest.update(json.dumps(self.flags).replace(str(self.root), ".").encode())
         for path, content in sorted(closure(self.path, folders).items()):
             digest.update(str(path).replace(str(self.root), ".").encode() + b"\0" + content + b"\0")
         return digest.hexdigest()
 
-    def check(self):
-        """None when clean, else what clang-tidy says."""
-        run = subprocess.run([TIDY, "--quiet", self.path, "--", *self.flags], capture_output=True, text=True, check=False)
-        return None if run.returncode == 0 else run.stdout + run.stderr
+    def findings(self):
+        return findings_in(self.path, self.flags)
+
+
+class Checker:
+    """Runs clang-tidy in parallel, in batches that lie in `folder` with the settings of their sources."""
+
+    def __init__(self, root, folder, jobs):
+        self.root = root
+        self.folder = folder
+        self.jobs = jobs
+
+    def check(self, sources):
+        """Yields each source with its findings, or None."""
+        self._lay_out_settings(sources)
+        with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
+            batches = batches_of(sources)
+            unclear = []
+            for batch, is_clean in zip(batches, pool.map(self._is_clean, range(len(batches)), batches)):
+                if is_clean:
+                    yield from ((source, None) for source in batch.sources)
+                else:
+                    unclear += batch.sources
+            yield from zip(unclear, pool.map(Source.findings, unclear))
+
+    def _lay_out_settings(self, sources):
+        shutil.rmtree(self.folder, ignore_errors=True)
+        for settings in {path for source in sources for path in source.settings()}:
+            copy = self.folder / settings.relative_to(self.root)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(settings.read_bytes())
+
+    def _is_clean(self, number, batch):
+        if len(batch.sources) == 1:
+            return False
+        first = batch.sources[0]
+        path = self.folder / first.settings()[0].relative_to(self.root).with_name(f"batch_{number}.cpp")
+        path.write_text(batch.text(), encoding="utf-8")
+        return findings_in(path, first.flags) is None
 
 
 def sources(root, build):
@@ -111,13 +157,12 @@ def main(root, build, jobs):
     for source in stamps.keys() - set(due):
         stamps[source].touch()
     failed = 0
-    with concurrent.futures.ThreadPoolExecutor(int(jobs)) as pool:
-        for source, findings in zip(due, pool.map(Source.check, due)):
-            if findings is None:
-                stamps[source].touch()
-            else:
-                failed += 1
-                print(findings, flush=True)
+    for source, findings in Checker(root, build / "lint", int(jobs)).check(due):
+        if findings is None:
+            stamps[source].touch()
+        else:
+            failed += 1
+            print(findings, flush=True)
     print(f"{len(stamps)} files: {len(stamps) - len(due)} passed before, {len(due) - failed} passed now, {failed} failed")
     return 1 if failed else 0
 
