@@ -109,7 +109,7 @@ ExitStatus parse_and_perform(const std::vector<std::string>& arguments, const Su
   app.set_version_flag("--version", fmt::format("moetune {}", MOETUNE_VERSION), "print the version");
   app.footer(k_footer);
   app.get_formatter()->column_width(34);
-  GlobalOptions options;
+  GlobalOptions options{.program = around.program};
   add_global_options(app, options);
   CommandLine line{app, {}};
   add_commands(line);

@@ -20,6 +20,7 @@ struct Surroundings {
   TerminalTraits err_traits;
   std::function<TerminalSize()> out_size;
   std::function<TerminalSize()> err_size;
+  std::string program = "moetune";  ///< as the person called it
   std::string default_url = "http://127.0.0.1:8765";
   std::filesystem::path daemon_executable;
 };

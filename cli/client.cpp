@@ -21,8 +21,9 @@ using schema::fail;
 using schema::Result;
 
 constexpr time_t k_connect_seconds = 5;
-/// How long an answer may stay away: checking or backing up a large database takes its time.
+/// How long an answer may stay away: checking a large database takes its time, and importing a large file even more.
 constexpr time_t k_answer_seconds = 300;
+constexpr time_t k_transfer_seconds = 3600;
 constexpr time_t k_health_seconds = 5;
 /// moetuned sends a comment every 15 s on a quiet event stream.
 constexpr time_t k_event_seconds = 60;
@@ -164,7 +165,9 @@ Result<ordered_json> Client::post_file(const std::string& path, const std::files
   const auto send = [&](std::size_t offset, std::size_t length, httplib::DataSink& sink) {
     return upload->send(offset, length, sink);
   };
-  return parsed(url(), checked(url(), connection_to(endpoint_)->Post(path, upload->size(), send, content_type)));
+  return parsed(
+      url(),
+      checked(url(), connection_to(endpoint_, k_transfer_seconds)->Post(path, upload->size(), send, content_type)));
 }
 
 Result<Attachment> Client::attachment(const std::string& path, const Query& query) const {
@@ -174,7 +177,7 @@ Result<Attachment> Client::attachment(const std::string& path, const Query& quer
 }
 
 Result<void> Client::stream(const std::string& path, const Query& query, const Sink& sink) const {
-  return streamed(*connection_to(endpoint_), url(), path + query.text(), {}, sink);
+  return streamed(*connection_to(endpoint_, k_transfer_seconds), url(), path + query.text(), {}, sink);
 }
 
 Result<ordered_json> Client::list(const std::string& path) const {

@@ -51,7 +51,7 @@ Result<std::string> token_of(const GlobalOptions& options, const Environment& en
 }
 
 std::string command_prefix(const GlobalOptions& options) {
-  std::string prefix = "moetune";
+  std::string prefix = shell_word(options.program);
   if (options.server) prefix += fmt::format(" --server {}", shell_word(*options.server));
   if (options.data_dir) prefix += fmt::format(" --data-dir {}", shell_word(*options.data_dir));
   if (options.token_file) prefix += fmt::format(" --token-file {}", shell_word(*options.token_file));

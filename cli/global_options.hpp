@@ -11,9 +11,10 @@ namespace moetune::cli {
 
 /// What may stand before or after any command.
 struct GlobalOptions {
-  std::optional<std::string> server;
-  std::optional<std::string> data_dir;
-  std::optional<std::string> token_file;
+  std::string program = "moetune";  ///< as the person calls it
+  std::optional<std::string> server = {};
+  std::optional<std::string> data_dir = {};
+  std::optional<std::string> token_file = {};
   bool json = false;
 };
 
@@ -24,7 +25,7 @@ schema::Result<std::filesystem::path> data_folder(const GlobalOptions& options, 
 /// The token of --token-file, else of $MOETUNE_TOKEN, else none. Errors: invalid_argument when the file holds none.
 schema::Result<std::string> token_of(const GlobalOptions& options, const Environment& environment);
 
-/// "moetune" with the options that lead to the same daemon, for command lines that a person is shown.
+/// The program with the options that lead to the same daemon, for command lines that a person is shown.
 std::string command_prefix(const GlobalOptions& options);
 
 }  // namespace moetune::cli

@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -21,9 +22,10 @@ int main(int argc, char** argv) {
       .err_traits = inspect_terminal(STDERR_FILENO, process_environment),
       .out_size = [] { return terminal_size(STDOUT_FILENO); },
       .err_size = [] { return terminal_size(STDERR_FILENO); },
+      .program = argc > 0 ? argv[0] : "moetune",
       .daemon_executable = daemon_executable(),
   };
-  const auto status = run({argv + 1, argv + argc}, surroundings);
+  const auto status = run({argv + std::min(argc, 1), argv + argc}, surroundings);
   if (out.failure() != 0 && out.failure() != EPIPE) {
     err.line(fmt::format("moetune: cannot write to stdout: {}", std::strerror(out.failure())));
     return static_cast<int>(ExitStatus::failed);

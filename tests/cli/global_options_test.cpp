@@ -58,6 +58,8 @@ TEST(GlobalOptionsTest, RepeatsWhatLeadsToTheDaemon) {
   EXPECT_EQ(command_prefix(options), "moetune");
   options.data_dir = "my data";
   EXPECT_EQ(command_prefix(options), "moetune --data-dir 'my data'");
+  options.program = "./my build/moetune";
+  EXPECT_EQ(command_prefix(options), "'./my build/moetune' --data-dir 'my data'");
 }
 
 }  // namespace
