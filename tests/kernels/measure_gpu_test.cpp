@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <iostream>
 #include <memory>
 
@@ -67,7 +68,9 @@ class MeasureGpuTest : public ::testing::Test {
   }
 
   std::unique_ptr<WorkerSession> start(const std::vector<std::string>& arguments = {}) {
-    std::vector<std::string> argv = {MOETUNE_MEASURE_WORKER};
+    // Beside this test, as scripts/gpu/pack.sh lays them out: the folder of the build is another machine's.
+    const auto folder = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+    std::vector<std::string> argv = {folder / "moetune-measure-worker"};
     argv.insert(argv.end(), arguments.begin(), arguments.end());
     auto worker = std::make_unique<WorkerSession>(argv);
     EXPECT_TRUE(worker->receive());
