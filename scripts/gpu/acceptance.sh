@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The main job on a real GPU, with proof: GPU tests, a full sweep from an empty and from a full cache, the agreement of
 # the two scans, a kill -9 of the daemon in the middle of a third, and the files that come out of it.
-# Usage: scripts/gpu/acceptance.sh PACKED_FOLDER OUT_FOLDER   (PACKED_FOLDER as made by scripts/gpu/pack.sh)
+# Usage: [STEPS="tests sweep rerun kill"] scripts/gpu/acceptance.sh PACKED_FOLDER OUT_FOLDER   (PACKED_FOLDER as made by
+# scripts/gpu/pack.sh). The step `one` repeats the sweep on a single GPU of several.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 packed=$(cd "${1:?usage: acceptance.sh PACKED_FOLDER OUT_FOLDER}" && pwd)
@@ -54,6 +55,10 @@ if wants rerun; then
   step "the same sweep from a full cache"
   run sweep2.log client tune "${shape[@]}"
 fi
+if wants one; then
+  step "the same sweep on one of the GPUs"
+  run sweep_one.log client tune "${shape[@]}" --gpus 0
+fi
 if wants kill; then
   step "kill -9 of the daemon in the middle"
   client tune "${shape[@]}" --detach
@@ -72,7 +77,7 @@ if wants kill; then
 fi
 
 step "files"
-for id in 1 2 3; do client --json sweep "$id" >"$out/sweep$id.json" 2>/dev/null; done
+for id in 1 2 3 4; do client --json sweep "$id" >"$out/sweep$id.json" 2>/dev/null; done
 client best -E 256 -N 512 --kernel cuda >"$out/best.txt"
 mkdir -p "$work/export"
 run export.log client export -E 256 -N 512 --kernel cuda -o "$work/export"

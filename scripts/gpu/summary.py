@@ -3,6 +3,7 @@
 
 Usage: summary.py TRIALS.jsonl SWEEP.json...
 """
+import collections
 import json
 import statistics
 import sys
@@ -25,6 +26,9 @@ def main():
         print(f"sweep {view['id']}: {view['state']}, trials {view['trials']}, compiles {view['compiles']},"
               f" {view['started_at']} .. {view['finished_at']}")
     labels = sorted(sweeps)
+    for label in labels:
+        gpus = collections.Counter(row["gpu_uuid"] for row in sweeps[label].values())
+        print(f"{label}: {', '.join(f'{count} rows on {gpu}' for gpu, count in gpus.items())}")
     for first, second in zip(labels, labels[1:]):
         ratios = []
         for key, row in sweeps[first].items():
