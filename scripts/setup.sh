@@ -4,10 +4,11 @@
 #
 #   scripts/setup.sh [PART...]
 #
-# Parts, all three by default:
+# Parts, the first three by default:
 #   packages  Debian packages: compiler, build tools, libraries, linters
 #   cuda      NVRTC and the CUDA headers as NVIDIA's PyPI wheels in .venv, unless there is a CUDA Toolkit 12.4 or newer
 #   triton    Triton in .venv; the build and the CUDA kernel do without
+#   long      Debian packages that only the long tests and the benchmarks need
 set -euo pipefail
 export LC_ALL=C
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -20,6 +21,9 @@ readonly packages=(
   libzstd-dev nlohmann-json3-dev
   # tests, benchmarks and linters
   clang-format-19 clang-tidy-19 libbenchmark-dev libgmock-dev libgtest-dev shellcheck sqlite3
+)
+readonly long_packages=(
+  wrk  # the load generator of the benchmarks
 )
 # 12.9 is the one CUDA release whose compiler knows sm_80 to sm_121 and whose code runs on drivers from 525 on.
 readonly cuda_wheels=(nvidia-cuda-nvrtc-cu12==12.9.86 nvidia-cuda-runtime-cu12==12.9.79)
@@ -51,23 +55,24 @@ become_root() {
   sudo=(sudo)
 }
 
+# Prints those of the named Debian packages that are not installed.
 missing_packages() {
   comm -13 \
-    <(dpkg-query --show --showformat='${db:Status-Status} ${Package}\n' "${packages[@]}" 2>/dev/null |
+    <(dpkg-query --show --showformat='${db:Status-Status} ${Package}\n' "$@" 2>/dev/null |
       sed -n 's/^installed //p' | sort -u) \
-    <(printf '%s\n' "${packages[@]}" | sort -u)
+    <(printf '%s\n' "$@" | sort -u)
 }
 
 install_packages() {
   if ! command -v apt-get >/dev/null; then
     for tool in c++ cmake ninja pkg-config python3; do
       command -v "$tool" >/dev/null || die "this system has no apt-get, and $tool is missing. Install what answers to" \
-        "these Debian packages, then run this again: ${packages[*]}"
+        "these Debian packages, then run this again: $*"
     done
-    say "no apt-get here: taking it that the counterparts of these Debian packages are installed: ${packages[*]}"
+    say "no apt-get here: taking it that the counterparts of these Debian packages are installed: $*"
     return
   fi
-  mapfile -t missing < <(missing_packages)
+  mapfile -t missing < <(missing_packages "$@")
   ((${#missing[@]})) || return 0
   become_root
   say "installing ${#missing[@]} Debian packages: ${missing[*]}"
@@ -114,10 +119,11 @@ parts=("$@")
 did_something=no
 for part in "${parts[@]}"; do
   case $part in
-    packages) install_packages ;;
+    packages) install_packages "${packages[@]}" ;;
     cuda) install_cuda ;;
     triton) install_wheels "${triton_wheels[@]}" ;;
-    *) die "unknown part '$part': packages, cuda and triton are known" ;;
+    long) install_packages "${long_packages[@]}" ;;
+    *) die "unknown part '$part': packages, cuda, triton and long are known" ;;
   esac
 done
 if [[ $did_something == yes ]]; then
