@@ -23,18 +23,13 @@ bool ImportedRows::store(Connection& connection, const schema::Trial& trial,
                          const std::optional<schema::TileConfig>& default_config, const std::string& default_source) {
   const std::string label = trial.sweep.value_or("");
   const std::int64_t config = config_id(connection, trial.config);
-  if (const auto run = label.empty() ? std::nullopt : own_run(connection, label)) {
-    auto own = connection.query(sql::find_own_trial_sql, *run, trial.batch, config, trial.measured_at.ms);
-    if (own.step()) return false;
-  }
+  const std::int64_t environment = environment_id(connection, trial);
+  if (is_own(connection, label, environment, config, trial)) return false;
   const std::int64_t group = group_id(connection, trial.group);
   const std::int64_t run = run_id(connection, group, label);
-  const TrialPlace place{.run = run,
-                         .group = group,
-                         .environment = environment_id(connection, trial),
-                         .config = config,
-                         .repetition = trial.measured_at.ms};
-  const auto id = insert_trial(connection, place, trial);
+  const TrialPlace place{
+      .run = run, .group = group, .environment = environment, .config = config, .repetition = trial.measured_at.ms};
+  const auto id = insert_unless_known(connection, place, trial);
   if (!id) return false;
   if (!trial.samples_us.empty()) connection.run(sql::add_imported_samples_sql, *id, trial.samples_us);
   if (default_config && defaults_.emplace(run, trial.batch).second) {
@@ -68,6 +63,17 @@ std::int64_t ImportedRows::run_id(Connection& connection, std::int64_t group, co
     connection.run(sql::add_import_run_sql, group, stored);
     return connection.last_insert_id();
   });
+}
+
+bool ImportedRows::is_own(Connection& connection, const std::string& label, std::int64_t environment,
+                          std::int64_t config, const schema::Trial& trial) {
+  const auto run = label.empty() ? std::nullopt : own_run(connection, label);
+  if (!run) return false;
+  schema::Group group = trial.group;
+  if (group.origin == schema::Origin::imported) group.origin = schema::Origin::measured;
+  const auto own_group = find_group(connection, group);
+  if (!own_group) return false;
+  return is_known(connection, {.run = *run, .group = *own_group, .environment = environment, .config = config}, trial);
 }
 
 std::optional<std::int64_t> ImportedRows::own_run(Connection& connection, const std::string& label) {

@@ -18,7 +18,8 @@ namespace moetune::db {
 /// one thread at a time; forget() must be called when a transaction that used it was undone. Throws Fault.
 class ImportedRows {
  public:
-  /// Stores a row with the engine's default for its batch; false when it is there already. The row's origin is final.
+  /// Stores a row with the engine's default for its batch; false when a row is there that says the same.
+  /// The row's origin is final.
   bool store(Connection& connection, const schema::Trial& trial,
              const std::optional<schema::TileConfig>& default_config, const std::string& default_source);
   void forget();
@@ -31,6 +32,9 @@ class ImportedRows {
   std::int64_t config_id(Connection& connection, const schema::TileConfig& config);
   std::int64_t environment_id(Connection& connection, const schema::Trial& trial);
   std::int64_t run_id(Connection& connection, std::int64_t group, const std::string& label);
+  /// Whether a sweep of this very database has the row, from which it went out as measured.
+  bool is_own(Connection& connection, const std::string& label, std::int64_t environment, std::int64_t config,
+              const schema::Trial& trial);
   /// The sweep of this very database with that label: its own export is coming back.
   std::optional<std::int64_t> own_run(Connection& connection, const std::string& label);
 

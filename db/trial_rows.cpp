@@ -53,9 +53,32 @@ Trial read_row(const Query& row) {
 std::optional<std::int64_t> insert_trial(Connection& connection, const TrialPlace& place, const Trial& trial) {
   const auto inserted =
       connection.run(sql::add_trial_sql, place.run, place.group, place.environment, place.config, trial.batch,
-                     place.repetition, name_of(trial.status), trial.latency_us, trial.measured_at.ms,
+                     place.repetition, place.twin, name_of(trial.status), trial.latency_us, trial.measured_at.ms,
                      trial.sm_clock_mhz, trial.throttle, stages_text(trial), trial.log_tail);
   return inserted == 1 ? std::optional(connection.last_insert_id()) : std::nullopt;
+}
+
+std::optional<std::int64_t> insert_unless_known(Connection& connection, TrialPlace place, const Trial& trial) {
+  if (const auto id = insert_trial(connection, place, trial)) return id;
+  if (is_known(connection, place, trial)) return std::nullopt;
+  {
+    auto next = connection.query(sql::next_twin_sql, place.run, trial.batch, place.config, place.repetition);
+    if (next.step()) place.twin = next.integer(0);
+  }
+  return insert_trial(connection, place, trial);
+}
+
+bool is_known(Connection& connection, const TrialPlace& place, const Trial& trial) {
+  auto row =
+      connection.query(sql::list_same_trials_sql, place.run, trial.batch, place.config, place.repetition, place.group,
+                       place.environment, name_of(trial.status), trial.latency_us, trial.measured_at.ms,
+                       trial.sm_clock_mhz, trial.throttle, stages_text(trial), trial.log_tail);
+  while (row.step()) {
+    const auto samples =
+        row.is_null(0) ? read_samples(connection, place.run, trial.batch, place.config) : row.doubles(0);
+    if (samples == trial.samples_us) return true;
+  }
+  return false;
 }
 
 StoredTrial read_trial(Connection& connection, std::int64_t id) {

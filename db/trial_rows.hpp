@@ -18,10 +18,18 @@ struct TrialPlace {
   std::int64_t environment = 0;
   std::int64_t config = 0;
   std::int64_t repetition = 0;  ///< 0 in a sweep; measured_at of an imported row
+  std::int64_t twin = 0;        ///< 0 in a sweep; tells imported rows of one moment apart
 };
 
 /// Stores the row without its samples; nothing when its key is taken. Returns its id, or nothing.
 std::optional<std::int64_t> insert_trial(Connection& connection, const TrialPlace& place, const schema::Trial& trial);
+
+/// Stores an imported row without its samples, beside those of the same place that say something else; nothing when one
+/// says the same in every field, samples included.
+std::optional<std::int64_t> insert_unless_known(Connection& connection, TrialPlace place, const schema::Trial& trial);
+
+/// Whether a row of this place says the same as `trial` in every field, samples included.
+bool is_known(Connection& connection, const TrialPlace& place, const schema::Trial& trial);
 
 /// The trial with this id, samples included. The id must be that of a row.
 StoredTrial read_trial(Connection& connection, std::int64_t id);

@@ -32,7 +32,7 @@ TEST_F(MaintenanceTest, FindsNothingInASoundDatabase) {
   EXPECT_EQ(report.findings, std::vector<std::string>{});
   EXPECT_EQ(report.trials, 51);
   EXPECT_EQ(report.sweeps, 1);
-  EXPECT_EQ(report.schema_version, 1);
+  EXPECT_EQ(report.schema_version, 2);
   EXPECT_GT(report.bytes, 0);
 }
 
@@ -47,8 +47,12 @@ TEST_F(MaintenanceTest, FindsWhatTheTablesCannotForbid) {
   EXPECT_TRUE(finds("PRAGMA foreign_keys = OFF; INSERT INTO run_defaults VALUES (99, 1, 1, 'x')", "missing row"));
   EXPECT_TRUE(
       finds("INSERT INTO trials SELECT 2, run_id, group_id, environment_id, config_id, batch, 5, status, "
-            "latency_us, measured_at, NULL, NULL, NULL, NULL FROM trials",
-            "repetition"));
+            "latency_us, measured_at, NULL, NULL, NULL, NULL, 0 FROM trials",
+            "twin do not belong together; trial: 2"));
+  EXPECT_TRUE(
+      finds("INSERT INTO trials SELECT 3, run_id, group_id, environment_id, config_id, batch, 0, status, "
+            "latency_us, measured_at, NULL, NULL, NULL, NULL, 1 FROM trials WHERE id = 1",
+            "twin do not belong together; trial: 3"));
 }
 
 TEST_F(MaintenanceTest, ChecksBesideAWriter) {

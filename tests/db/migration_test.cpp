@@ -1,8 +1,11 @@
 #include "db/migration.hpp"
 
+#include <utility>
+
 #include "db/attempt_store.hpp"
 #include "db/best_query.hpp"
 #include "db/maintenance.hpp"
+#include "db/trial_import.hpp"
 #include "db/trial_listing.hpp"
 #include "tests/db/example_content.hpp"
 #include "tests/db/store_fixture.hpp"
@@ -89,6 +92,24 @@ TEST_F(VersionOneTest, KeepsItsRows) {
   imported.sweep = "0badcafe-1";
   imported.driver = "570.1";
   EXPECT_EQ(rows[302].trial, imported);
+}
+
+TEST_F(VersionOneTest, KnowsItsImportedRowsAndTakesTheirTwins) {
+  schema::Trial known = ok_trial(16, 0, 34);
+  std::vector<std::string> lines = {to_json(known).dump()};
+  known.latency_us = 35;
+  lines.push_back(to_json(known).dump());
+  const auto report = must(import_trials(*database_,
+                                         [&](std::string& line) -> Result<bool> {
+                                           if (lines.empty()) return false;
+                                           line = std::exchange(lines.back(), "");
+                                           lines.pop_back();
+                                           return true;
+                                         },
+                                         {}));
+  EXPECT_EQ(report.duplicates, 1);
+  EXPECT_EQ(report.inserted, 1);
+  EXPECT_EQ(must(check_database(folder_.path())).findings, std::vector<std::string>{});
 }
 
 TEST_F(VersionOneTest, AnswersTheBestRows) {

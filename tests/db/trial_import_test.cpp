@@ -81,6 +81,45 @@ TEST_F(TrialImportTest, KeepsRepeatedMeasurements) {
   EXPECT_EQ(rows()[1].trial.samples_us, std::vector{11.0});
 }
 
+TEST_F(TrialImportTest, KeepsRowsOfOneMomentThatSayDifferentThings) {
+  const Trial first = ok_trial(1, 0, 100);
+  std::vector<Trial> others(8, first);
+  others[0].latency_us = 40;
+  others[1].samples_us = {100, 101};
+  others[2].gpu_uuid = "GPU-2";
+  others[3].throttle = "";
+  others[4].sm_clock_mhz = 1500;
+  others[5].stages_us = {{"align", 1.5}};
+  others[6].log_tail = "two";
+  others[7] = failed_trial(1, 0, schema::TrialStatus::launch_error);
+  std::vector<std::string> lines = {line(first)};
+  for (const Trial& other : others) lines.push_back(line(other));
+  EXPECT_EQ(must(import(lines)).inserted, 9);
+  ASSERT_EQ(rows().size(), 9U);
+  for (std::size_t i = 0; i < others.size(); ++i) {
+    others[i].group.origin = Origin::imported;
+    EXPECT_EQ(rows()[i + 1].trial, others[i]);
+  }
+  std::ranges::reverse(lines);
+  EXPECT_EQ(must(import(lines)).duplicates, 9);
+  const auto best = read([](Snapshot& snapshot) -> Result<std::vector<BatchBest>> {
+    return best_of_group(snapshot, must(matching_groups(snapshot, {})).at(0).id);
+  });
+  EXPECT_EQ(best.at(0).best.latency_us, 40);
+  expect_sound();
+}
+
+TEST_F(TrialImportTest, TakesNoWordForItsOwnRowThatSaysSomethingElse) {
+  const std::int64_t id = new_sweep();
+  record(id, ok_trial(1, 0, 10));
+  Trial altered = rows().at(0).trial;
+  altered.samples_us = {9.5, 10, 10.5};
+  EXPECT_EQ(must(import({line(altered), line(altered)})).inserted, 1);
+  ASSERT_EQ(rows().size(), 2U);
+  EXPECT_EQ(rows()[1].trial.group.origin, Origin::imported);
+  expect_sound();
+}
+
 TEST_F(TrialImportTest, ReportsBadLinesAndTakesTheRest) {
   std::vector<std::string> lines = {line(ok_trial(1, 0, 10)),       "{broken", "", "  \r", "[]", R"({"device": 5})",
                                     line(ok_trial(1, 1, 10)) + "\r"};
