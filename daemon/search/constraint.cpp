@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cmath>
+#include <string_view>
 #include <utility>
 
 namespace moetune::daemon::search {
@@ -24,6 +25,18 @@ constexpr std::size_t k_max_expression = 1024;
 
 double remainder_of(double left, double right) {
   return std::fmod(left, right);
+}
+
+/// Whether a lone = stands in the text, which muParser takes for an assignment to a field.
+bool assigns(std::string_view text) {
+  for (auto at = text.find('='); at != text.npos; at = text.find('=', at + 1)) {
+    if (text.substr(at, 2) == "==") {
+      ++at;
+    } else if (at == 0 || std::string_view("<>!").find(text[at - 1]) == text.npos) {
+      return true;
+    }
+  }
+  return false;
 }
 
 std::unexpected<schema::Error> refused(const std::string& expression, const std::string& reason) {
@@ -47,6 +60,7 @@ schema::Result<Constraint> Constraint::parse(const std::string& expression, cons
   if (expression.size() > k_max_expression) {
     return refused(expression.substr(0, 60) + "...", fmt::format("is longer than {} characters", k_max_expression));
   }
+  if (assigns(expression)) return refused(expression, "= is an assignment; write == to compare");
   auto state = std::make_unique<State>();
   state->expression = expression;
   try {
@@ -60,6 +74,7 @@ schema::Result<Constraint> Constraint::parse(const std::string& expression, cons
     parser.SetExpr(expression);
     state->values.fill(1);
     parser.Eval();
+    if (parser.GetNumResults() != 1) return refused(expression, "has several values; join conditions with && or ||");
   } catch (const mu::Parser::exception_type& error) {
     return refused(expression, error.GetMsg());
   }
@@ -70,7 +85,8 @@ schema::Result<bool> Constraint::admits(const TileConfig& config) const {
   for (std::size_t i = 0; i < k_fields.size(); ++i) state_->values[i] = config.*k_fields[i].second;
   try {
     const double value = state_->parser.Eval();
-    if (std::isnan(value)) return refused(state_->expression, fmt::format("has no value for {}", short_text(config)));
+    if (!std::isfinite(value))
+      return refused(state_->expression, fmt::format("has no value for {}", short_text(config)));
     return value != 0;
   } catch (const mu::Parser::exception_type& error) {
     return refused(state_->expression, error.GetMsg());

@@ -11,10 +11,10 @@ namespace moetune::daemon::search {
 
 /// One condition of a space file, e.g. "BLOCK_SIZE_M * BLOCK_SIZE_N <= 16384 && num_warps * 16 >= BLOCK_SIZE_M".
 /// Variables: the six fields of a configuration, E, N, hidden_size and topk. Operators are those of muParser
-/// (+ - * / ^ comparison && || ?: min max ...) and % for the remainder. Not thread-safe; movable.
+/// (+ - * / ^ comparison && || ?: min max ...), less its assignment, and % for the remainder. Not thread-safe; movable.
 class Constraint {
  public:
-  /// Errors: invalid_argument that shows the expression and what muParser could not read.
+  /// Errors: invalid_argument that shows the expression and what is no condition in it.
   static schema::Result<Constraint> parse(const std::string& expression, const schema::Problem& problem);
   Constraint(Constraint&&) noexcept;
   Constraint& operator=(Constraint&&) noexcept;

@@ -30,8 +30,30 @@ TEST(ConstraintTest, RefusesWhatIsNoCondition) {
   }
 }
 
+TEST(ConstraintTest, TakesAnAssignmentForAMisspeltComparison) {
+  for (const std::string expression :
+       {"num_warps = 4", "num_warps=4", "(num_warps = 8) > 0", "num_warps === 4", "num_stages >= 2 && num_warps = 4"}) {
+    const auto parsed = Constraint::parse(expression, k_problem);
+    ASSERT_FALSE(parsed) << expression;
+    EXPECT_NE(parsed.error().message.find("write =="), std::string::npos) << parsed.error().message;
+  }
+  EXPECT_TRUE(holds("num_warps==4&&num_stages<=3&&BLOCK_SIZE_M>=64&&BLOCK_SIZE_N!=64"));
+}
+
+TEST(ConstraintTest, RefusesWhatMuParserReadsAndNoConditionMeans) {
+  for (const std::string expression :
+       {"num_warps == 8, 1", "1, 2, 3", "(num_warps == 8, 1)", "\"four\"", "num_warps == \"4\"", "num_warps <== 4",
+        "num_warps !== 4", "num_warps == 8; 1", "num_warps == 8 \n 1"}) {
+    EXPECT_FALSE(Constraint::parse(expression, k_problem)) << expression;
+  }
+  EXPECT_TRUE(holds("max(num_warps, num_stages) == 4"));
+  EXPECT_TRUE(holds("num_warps == 8 ? 0 : 1"));
+}
+
 TEST(ConstraintTest, AValueThatIsNoNumberIsAnError) {
-  EXPECT_FALSE(Constraint::parse("BLOCK_SIZE_M % (num_warps - 4)", k_problem).value().admits(k_config));
+  for (const std::string expression : {"BLOCK_SIZE_M % (num_warps - 4)", "BLOCK_SIZE_M / (num_warps - 4)"}) {
+    EXPECT_FALSE(Constraint::parse(expression, k_problem).value().admits(k_config)) << expression;
+  }
 }
 
 }  // namespace
