@@ -10,6 +10,9 @@
 namespace moetune::db {
 namespace {
 
+/// The detail of an attempt that was open when its daemon died.
+constexpr std::string_view k_cut_off = "the daemon ended";
+
 AttemptKind kind_from_name(std::string_view name) {
   return name == name_of(AttemptKind::compile) ? AttemptKind::compile : AttemptKind::measure;
 }
@@ -105,15 +108,22 @@ Result<void> end_attempt(Transaction& transaction, std::int64_t id, AttemptOutco
   });
 }
 
-Result<std::vector<Attempt>> interrupt_open_attempts(Transaction& transaction, std::string_view boot_id) {
-  return guarded([&]() -> Result<std::vector<Attempt>> {
+Result<std::int64_t> interrupt_open_attempts(Transaction& transaction, std::string_view boot_id) {
+  return guarded([&]() -> Result<std::int64_t> {
     Connection& connection = transaction.connection();
-    std::vector<Attempt> stale = attempts_of(connection, connection.query(sql::stale_attempt_ids_sql, boot_id));
-    for (Attempt& attempt : stale) {
-      add_outcome(connection, attempt.id, AttemptOutcome::interrupted, "the daemon ended");
-      attempt = read_attempt(connection, attempt.id);
+    std::vector<std::int64_t> stale;
+    for (auto rows = connection.query(sql::stale_attempt_ids_sql, boot_id); rows.step();) {
+      stale.push_back(rows.integer(0));
     }
-    return stale;
+    for (const std::int64_t id : stale) add_outcome(connection, id, AttemptOutcome::interrupted, k_cut_off);
+    return std::ssize(stale);
+  });
+}
+
+Result<std::vector<Attempt>> cut_off_attempts(Snapshot& snapshot, std::int64_t sweep) {
+  return guarded([&]() -> Result<std::vector<Attempt>> {
+    Connection& connection = snapshot.connection();
+    return attempts_of(connection, connection.query(sql::cut_off_attempt_ids_sql, sweep, k_cut_off));
   });
 }
 

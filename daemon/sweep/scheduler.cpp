@@ -53,14 +53,11 @@ Result<std::unique_ptr<Scheduler>> Scheduler::start(Options options, const Servi
   auto open = services.database.write(
       [&](db::Transaction& transaction) { return db::interrupt_open_attempts(transaction, boot_id); });
   if (!open) return std::unexpected(open.error());
-  std::map<std::int64_t, std::vector<db::Attempt>> by_sweep;
-  for (auto& attempt : *open) by_sweep[attempt.sweep].push_back(std::move(attempt));
   std::unique_ptr<Scheduler> scheduler(
       new Scheduler(std::make_unique<State>(std::move(options), services, std::move(*poller))));
   State& state = *scheduler->state_;
-  state.thread = std::thread([&state, boot_id, by_sweep = std::move(by_sweep)]() mutable {
-    SchedulerLoop(state.options, state.services, state.poller, state.hub, state.shared, std::move(by_sweep), boot_id)
-        .run();
+  state.thread = std::thread([&state, boot_id] {
+    SchedulerLoop(state.options, state.services, state.poller, state.hub, state.shared, boot_id).run();
   });
   return scheduler;
 }
@@ -77,7 +74,7 @@ Result<std::int64_t> Scheduler::create(const schema::SweepSpec& spec) {
   std::optional<std::filesystem::path> recording;
   if (spec.recording) {
     auto path = state_->services.uploads.path(*spec.recording);
-    if (!path) return std::unexpected(path.error());
+    if (!path) return schema::fail(path.error().code, fmt::format("sweep.recording: {}", path.error().message));
     recording = std::move(*path);
   }
   const auto plan = plan_sweep(spec, state_->services.machine, recording);
@@ -99,7 +96,9 @@ Result<ordered_json> Scheduler::show(std::int64_t id) {
   return state_->services.database.read([&](db::Snapshot& snapshot) -> Result<ordered_json> {
     const auto sweep = db::find_sweep(snapshot, id);
     if (!sweep) return std::unexpected(sweep.error());
-    return sweep_view(snapshot, *sweep, eta_of(state_->shared, id), WithBest::yes);
+    auto view = sweep_view(snapshot, *sweep, eta_of(state_->shared, id), WithBest::yes);
+    if (view) state_->shared.tell_trouble(*view);
+    return view;
   });
 }
 
@@ -115,6 +114,7 @@ Result<SweepPage> Scheduler::list(std::optional<std::int64_t> after, std::int64_
       }
       auto view = sweep_view(snapshot, sweep, eta_of(state_->shared, sweep.id), WithBest::no);
       if (!view) return std::unexpected(view.error());
+      state_->shared.tell_trouble(*view);
       page.items.push_back(std::move(*view));
     }
     return page;

@@ -23,15 +23,19 @@ constexpr auto k_busy_patience = 100ms;
 
 }  // namespace
 
+void SchedulerShared::tell_trouble(nlohmann::ordered_json& view) {
+  const auto known = trouble.lock();
+  const bool unfinished = view["state"] == name_of(SweepState::running) || view["state"] == name_of(SweepState::queued);
+  if (unfinished && view["id"] == known->sweep && view["error"].is_null()) view["error"] = known->reason;
+}
+
 SchedulerLoop::SchedulerLoop(const Scheduler::Options& options, const Scheduler::Services& services, Poller& poller,
-                             EventHub& hub, SchedulerShared& shared,
-                             std::map<std::int64_t, std::vector<db::Attempt>> open_attempts, std::string boot_id)
+                             EventHub& hub, SchedulerShared& shared, std::string boot_id)
     : options_(options),
       services_(services),
       poller_(poller),
       hub_(hub),
       shared_(shared),
-      open_attempts_(std::move(open_attempts)),
       boot_id_(std::move(boot_id)),
       crew_(poller, options.compile) {}
 
@@ -53,6 +57,7 @@ void SchedulerLoop::turn() {
   run_->step(draining_ ? SweepRun::Dispatch::no : SweepRun::Dispatch::yes);
   shared_.eta_s = run_->eta().value_or(-1);
   shared_.compile_jobs = crew_.jobs_begun();
+  note_trouble(run_->id(), run_->trouble());
   conclude();
   if (SteadyClock::now() >= next_progress_) publish_progress();
 }
@@ -78,6 +83,7 @@ void SchedulerLoop::pick_sweep() {
   shared_.running = id;
   auto run = begin(**sweep);
   began_ = SteadyClock::now();
+  note_trouble(id, run ? "" : run.error().message);
   if (run) {
     run_ = std::move(*run);
     draining_ = false;
@@ -85,12 +91,17 @@ void SchedulerLoop::pick_sweep() {
     return;
   }
   spdlog::error("sweep {} cannot run: {}", id, run.error().message);
-  const bool passing = run.error().code == schema::ErrorCode::io || run.error().code == schema::ErrorCode::conflict;
-  if (passing) {
-    shared_.running = 0;  // a full disk, or somebody steered it in between: looked at again in the next turn
-    return;
+  switch (run.error().code) {
+    case schema::ErrorCode::io:
+    case schema::ErrorCode::conflict:
+      shared_.running = 0;  // a full disk, or somebody steered it in between: looked at again in the next turn
+      break;
+    case schema::ErrorCode::unavailable:  // a GPU or a compiler that may come back
+      end_run(SweepState::paused, run.error().message);
+      break;
+    default:
+      end_run(SweepState::failed, run.error().message);
   }
-  end_run(SweepState::failed, run.error().message);
 }
 
 Result<std::unique_ptr<SweepRun>> SchedulerLoop::begin(const db::Sweep& queued) {
@@ -98,20 +109,17 @@ Result<std::unique_ptr<SweepRun>> SchedulerLoop::begin(const db::Sweep& queued) 
   if (queued.spec.recording) {
     auto path = services_.uploads.path(*queued.spec.recording);
     if (!path) {
-      return schema::fail(schema::ErrorCode::unavailable,
+      return schema::fail(schema::ErrorCode::not_found,
                           fmt::format("its recording is gone: {}", path.error().message));
     }
     recording = std::move(*path);
   }
   auto plan = plan_sweep(queued.spec, services_.machine, recording);
-  if (!plan) {
-    // A failed sweep says why; what the plan refuses today, a later start will not mend by itself.
-    return schema::fail(schema::ErrorCode::unavailable, plan.error().message);
-  }
+  if (!plan) return std::unexpected(plan.error());
   const auto identity = identity_of(*plan);
   if (queued.started_at && queued.resolved != identity) {
     return schema::fail(
-        schema::ErrorCode::unavailable,
+        schema::ErrorCode::invalid_argument,
         "its kernel, compiler or GPU is not the one that it began with; start a new sweep (with reuse)");
   }
   auto sweep = services_.database.write([&](db::Transaction& transaction) -> Result<db::Sweep> {
@@ -131,8 +139,7 @@ Result<std::unique_ptr<SweepRun>> SchedulerLoop::begin(const db::Sweep& queued) 
                            .scratch = options_.scratch,
                            .compiler = services_.machine.compiler,
                            .boot_id = boot_id_};
-  const auto open = open_attempts_.extract(sweep->id);
-  return SweepRun::begin(context, *sweep, std::move(*plan), open ? open.mapped() : std::vector<db::Attempt>{});
+  return SweepRun::begin(context, *sweep, std::move(*plan));
 }
 
 void SchedulerLoop::follow_state() {
@@ -157,8 +164,9 @@ void SchedulerLoop::conclude() {
     end_run(SweepState::paused, *run_->stuck());
   } else if (run_->done() && !draining_) {
     const double seconds = std::chrono::duration<double>(SteadyClock::now() - began_).count();
-    spdlog::info("sweep {} is done after {:.1f} s, the device was busy for {:.1f} s ({:.0f} %)", run_->id(), seconds,
-                 run_->busy_seconds(), 100 * run_->busy_seconds() / seconds);
+    const double possible = seconds * static_cast<double>(run_->stations());
+    spdlog::info("sweep {} is done after {:.1f} s, {} device(s) measured for {:.1f} s in all ({:.0f} %)", run_->id(),
+                 seconds, run_->stations(), run_->busy_seconds(), 100 * run_->busy_seconds() / possible);
     end_run(SweepState::done, "");
   }
 }
@@ -171,6 +179,7 @@ void SchedulerLoop::end_run(SweepState state, const std::string& error) {
   if (!sweep) {
     // Steered by somebody in the same moment, or a full disk: the next turn finds the state that is stored.
     spdlog::warn("sweep {} stays as it is: {}", id, sweep.error().message);
+    note_trouble(id, error.empty() ? sweep.error().message : error);
     if (run_ && sweep.error().code != schema::ErrorCode::conflict) return;
   } else {
     publish_progress();
@@ -181,6 +190,11 @@ void SchedulerLoop::end_run(SweepState state, const std::string& error) {
     }
   }
   let_go();
+}
+
+void SchedulerLoop::note_trouble(std::int64_t sweep, const std::string& reason) {
+  const auto trouble = shared_.trouble.lock();
+  *trouble = reason.empty() ? SchedulerShared::Trouble{} : SchedulerShared::Trouble{sweep, reason};
 }
 
 void SchedulerLoop::let_go() {
@@ -198,7 +212,9 @@ void SchedulerLoop::publish_progress() {
   const auto view = services_.database.read([&](db::Snapshot& snapshot) -> Result<nlohmann::ordered_json> {
     const auto sweep = db::find_sweep(snapshot, run_->id());
     if (!sweep) return std::unexpected(sweep.error());
-    return sweep_view(snapshot, *sweep, run_->eta(), WithBest::yes);
+    auto whole = sweep_view(snapshot, *sweep, run_->eta(), WithBest::yes);
+    if (whole) shared_.tell_trouble(*whole);
+    return whole;
   });
   if (view) hub_.publish(run_->id(), {"progress", view->dump()});
 }

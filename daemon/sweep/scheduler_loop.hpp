@@ -1,13 +1,13 @@
 #pragma once
 
 #include <atomic>
-#include <map>
 #include <memory>
 #include <optional>
-#include <vector>
+#include <string>
 
 #include "daemon/sweep/scheduler.hpp"
 #include "daemon/sweep/sweep_run.hpp"
+#include "daemon/synchronized.hpp"
 
 namespace moetune::daemon {
 
@@ -19,6 +19,15 @@ struct SchedulerShared {
   std::atomic<double> measure_busy_seconds = 0;
   std::atomic<std::int64_t> compile_jobs = 0;
   std::atomic<std::int64_t> sweeps_finished = 0;
+  /// The sweep that waits, and why: what cannot be stored, for example because the disk is full, is said from here.
+  struct Trouble {
+    std::int64_t sweep = 0;
+    std::string reason;
+  };
+  Synchronized<Trouble> trouble;
+
+  /// Puts the reason into the view of the sweep that waits.
+  void tell_trouble(nlohmann::ordered_json& view);
 };
 
 /// The scheduler's thread: picks the next sweep, drives its run and its workers, and follows the states that others
@@ -26,8 +35,7 @@ struct SchedulerShared {
 class SchedulerLoop {
  public:
   SchedulerLoop(const Scheduler::Options& options, const Scheduler::Services& services, Poller& poller, EventHub& hub,
-                SchedulerShared& shared, std::map<std::int64_t, std::vector<db::Attempt>> open_attempts,
-                std::string boot_id);
+                SchedulerShared& shared, std::string boot_id);
 
   /// Runs until shared.stopping is set.
   void run();
@@ -41,13 +49,13 @@ class SchedulerLoop {
   void end_run(schema::SweepState state, const std::string& error);
   void let_go();
   void publish_progress();
+  void note_trouble(std::int64_t sweep, const std::string& reason);
 
   Scheduler::Options options_;
   Scheduler::Services services_;
   Poller& poller_;
   EventHub& hub_;
   SchedulerShared& shared_;
-  std::map<std::int64_t, std::vector<db::Attempt>> open_attempts_;
   std::string boot_id_;
   CompileCrew crew_;
   std::unique_ptr<SweepRun> run_;

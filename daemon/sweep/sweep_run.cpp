@@ -62,19 +62,34 @@ void SweepRun::dispatch_suspect() {
   if (item) std::visit([&](auto index) { submit(index, true); }, *item);
 }
 
+void SweepRun::put_back(const Begun& begun) {
+  if (const auto* tile = std::get_if<search::TileIndex>(&begun)) {
+    board_.put_back(*tile);
+  } else if (const auto* trial = std::get_if<search::TrialIndex>(&begun)) {
+    board_.put_back(*trial);
+  } else {
+    step_job_.reset();
+  }
+}
+
 bool SweepRun::commit() {
   const auto now = std::chrono::steady_clock::now();
   if (!ledger_.anything_to_write()) return true;
   if (now < retry_commit_at_) return false;
-  const auto rows = ledger_.commit(context_.database);
+  auto rows = ledger_.commit(context_.database);
   if (!rows) {
     spdlog::error("sweep {} waits, its rows cannot be stored: {}", id(), rows.error().message);
-    for (const auto& [job, item] : std::exchange(begun_, {})) board_.put_back(item);
+    for (const auto& [job, item] : std::exchange(begun_, {})) put_back(item);
     retry_commit_at_ = now + k_commit_pause;
+    trouble_ = rows.error().message;
     return false;
   }
+  trouble_.clear();
   if (context_.hub.has_subscribers(id())) {
-    for (const schema::Trial& row : *rows) context_.hub.publish(id(), {"trial", schema::to_json(row).dump()});
+    for (schema::Trial& row : *rows) {
+      row.sweep = sweep_.label;
+      context_.hub.publish(id(), {"trial", schema::to_json(row).dump()});
+    }
   }
   return true;
 }
@@ -102,7 +117,7 @@ void SweepRun::abandon() {
     ledger_.end(job, db::AttemptOutcome::interrupted);
     board_.put_back(trial);
   }
-  step_job_.reset();
+  if (step_job_) ledger_.end(*std::exchange(step_job_, std::nullopt), db::AttemptOutcome::interrupted);
   retry_commit_at_ = {};
   commit();
 }

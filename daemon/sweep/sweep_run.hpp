@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -8,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "daemon/kernel_cache.hpp"
@@ -40,10 +42,9 @@ struct RunContext {
 /// before anybody hears of it. Used by the scheduler's thread only.
 class SweepRun {
  public:
-  /// Errors: those of the database. The sweep must be in state running.
-  /// `open_attempts`: those of this sweep that were open when the daemon last died; they are tried again alone.
+  /// Errors: those of the database. The sweep must be in state running. What a daemon died over is tried again alone.
   static schema::Result<std::unique_ptr<SweepRun>> begin(const RunContext& context, const db::Sweep& sweep,
-                                                         SweepPlan plan, const std::vector<db::Attempt>& open_attempts);
+                                                         SweepPlan plan);
   ~SweepRun();
 
   enum class Dispatch { yes, no };  ///< no: only take in what is still under way
@@ -59,8 +60,12 @@ class SweepRun {
   const std::optional<schema::Error>& failure() const { return failure_; }
   /// Why a person has to look; it is to be paused.
   const std::optional<std::string>& stuck() const { return stuck_; }
+  /// Why nothing can be stored at the moment; empty when all is well.
+  const std::string& trouble() const { return trouble_; }
   std::optional<double> eta() const;
+  /// Seconds of measuring, summed over the devices.
   double busy_seconds() const { return busy_seconds_; }
+  std::size_t stations() const { return std::max<std::size_t>(stations_.size(), 1); }
 
   /// Kills what is under way and closes its attempts as interrupted.
   void abandon();
@@ -71,6 +76,9 @@ class SweepRun {
     std::deque<std::int64_t> jobs;  ///< sent, in order
     bool context_lost = false;      ///< it said so and is about to end: its other jobs are not to blame
   };
+  /// The kernels of the step around the two GEMMs; they depend on no tile.
+  struct StepKernels {};
+  using Begun = std::variant<StepKernels, search::TileIndex, search::TrialIndex>;
   struct MeanSeconds {
     double sum = 0;
     std::size_t count = 0;
@@ -99,6 +107,8 @@ class SweepRun {
   void fail_tile(search::TileIndex tile, schema::TrialStatus status, const std::string& log_tail);
   kernels::CompileJob step_job() const;
   void submit_step();
+  void send(StepKernels step, std::int64_t job);
+  void retry_step(int& count, int limit, const std::string& reason);
   void submit(search::TileIndex tile, bool alone);
   void send(search::TileIndex tile, std::int64_t job);
   std::string output_of(std::int64_t job) const;
@@ -119,6 +129,7 @@ class SweepRun {
   static std::int64_t next_job_id();
   void dispatch_work();
   void dispatch_suspect();
+  void put_back(const Begun& begun);
   bool commit();
   void get_stuck(const std::string& reason) { stuck_ = reason; }
 
@@ -133,10 +144,12 @@ class SweepRun {
   std::optional<std::string> step_artifact_;
   std::optional<std::int64_t> step_job_;
   int step_failures_ = 0;
+  int step_interruptions_ = 0;
   std::map<std::int64_t, search::TileIndex> compiling_;  ///< by job id
   std::map<std::int64_t, search::TrialIndex> measuring_;
-  std::map<std::int64_t, search::WorkItem> begun_;  ///< by job id: to be sent once their attempts are committed
+  std::map<std::int64_t, Begun> begun_;  ///< by job id: to be sent once their attempts are committed
   std::chrono::steady_clock::time_point retry_commit_at_;
+  std::string trouble_;
   std::map<std::int64_t, double> best_us_;             ///< by batch
   std::map<std::int64_t, MeanSeconds> trial_seconds_;  ///< by batch
   std::optional<double> seconds_per_compile_;

@@ -29,13 +29,16 @@ SweepRun::~SweepRun() {
   context_.cache.release_all();
 }
 
-Result<std::unique_ptr<SweepRun>> SweepRun::begin(const RunContext& context, const db::Sweep& sweep, SweepPlan plan,
-                                                  const std::vector<db::Attempt>& open_attempts) {
+Result<std::unique_ptr<SweepRun>> SweepRun::begin(const RunContext& context, const db::Sweep& sweep, SweepPlan plan) {
   WorkBoard board(plan.candidates, stations_needed(plan),
                   plan.compiles ? WorkBoard::Kernels::compiled : WorkBoard::Kernels::none);
   std::unique_ptr<SweepRun> run(new SweepRun(context, sweep, std::move(plan), std::move(board)));
   if (auto done = run->store_defaults(); !done) return std::unexpected(done.error());
+  std::vector<db::Attempt> cut_off;
   auto done = context.database.read([&](db::Snapshot& snapshot) -> Result<void> {
+    auto attempts = db::cut_off_attempts(snapshot, sweep.id);
+    if (!attempts) return std::unexpected(attempts.error());
+    cut_off = std::move(*attempts);
     if (auto skipped = run->skip_finished(snapshot); !skipped) return skipped;
     return run->use_earlier_outcomes(snapshot);
   });
@@ -44,7 +47,7 @@ Result<std::unique_ptr<SweepRun>> SweepRun::begin(const RunContext& context, con
     run->name_kernels();
     run->use_cached_kernels(sweep.compiles == db::CompileCounts{});
   }
-  run->suspect(open_attempts);
+  run->suspect(cut_off);
   return run;
 }
 

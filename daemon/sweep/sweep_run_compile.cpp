@@ -48,7 +48,7 @@ void SweepRun::submit_step() {
   auto job = step_job();
   const auto parts = kernels::artifact_parts(job, context_.compiler);
   if (!parts) {
-    failure_ = parts.error();
+    get_stuck(parts.error().message);
     return;
   }
   if (const auto cached = context_.cache.lookup(kernels::ArtifactKey::of(*parts));
@@ -56,16 +56,33 @@ void SweepRun::submit_step() {
     step_artifact_ = cached->path;
     return;
   }
-  job.id = next_job_id();
-  job.output = output_of(job.id);
-  step_job_ = job.id;
-  context_.crew.submit(job);
+  db::NewAttempt attempt;
+  attempt.kind = db::AttemptKind::compile;
+  attempt.artifact_key = kernels::ArtifactKey::of(*parts).hex();
+  step_job_ = next_job_id();
+  begun_.emplace(*step_job_, StepKernels{});
+  ledger_.begin(*step_job_, std::move(attempt));
+}
+
+void SweepRun::send(StepKernels, std::int64_t job) {
+  auto request = step_job();
+  request.id = job;
+  request.output = output_of(job);
+  context_.crew.submit(request);
+}
+
+void SweepRun::retry_step(int& count, int limit, const std::string& reason) {
+  if (++count >= limit) get_stuck(fmt::format("the step's kernels do not compile: {}", reason));
 }
 
 void SweepRun::take_step_outcome(CompileOutcome& outcome) {
   step_job_.reset();
   std::string reason;
   if (const auto* reply = std::get_if<kernels::CompileReply>(&outcome.result)) {
+    if (reply->not_written) {
+      get_stuck(*reply->not_written);
+      return;
+    }
     if (reply->status == TrialStatus::ok) {
       const auto parts = kernels::artifact_parts(step_job(), context_.compiler);
       auto published = context_.cache.publish(*parts, info_of(*reply), output_of(outcome.job));
@@ -109,10 +126,15 @@ void SweepRun::take_compile_outcomes() {
     std::error_code ignored;
     std::filesystem::remove(output_of(outcome.job), ignored);
   }
-  if (context_.crew.broken()) failure_ = context_.crew.broken();
+  if (context_.crew.broken()) get_stuck(context_.crew.broken()->message);
 }
 
 void SweepRun::accept_compiled(TileIndex tile, const kernels::CompileReply& reply, std::int64_t job) {
+  if (reply.not_written) {
+    board_.put_back(tile);
+    get_stuck(*reply.not_written);
+    return;
+  }
   if (reply.status == TrialStatus::out_of_resources && reply.seconds == 0) {
     fail_tile(tile, reply.status, reply.log_tail);
     return;

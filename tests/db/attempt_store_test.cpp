@@ -13,6 +13,16 @@ class AttemptStoreTest : public StoreTest {
   Result<void> end(std::int64_t id, AttemptOutcome outcome, std::string_view detail = "") {
     return database().write([&](Transaction& transaction) { return end_attempt(transaction, id, outcome, detail); });
   }
+  std::int64_t interrupt(std::string_view boot_id) {
+    return write([&](Transaction& transaction) { return interrupt_open_attempts(transaction, boot_id); });
+  }
+  std::vector<std::int64_t> cut_off() {
+    std::vector<std::int64_t> ids;
+    for (const auto& attempt : read([&](Snapshot& snapshot) { return cut_off_attempts(snapshot, sweep_); })) {
+      ids.push_back(attempt.id);
+    }
+    return ids;
+  }
   std::vector<Attempt> open_ones() {
     return read([&](Snapshot& snapshot) { return open_attempts(snapshot, sweep_); });
   }
@@ -80,15 +90,25 @@ TEST_F(AttemptStoreTest, InterruptsWhatEarlierDaemonsLeftOpen) {
   const std::int64_t old_open = begin(compile("a"));
   must(end(begin(compile("b")), AttemptOutcome::answered));
   const std::int64_t own = begin(compile("c", "boot-2"));
-  const auto interrupted =
-      write([](Transaction& transaction) { return interrupt_open_attempts(transaction, "boot-2"); });
-  ASSERT_EQ(interrupted.size(), 1U);
-  EXPECT_EQ(interrupted[0].id, old_open);
-  EXPECT_EQ(interrupted[0].outcome, AttemptOutcome::interrupted);
+  EXPECT_EQ(interrupt("boot-2"), 1);
+  EXPECT_EQ(interrupt("boot-2"), 0);
+  EXPECT_EQ(cut_off(), std::vector{old_open});
   const auto left = open_ones();
   ASSERT_EQ(left.size(), 1U);
   EXPECT_EQ(left[0].id, own);
-  EXPECT_TRUE(write([](Transaction& transaction) { return interrupt_open_attempts(transaction, "boot-2"); }).empty());
+}
+
+TEST_F(AttemptStoreTest, RemembersWhatDaemonsDiedOverUntilAWorkerAnswersForIt) {
+  const std::int64_t first = begin(compile("a"));
+  interrupt("boot-2");
+  const std::int64_t second = begin(compile("a", "boot-2"));
+  interrupt("boot-3");
+  EXPECT_EQ(cut_off(), (std::vector{first, second}));
+  must(end(begin(compile("b", "boot-3")), AttemptOutcome::interrupted));  // killed from outside: no daemon died of it
+  must(end(begin(compile("a", "boot-3")), AttemptOutcome::interrupted));
+  EXPECT_EQ(cut_off(), (std::vector{first, second}));
+  must(end(begin(compile("a", "boot-3")), AttemptOutcome::answered));
+  EXPECT_TRUE(cut_off().empty());
 }
 
 TEST_F(AttemptStoreTest, RefusesAnAttemptForNothing) {

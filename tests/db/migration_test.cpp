@@ -129,10 +129,10 @@ TEST_F(VersionOneTest, GoesOnWithItsSweeps) {
   const auto unfinished = read([](Snapshot& snapshot) { return unfinished_sweeps(snapshot); });
   ASSERT_EQ(unfinished.size(), 1U);
   EXPECT_EQ(unfinished[0].id, 3);
-  const auto interrupted =
-      must(database_->write([](Transaction& transaction) { return interrupt_open_attempts(transaction, "boot-2"); }));
-  ASSERT_EQ(interrupted.size(), 1U);
-  EXPECT_EQ(interrupted[0].candidate, (TrialKey{16, example_config(3)}));
+  EXPECT_EQ(must(database_->write([](Transaction& t) { return interrupt_open_attempts(t, "boot-2"); })), 1);
+  const auto cut_off = read([](Snapshot& snapshot) { return cut_off_attempts(snapshot, 3); });
+  ASSERT_EQ(cut_off.size(), 1U);
+  EXPECT_EQ(cut_off[0].candidate, (TrialKey{16, example_config(3)}));
   EXPECT_EQ(must(database_->write([](Transaction& t) { return record_trial(t, 3, ok_trial(1, 0, 4)); })),
             Recorded::inserted);
 }

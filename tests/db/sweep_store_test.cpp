@@ -58,7 +58,7 @@ TEST_F(SweepStoreTest, AllowsExactlyTheDocumentedTransitions) {
                                           SweepState::done,   SweepState::failed,  SweepState::cancelled};
   // The way to each state, and what is allowed from there, in the order of `states`.
   const std::map<SweepState, std::pair<std::vector<SweepState>, std::string>> ways = {
-      {SweepState::queued, {{}, "-rp--c"}},
+      {SweepState::queued, {{}, "-rp-fc"}},
       {SweepState::running, {{SweepState::running}, "-rpdfc"}},
       {SweepState::paused, {{SweepState::paused}, "qrp--c"}},
       {SweepState::done, {{SweepState::running, SweepState::done}, "------"}},
