@@ -63,14 +63,15 @@ std::vector<double> samples_of_row(Connection& connection, const Candidate& cand
   return imported ? row.doubles(column) : read_samples(connection, candidate.run, candidate.batch, config);
 }
 
-/// Adds the row that the engine's default has in the run of the best row.
+/// Adds what the engine's default did in the run of the best row. Rows without a label may come from many sweeps: of
+/// their default it is known whether it runs, but its time is none to compare with.
 void add_default_row(Connection& connection, const Candidate& candidate, std::int64_t config, bool imported,
                      BatchBest& entry) {
   auto row =
       connection.query(sql::fastest_trial_of_config_sql, candidate.run, candidate.batch, config, candidate.group);
   if (!row.step()) return;
   entry.default_failed = row.text(1) != "ok";
-  if (entry.default_failed) return;
+  if (entry.default_failed || !entry.sweep) return;
   entry.default_row = {.trial = row.integer(0),
                        .config = *entry.default_config,
                        .latency_us = row.real(2),
@@ -96,7 +97,7 @@ BatchBest read_best(Connection& connection, const Candidate& candidate) {
   entry.default_source = row.text(12);
   entry.default_config = read_config(row, 14);
   if (entry.default_config == entry.best.config) {
-    entry.default_row = entry.best;
+    if (entry.sweep) entry.default_row = entry.best;
   } else {
     add_default_row(connection, candidate, row.integer(13), imported, entry);
   }

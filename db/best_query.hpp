@@ -43,8 +43,8 @@ struct BatchBest {
   std::optional<std::string> sweep;  ///< label of the best row's sweep; none for an import without labels
   std::optional<schema::TileConfig> default_config;
   std::string default_source;
-  std::optional<MeasuredRow> default_row;  ///< the default's row of the same run and group, if ok
-  bool default_failed = false;             ///< the default has rows there, none of them ok
+  std::optional<MeasuredRow> default_row;  ///< the default's row of the same sweep and group, if ok
+  bool default_failed = false;             ///< the default has rows in that run, none of them ok
   std::int64_t rows = 0;                   ///< ok rows of this batch that count
 };
 

@@ -205,6 +205,30 @@ TEST_F(TrialImportTest, StoresTheDefaultOfEveryRunAndBatch) {
   EXPECT_FALSE(best[1].default_config);
 }
 
+TEST_F(TrialImportTest, ComparesRowsWithoutALabelWithNoDefault) {
+  const ImportOptions options{
+      .default_config = [](const schema::Problem&, std::int64_t) { return std::optional(example_config(0)); }};
+  Trial labelled_default = with_label(ok_trial(4, 0, 40), "x-1");
+  must(import({line(ok_trial(1, 0, 20)), line(ok_trial(1, 1, 10)),  // some default, some day, and another row
+               line(ok_trial(2, 0, 20)), line(ok_trial(2, 1, 30)),  // the default itself is the best
+               line(ok_trial(3, 1, 30)), line(failed_trial(3, 0, schema::TrialStatus::out_of_resources)),
+               line(labelled_default), line(with_label(ok_trial(4, 1, 30), "x-1"))},
+              options));
+  const auto best = read([](Snapshot& snapshot) -> Result<std::vector<BatchBest>> {
+    return best_of_group(snapshot, must(matching_groups(snapshot, {})).at(0).id);
+  });
+  ASSERT_EQ(best.size(), 4U);
+  for (const BatchBest& entry : best) EXPECT_EQ(entry.default_config, example_config(0));
+  EXPECT_FALSE(best[0].default_row);
+  EXPECT_FALSE(best[0].default_failed);
+  EXPECT_FALSE(best[1].default_row);
+  EXPECT_FALSE(best[1].default_failed);
+  EXPECT_FALSE(best[2].default_row);
+  EXPECT_TRUE(best[2].default_failed);
+  ASSERT_TRUE(best[3].default_row);
+  EXPECT_EQ(best[3].default_row->latency_us, 40);
+}
+
 TEST_F(TrialImportTest, CommitsInChunksAndKeepsThemWhenTheSourceFails) {
   constexpr int k_lines = 12'000;
   int given = 0;
