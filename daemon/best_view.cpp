@@ -1,42 +1,19 @@
 #include "daemon/best_view.hpp"
 
-#include "db/trial_listing.hpp"
-
 namespace moetune::daemon {
-namespace {
 
 search::Measured measured(const db::MeasuredRow& row) {
   return {row.config, row.latency_us, row.samples_us};
 }
 
-/// Whether the default was tried in the sweep of the best row. It has no ok row there, so a row means that it failed.
-schema::Result<bool> default_failed(db::Snapshot& snapshot, const db::BatchBest& row) {
-  if (!row.sweep) return false;
-  db::TrialFilter filter;
-  filter.batch = row.batch;
-  filter.sweep_label = row.sweep;
-  filter.config = row.default_config;
-  filter.include_discarded = true;
-  const auto trials = db::list_trials(snapshot, filter, std::nullopt, 1);
-  if (!trials) return std::unexpected(trials.error());
-  return !trials->empty();
+search::Default default_of(const db::BatchBest& row) {
+  search::Default fallback{*row.default_config, std::nullopt, row.default_failed};
+  if (row.default_row) fallback.measured = measured(*row.default_row);
+  return fallback;
 }
 
-}  // namespace
-
-schema::Result<search::Choice> choice_for(db::Snapshot& snapshot, const db::BatchBest& row) {
-  std::optional<search::Default> fallback;
-  if (row.default_config) {
-    fallback = search::Default{*row.default_config, std::nullopt, false};
-    if (row.default_row) {
-      fallback->measured = measured(*row.default_row);
-    } else {
-      const auto failed = default_failed(snapshot, row);
-      if (!failed) return std::unexpected(failed.error());
-      fallback->failed = *failed;
-    }
-  }
-  return search::choose(measured(row.best), fallback);
+search::Choice choice_for(const db::BatchBest& row) {
+  return search::choose(measured(row.best), row.default_config ? std::optional(default_of(row)) : std::nullopt);
 }
 
 nlohmann::ordered_json best_entry(const db::BatchBest& row, const search::Choice& choice) {

@@ -7,8 +7,13 @@
 
 namespace moetune::daemon {
 
+search::Measured measured(const db::MeasuredRow& row);
+
+/// What is known of the default that a row was measured beside; the row has a default_config.
+search::Default default_of(const db::BatchBest& row);
+
 /// What a file gets for one batch: search::choose over what the database knows of it.
-schema::Result<search::Choice> choice_for(db::Snapshot& snapshot, const db::BatchBest& row);
+search::Choice choice_for(const db::BatchBest& row);
 
 /// One entry of "configs" in GET /best and of "best" in GET /sweeps/{id}: {"config", "latency_us",
 /// "default_latency_us", "speedup", "samples", "chosen": {"config", "latency_us", "default"}, "reason"}. Latencies are

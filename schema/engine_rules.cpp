@@ -80,4 +80,20 @@ std::int64_t nearest_key(std::span<const std::int64_t> keys, std::int64_t batch)
   return *std::ranges::min_element(keys, {}, [&](std::int64_t key) { return std::abs(key - batch); });
 }
 
+std::optional<BatchRange> untested_range(std::span<const std::int64_t> keys) {
+  std::vector<std::int64_t> ends(keys.begin(), keys.end());
+  ends.insert(ends.end(), {1, 4096});
+  std::ranges::sort(ends);
+  std::optional<BatchRange> widest;
+  double ratio = 2;
+  for (std::size_t i = 0; i + 1 < ends.size(); ++i) {
+    const double apart = static_cast<double>(ends[i + 1]) / static_cast<double>(ends[i]);
+    // Above 4096 the engines' heuristics do not change any more.
+    if (apart <= ratio || ends[i] >= 4096) continue;
+    ratio = apart;
+    widest = {ends[i], ends[i + 1]};
+  }
+  return widest;
+}
+
 }  // namespace moetune::schema

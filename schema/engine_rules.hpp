@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -26,5 +27,15 @@ bool uses_naive_assignment(const Problem& problem, std::int64_t batch);
 /// The key that the engines pick for `batch`: the nearest one, of two equally near ones the first.
 /// Precondition: keys not empty.
 std::int64_t nearest_key(std::span<const std::int64_t> keys, std::int64_t batch);
+
+struct BatchRange {
+  std::int64_t low = 0;
+  std::int64_t high = 0;
+};
+
+/// The widest range (by ratio) between two neighbouring keys that are more than a factor of 2 apart, as far as any two
+/// of the tuners' default keys, counting 1 and 4096 as its ends: there the nearest key may be slower than the default.
+/// Nothing when the keys are dense enough.
+std::optional<BatchRange> untested_range(std::span<const std::int64_t> keys);
 
 }  // namespace moetune::schema

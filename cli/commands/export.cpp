@@ -8,6 +8,8 @@
 #include "cli/commands/command.hpp"
 #include "cli/group_flags.hpp"
 #include "cli/text.hpp"
+#include "schema/engine_rules.hpp"
+#include "schema/group.hpp"
 
 namespace moetune::cli {
 namespace {
@@ -23,12 +25,24 @@ struct ExportFlags {
   std::string format = "vllm";
   std::string folder = ".";
   bool allow_recorded = false;
+  bool merge = false;
 };
 
 /// The daemon names the file; a name that is more than a name is not followed.
 bool is_plain_name(const std::string& name) {
   return !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos &&
          name.find('\0') == std::string::npos;
+}
+
+std::vector<std::int64_t> keys_of(const std::string& bytes) {
+  std::vector<std::int64_t> keys;
+  const auto file = json::parse(bytes, nullptr, false);
+  if (!file.is_object()) return keys;
+  for (const auto& [name, value] : file.items()) {
+    const auto key = schema::integer_from_text("key", name, 1, schema::k_max_batch);
+    if (key) keys.push_back(*key);
+  }
+  return keys;
 }
 
 /// Where the engine looks for the file that was written.
@@ -63,6 +77,17 @@ Error with_ways_out(Error error, const ExportFlags& flags, const Context& contex
   return error;
 }
 
+/// The engine takes the nearest key: between keys that are far apart, and above the last one, it uses a tile that nobody
+/// compared with the default there.
+void warn_of_gaps(Context& context, const Attachment& file) {
+  const auto gap = schema::untested_range(keys_of(file.bytes));
+  if (!gap) return;
+  context.err.line(
+      fmt::format("warning: the file has no key between {} and {}, where the engine takes the nearest one although it may "
+                  "be slower there than the default: tune the batches in between too (the default --batch covers them)",
+                  gap->low, gap->high));
+}
+
 Result<void> write_to_folder(Context& context, const Attachment& file, const ExportFlags& flags) {
   if (!is_plain_name(file.name)) {
     return fail(ErrorCode::data_damaged,
@@ -84,6 +109,7 @@ Result<void> write_to_folder(Context& context, const Attachment& file, const Exp
     context.out.line(shown);
     context.err.line(where_it_belongs(flags.format));
   }
+  warn_of_gaps(context, file);
   return {};
 }
 
@@ -95,6 +121,7 @@ Result<ExitStatus> export_file(Context& context, const ExportFlags& flags) {
   }
   query->add("format", flags.format);
   if (flags.allow_recorded) query->add("allow_recorded", "1");
+  if (flags.merge) query->add("merge", "1");
   const auto client = context.daemon();
   if (!client) return std::unexpected(client.error());
   const auto file = client->attachment("/export", *query);
@@ -122,6 +149,7 @@ void add_export(CommandLine& line) {
   command.add_option("--format", flags->format, "vllm (default) or sglang")->type_name("NAME");
   command.add_option("-o,--output", flags->folder, "folder to write to, or - for stdout (default: the current folder)")
       ->type_name("DIR");
+  command.add_flag("--merge", flags->merge, "one file for all models that share its name: no model gets slower by it");
   command.add_flag("--allow-recorded", flags->allow_recorded, "take rows that come from a recording");
 }
 

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
-#include "daemon/answers.hpp"
+#include "daemon/best_answer.hpp"
+#include "daemon/export_answer.hpp"
 #include "daemon/http/app.hpp"
 #include "daemon/http/parameters.hpp"
 #include "daemon/http/routes.hpp"
@@ -56,7 +57,9 @@ Result<Response> get_export(App& app, Request& request) {
   if (!allow_recorded) return std::unexpected(allow_recorded.error());
   const auto format = schema::engine_format_from_name(request.query.get("format").value_or("vllm"));
   if (!format) return std::unexpected(format.error());
-  auto file = export_answer(app.services.database, {*filter, *format, *allow_recorded});
+  const auto merge = flag(request.query, "merge");
+  if (!merge) return std::unexpected(merge.error());
+  auto file = export_answer(app.services.database, {*filter, *format, *allow_recorded, *merge});
   if (!file) return std::unexpected(file.error());
   auto disposition = attachment(file->name);
   if (!disposition) return std::unexpected(disposition.error());

@@ -36,9 +36,7 @@ schema::Result<ordered_json> best_view(db::Snapshot& snapshot, const db::Sweep& 
   if (!rows) return std::unexpected(rows.error());
   ordered_json best = ordered_json::object();
   for (const auto& row : *rows) {
-    const auto choice = choice_for(snapshot, row);
-    if (!choice) return std::unexpected(choice.error());
-    best[std::to_string(row.batch)] = best_entry(row, *choice);
+    best[std::to_string(row.batch)] = best_entry(row, choice_for(row));
   }
   return best;
 }

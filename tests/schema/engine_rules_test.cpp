@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <utility>
+
+#include "schema/sweep_spec.hpp"
 
 namespace moetune::schema {
 namespace {
@@ -52,6 +55,18 @@ TEST(NearestKeyTest, TakesTheNearestAndOfTwoTheFirst) {
   EXPECT_EQ(nearest_key(keys, 65536), 16);
   const std::array<std::int64_t, 2> reversed = {8, 4};
   EXPECT_EQ(nearest_key(reversed, 6), 8);
+}
+
+TEST(UntestedRangeTest, IsTheWidestGapBetweenKeysOrTowardsTheEnds) {
+  EXPECT_FALSE(untested_range(default_batches()));
+  const auto gap_of = [](std::vector<std::int64_t> keys) {
+    const auto gap = untested_range(keys);
+    return gap ? std::pair(gap->low, gap->high) : std::pair<std::int64_t, std::int64_t>();
+  };
+  EXPECT_EQ(gap_of({1, 64, 4096}), std::pair(1L, 64L));
+  EXPECT_EQ(gap_of({4096, 16, 8, 4, 2, 1}), std::pair(16L, 4096L));
+  EXPECT_EQ(gap_of({}), std::pair(1L, 4096L));
+  EXPECT_EQ(gap_of({1}), std::pair(1L, 4096L));
 }
 
 }  // namespace
