@@ -84,8 +84,12 @@ const std::string& kernel_digest() {
 }
 
 std::string arch_of(int cc_major, int cc_minor) {
+  return compile_arch_of(fmt::format("sm_{}{}", cc_major, cc_minor));
+}
+
+std::string compile_arch_of(const std::string& arch) {
   // wgmma exists in the architecture-specific target only.
-  return fmt::format("sm_{}{}{}", cc_major, cc_minor, cc_major == 9 && cc_minor == 0 ? "a" : "");
+  return arch == "sm_90" ? "sm_90a" : arch;
 }
 
 std::optional<std::int64_t> shared_limit_of(std::string_view arch) {

@@ -48,6 +48,9 @@ const std::string& kernel_digest();
 /// "sm_90a" for 9.0 (wgmma), else "sm_" + major + minor.
 std::string arch_of(int cc_major, int cc_minor);
 
+/// What kernels for the architecture of a trial are compiled for: "sm_90a" for "sm_90", else the same.
+std::string compile_arch_of(const std::string& arch);
+
 /// Most bytes of shared memory of one block on that architecture; nothing for an architecture not known here.
 std::optional<std::int64_t> shared_limit_of(std::string_view arch);
 

@@ -39,13 +39,11 @@ TileConfig without_group(TileConfig config) {
 std::vector<Candidate> exhaustive_plan(const schema::Problem& problem, const std::vector<std::int64_t>& batches,
                                        const std::vector<TileConfig>& configs) {
   std::vector<Candidate> plan;
-  std::set<Candidate> planned;
-  const auto add = [&](std::int64_t batch, const TileConfig& config) {
-    if (planned.insert({batch, config}).second) plan.push_back({batch, config});
-  };
+  plan.reserve((configs.size() + 1) * batches.size());
   for (const auto batch : batches) {
-    add(batch, schema::effective_config(problem, schema::default_config(problem, batch)));
+    plan.push_back({batch, schema::effective_config(problem, schema::default_config(problem, batch))});
   }
+  const std::set<Candidate> defaults(plan.begin(), plan.end());
   std::map<TileConfig, std::vector<TileConfig>> by_tile;
   for (const TileConfig& config : configs) by_tile[without_group(config)].push_back(config);
   std::vector<TileConfig> tiles;
@@ -60,7 +58,10 @@ std::vector<Candidate> exhaustive_plan(const schema::Problem& problem, const std
     for (const TileConfig& tile : tiles) {
       const auto& variants = by_tile[tile];
       for (std::size_t i = first; i < std::min(last, variants.size()); ++i) {
-        for (const auto batch : batches) add(batch, variants[i]);
+        for (const auto batch : batches) {
+          const Candidate candidate{batch, variants[i]};
+          if (!defaults.contains(candidate)) plan.push_back(candidate);
+        }
       }
     }
   };

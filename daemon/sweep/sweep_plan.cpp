@@ -16,9 +16,17 @@ using schema::fail;
 using schema::Result;
 using schema::SweepSpec;
 
-/// The target that kernels for an architecture are compiled for: on Hopper the one with wgmma.
-std::string target_of(const std::string& arch) {
-  return arch == "sm_90" ? "sm_90a" : arch;
+/// What one sweep may consist of: days of measuring, and tens of megabytes of the daemon's memory.
+constexpr std::size_t k_max_candidates = 1'000'000;
+
+Result<void> check_size(const SweepSpec& spec, std::size_t configs) {
+  const std::size_t candidates = configs * spec.batches.size();
+  if (candidates <= k_max_candidates) return {};
+  return fail(
+      ErrorCode::too_large,
+      fmt::format("sweep.batch: {} batch sizes of {} configurations each are {} trials, at most {} are allowed; "
+                  "split the sweep or make its space smaller",
+                  spec.batches.size(), configs, candidates, k_max_candidates));
 }
 
 Result<std::vector<Gpu>> gpus_of(const SweepSpec& spec, const Machine& machine) {
@@ -61,21 +69,14 @@ Result<void> check_kernel(const SweepSpec& spec, const std::string& kernel, cons
   return kernels::check_supported(spec.problem);
 }
 
-Result<kernels::Recording> load_recording(const SweepSpec& spec, const std::filesystem::path& path) {
-  kernels::RecordingQuery query{
-      .problem = spec.problem, .batches = spec.batches, .l2 = spec.l2, .routing = spec.routing, .kernel = {}};
-  auto recording = kernels::Recording::load(path, query);
-  if (recording || recording.error().code != ErrorCode::conflict) return recording;
-  query.kernel = spec.kernel;
-  auto named = kernels::Recording::load(path, query);
-  return named ? std::move(named) : std::move(recording);
-}
-
 Result<void> apply_recording(SweepPlan& plan, const SweepSpec& spec, const std::filesystem::path& path) {
-  auto recording = load_recording(spec, path);
+  const kernels::RecordingQuery query{
+      .problem = spec.problem, .batches = spec.batches, .l2 = spec.l2, .routing = spec.routing, .kernel = spec.kernel};
+  auto recording = kernels::Recording::load(path, query);
   if (!recording) return std::unexpected(recording.error());
   plan.group = recording->group;
   plan.arch = recording->arch;
+  plan.target = kernels::compile_arch_of(plan.arch);
   plan.recording = path;
   plan.compiles = spec.compile;
   const auto size = plan.candidates.size();
@@ -89,33 +90,47 @@ Result<void> apply_recording(SweepPlan& plan, const SweepSpec& spec, const std::
   return {};
 }
 
-}  // namespace
-
-Result<SweepPlan> plan_sweep(const SweepSpec& spec, const Machine& machine,
-                             const std::optional<std::filesystem::path>& recording) {
+/// Every configuration for every batch.
+Result<std::vector<search::Candidate>> candidates_of(const SweepSpec& spec) {
   const auto space = search::space_from_json(spec.space);
   if (!space) return std::unexpected(space.error());
   const auto configs = search::configurations(*space, spec.problem);
   if (!configs) return std::unexpected(configs.error());
+  if (auto small = check_size(spec, configs->size()); !small) return std::unexpected(small.error());
+  return search::exhaustive_plan(spec.problem, spec.batches, *configs);
+}
+
+Result<void> apply_gpus(SweepPlan& plan, const SweepSpec& spec, const Machine& machine) {
+  auto gpus = gpus_of(spec, machine);
+  if (!gpus) return std::unexpected(gpus.error());
+  plan.gpus = std::move(*gpus);
+  plan.arch = plan.gpus.front().arch;
+  plan.target = plan.gpus.front().target;
+  plan.group = {.device = plan.gpus.front().device,
+                .problem = spec.problem,
+                .kernel = spec.kernel,
+                .kernel_digest = kernels::kernel_digest(),
+                .compiler = machine.compiler,
+                .l2 = spec.l2,
+                .routing = spec.routing,
+                .origin = schema::Origin::measured};
+  return {};
+}
+
+}  // namespace
+
+Result<SweepPlan> plan_sweep(const SweepSpec& spec, const Machine& machine,
+                             const std::optional<std::filesystem::path>& recording) {
   SweepPlan plan;
-  plan.candidates = search::exhaustive_plan(spec.problem, spec.batches, *configs);
+  if (!recording) {
+    if (auto applied = apply_gpus(plan, spec, machine); !applied) return std::unexpected(applied.error());
+  }
+  auto candidates = candidates_of(spec);
+  if (!candidates) return std::unexpected(candidates.error());
+  plan.candidates = std::move(*candidates);
   if (recording) {
     if (auto applied = apply_recording(plan, spec, *recording); !applied) return std::unexpected(applied.error());
-  } else {
-    auto gpus = gpus_of(spec, machine);
-    if (!gpus) return std::unexpected(gpus.error());
-    plan.gpus = std::move(*gpus);
-    plan.arch = plan.gpus.front().arch;
-    plan.group = {.device = plan.gpus.front().device,
-                  .problem = spec.problem,
-                  .kernel = spec.kernel,
-                  .kernel_digest = kernels::kernel_digest(),
-                  .compiler = machine.compiler,
-                  .l2 = spec.l2,
-                  .routing = spec.routing,
-                  .origin = schema::Origin::measured};
   }
-  plan.target = target_of(plan.arch);
   if (plan.compiles) {
     if (auto compilable = check_kernel(spec, plan.group.kernel, machine); !compilable)
       return std::unexpected(compilable.error());
