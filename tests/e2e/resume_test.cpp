@@ -1,8 +1,8 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <gtest/gtest.h>
 
+#include "tests/e2e/problem_in_space.hpp"
 #include "tests/e2e/running_daemon.hpp"
-#include "tests/e2e/small_problem.hpp"
 
 namespace moetune::e2e {
 namespace {
@@ -49,28 +49,28 @@ TEST_F(ResumeTest, AKilledDaemonGoesOnWithoutMeasuringAgain) {
   {
     TempFolder other;
     RunningDaemon daemon({.data_dir = other.path() / "data", .cache_dir = other.path() / "cache"});
-    daemon.wait_for(daemon.create_sweep(small_sweep(daemon.upload(small_recording()), true)), {"done"});
+    daemon.wait_for(daemon.tune(small_problem(), true), {"done"});
     undisturbed = exported(daemon);
     EXPECT_EQ(daemon.terminate(), 0);
     expected = count_attempts(other.path() / "data");
   }
-  EXPECT_EQ(expected.compiles, small_tiles());
-  EXPECT_EQ(expected.measurements, small_trials());
+  EXPECT_EQ(expected.compiles, small_problem().tiles());
+  EXPECT_EQ(expected.measurements, small_problem().trials());
 
   {
     RunningDaemon daemon(options());
-    const auto id = daemon.create_sweep(small_sweep(daemon.upload(small_recording()), true));
-    daemon.wait_for_trials(id, static_cast<std::int64_t>(small_trials() / 4));
+    const auto id = daemon.tune(small_problem(), true);
+    daemon.wait_for_trials(id, static_cast<std::int64_t>(small_problem().trials() / 4));
     daemon.kill();
   }
   const Begun at_kill = count_attempts(folder_.path() / "data");
   EXPECT_GT(at_kill.measurements, 0u);
-  EXPECT_LT(at_kill.measurements, small_trials());
+  EXPECT_LT(at_kill.measurements, small_problem().trials());
 
   RunningDaemon daemon(options());
   const auto view = daemon.wait_for(1, {"done", "failed"});
   EXPECT_EQ(view["state"], "done") << daemon.log();
-  EXPECT_EQ(view["trials"]["by_status"], nlohmann::json({{"ok", small_trials()}}));
+  EXPECT_EQ(view["trials"]["by_status"], nlohmann::json({{"ok", small_problem().trials()}}));
   EXPECT_EQ(exported(daemon), undisturbed);
   EXPECT_EQ(daemon.terminate(), 0);
   const Begun total = count_attempts(folder_.path() / "data");
@@ -83,38 +83,40 @@ TEST_F(ResumeTest, ACleanStopLosesAndBlamesNothing) {
   std::int64_t id = 0;
   {
     RunningDaemon daemon(options());
-    id = daemon.create_sweep(small_sweep(daemon.upload(small_recording()), true));
+    id = daemon.tune(small_problem(), true);
     daemon.wait_for_trials(id, 4);
     EXPECT_EQ(daemon.terminate(), 0);
   }
   EXPECT_EQ(count_attempts(folder_.path() / "data").open, 0u);
   RunningDaemon daemon(options());
-  EXPECT_EQ(daemon.wait_for(id, {"done", "failed"})["trials"]["by_status"], nlohmann::json({{"ok", small_trials()}}));
+  EXPECT_EQ(daemon.wait_for(id, {"done", "failed"})["trials"]["by_status"],
+            nlohmann::json({{"ok", small_problem().trials()}}));
 }
 
 TEST_F(ResumeTest, PauseHoldsAndResumeGoesOn) {
   RunningDaemon daemon(options());
-  const auto id = daemon.create_sweep(small_sweep(daemon.upload(small_recording()), true));
+  const auto id = daemon.tune(small_problem(), true);
   const std::string path = "/sweeps/" + std::to_string(id);
   daemon.wait_for_trials(id, 2);
   EXPECT_EQ(daemon.post(path + "/pause").json()["state"], "paused");
-  const auto other = daemon.create_sweep(small_sweep(daemon.upload(small_recording()), false));
+  const auto other = daemon.tune(small_problem(), false);
   EXPECT_EQ(daemon.wait_for(other, {"done", "failed"})["state"], "done");  // a paused sweep holds nobody up
   EXPECT_EQ(daemon.sweep(id)["state"], "paused");
   EXPECT_EQ(daemon.post(path + "/resume").status, 200);
-  EXPECT_EQ(daemon.wait_for(id, {"done", "failed"})["trials"]["by_status"], nlohmann::json({{"ok", small_trials()}}));
+  EXPECT_EQ(daemon.wait_for(id, {"done", "failed"})["trials"]["by_status"],
+            nlohmann::json({{"ok", small_problem().trials()}}));
 }
 
 TEST_F(ResumeTest, CancelEndsForGood) {
   RunningDaemon daemon(options());
-  const auto id = daemon.create_sweep(small_sweep(daemon.upload(small_recording()), true));
+  const auto id = daemon.tune(small_problem(), true);
   const std::string path = "/sweeps/" + std::to_string(id);
   daemon.wait_for_trials(id, 1);
   EXPECT_EQ(daemon.post(path + "/cancel").json()["state"], "cancelled");
   EXPECT_EQ(daemon.post(path + "/resume").status, 409);
   EXPECT_EQ(daemon.post(path + "/pause").status, 409);
   EXPECT_EQ(daemon.post("/sweeps/99/pause").status, 404);
-  const auto next = daemon.create_sweep(small_sweep(daemon.upload(small_recording()), false));
+  const auto next = daemon.tune(small_problem(), false);
   EXPECT_EQ(daemon.wait_for(next, {"done", "failed"})["state"], "done");
 }
 

@@ -110,6 +110,10 @@ std::int64_t RunningDaemon::create_sweep(const nlohmann::json& spec) const {
   return answer.json().at("id");
 }
 
+std::int64_t RunningDaemon::tune(const ProblemInSpace& problem, bool compile) const {
+  return create_sweep(problem.sweep(upload(problem.recording()), compile));
+}
+
 nlohmann::json RunningDaemon::sweep(std::int64_t id) const {
   return get(fmt::format("/sweeps/{}", id)).json();
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "daemon/supervisor/child_process.hpp"
+#include "tests/e2e/problem_in_space.hpp"
 
 namespace moetune::e2e {
 
@@ -54,6 +55,8 @@ class RunningDaemon {
   std::string upload(const std::string& bytes) const;
   /// POST /sweeps; returns the id. Throws with the answer unless it is 202.
   std::int64_t create_sweep(const nlohmann::json& spec) const;
+  /// Uploads the recording of a problem and creates its sweep; returns the id.
+  std::int64_t tune(const ProblemInSpace& problem, bool compile) const;
   nlohmann::json sweep(std::int64_t id) const;
   /// Polls until the sweep is in one of the states; throws after `patience` with its last view and the log.
   nlohmann::json wait_for(std::int64_t id, const std::vector<std::string>& states,

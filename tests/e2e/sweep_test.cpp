@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
+#include "tests/e2e/problem_in_space.hpp"
 #include "tests/e2e/running_daemon.hpp"
-#include "tests/e2e/small_problem.hpp"
 
 namespace moetune::e2e {
 namespace {
@@ -10,6 +10,9 @@ class SweepTest : public testing::Test {
  protected:
   SweepTest() : daemon_({.data_dir = folder_.path() / "data", .cache_dir = folder_.path() / "cache"}) {}
 
+  nlohmann::json small_sweep(bool compile = false) {
+    return small_problem().sweep(daemon_.upload(small_problem().recording()), compile);
+  }
   nlohmann::json finished_sweep(const nlohmann::json& spec) {
     return daemon_.wait_for(daemon_.create_sweep(spec), {"done", "failed"});
   }
@@ -19,11 +22,11 @@ class SweepTest : public testing::Test {
 };
 
 TEST_F(SweepTest, MeasuresEveryCandidateOfARecordingOnce) {
-  const auto view = finished_sweep(small_sweep(daemon_.upload(small_recording()), false));
+  const auto view = finished_sweep(small_sweep());
   EXPECT_EQ(view["state"], "done") << view.dump();
-  EXPECT_EQ(view["trials"]["total"], small_trials());
-  EXPECT_EQ(view["trials"]["done"], small_trials());
-  EXPECT_EQ(view["trials"]["by_status"], nlohmann::json({{"ok", small_trials()}}));
+  EXPECT_EQ(view["trials"]["total"], small_problem().trials());
+  EXPECT_EQ(view["trials"]["done"], small_problem().trials());
+  EXPECT_EQ(view["trials"]["by_status"], nlohmann::json({{"ok", small_problem().trials()}}));
   EXPECT_EQ(view["trials"]["not_recorded"], 0);
   EXPECT_EQ(view["compiles"], nlohmann::json({{"done", 0}, {"cached", 0}, {"failed", 0}}));
   EXPECT_FALSE(view["finished_at"].is_null());
@@ -36,37 +39,37 @@ TEST_F(SweepTest, MeasuresEveryCandidateOfARecordingOnce) {
 }
 
 TEST_F(SweepTest, CompilesEachKernelOnceAndNothingInARerun) {
-  const auto spec = small_sweep(daemon_.upload(small_recording()), true);
+  const auto spec = small_sweep(true);
   const auto first = finished_sweep(spec);
   EXPECT_EQ(first["state"], "done") << first.dump() << daemon_.log();
-  EXPECT_EQ(first["compiles"], nlohmann::json({{"done", small_tiles()}, {"cached", 0}, {"failed", 0}}));
+  EXPECT_EQ(first["compiles"], nlohmann::json({{"done", small_problem().tiles()}, {"cached", 0}, {"failed", 0}}));
   const auto second = finished_sweep(spec);
-  EXPECT_EQ(second["compiles"], nlohmann::json({{"done", 0}, {"cached", small_tiles()}, {"failed", 0}}));
-  EXPECT_EQ(second["trials"]["by_status"], nlohmann::json({{"ok", small_trials()}}));
+  EXPECT_EQ(second["compiles"], nlohmann::json({{"done", 0}, {"cached", small_problem().tiles()}, {"failed", 0}}));
+  EXPECT_EQ(second["trials"]["by_status"], nlohmann::json({{"ok", small_problem().trials()}}));
 }
 
 TEST_F(SweepTest, CountsWhatTheRecordingLacks) {
-  auto spec = small_sweep(daemon_.upload(small_recording()), false);
+  auto spec = small_sweep();
   spec["space"]["num_stages"] = {2, 3, 4};
   const auto view = finished_sweep(spec);
-  EXPECT_EQ(view["trials"]["total"], small_trials());
+  EXPECT_EQ(view["trials"]["total"], small_problem().trials());
   EXPECT_EQ(view["trials"]["not_recorded"], 2 * 3 * 2 * 2);
 }
 
 TEST_F(SweepTest, RecordedFailuresAreRowsOfTheirStatus) {
-  const auto recording = small_recording([](schema::Trial& row) {
+  const auto recording = small_problem().recording([](schema::Trial& row) {
     if (row.config.block_size_m != 64) return;
     row.status = schema::TrialStatus::out_of_resources;
     row.latency_us.reset();
     row.samples_us.clear();
   });
-  const auto view = finished_sweep(small_sweep(daemon_.upload(recording), false));
-  EXPECT_EQ(view["trials"]["by_status"]["out_of_resources"].get<std::size_t>() * 3, small_trials());
+  const auto view = finished_sweep(small_problem().sweep(daemon_.upload(recording), false));
+  EXPECT_EQ(view["trials"]["by_status"]["out_of_resources"].get<std::size_t>() * 3, small_problem().trials());
   EXPECT_FALSE(view["best"].empty());
 }
 
 TEST_F(SweepTest, QueuedSweepsRunOneAfterTheOther) {
-  const auto spec = small_sweep(daemon_.upload(small_recording()), false);
+  const auto spec = small_sweep();
   std::vector<std::int64_t> ids;
   for (int i = 0; i < 4; ++i) ids.push_back(daemon_.create_sweep(spec));
   for (const auto id : ids) EXPECT_EQ(daemon_.wait_for(id, {"done", "failed"})["state"], "done");
@@ -77,7 +80,7 @@ TEST_F(SweepTest, QueuedSweepsRunOneAfterTheOther) {
 }
 
 TEST_F(SweepTest, ExportNeedsTheKernelAndTheRecordingNamed) {
-  finished_sweep(small_sweep(daemon_.upload(small_recording()), false));
+  finished_sweep(small_sweep());
   const std::string query = "/export?E=8&N=256";
   auto refused = daemon_.get(query);
   EXPECT_EQ(refused.status, 409);
@@ -94,7 +97,7 @@ TEST_F(SweepTest, ExportNeedsTheKernelAndTheRecordingNamed) {
 }
 
 TEST_F(SweepTest, BestTakesTheNearestKey) {
-  finished_sweep(small_sweep(daemon_.upload(small_recording()), false));
+  finished_sweep(small_sweep());
   const auto all = daemon_.get("/best?E=8&N=256").json();
   EXPECT_EQ(all["results"][0]["configs"].size(), 2u);
   EXPECT_EQ(all["results"][0]["origin"], "recorded");
@@ -104,19 +107,19 @@ TEST_F(SweepTest, BestTakesTheNearestKey) {
 }
 
 TEST_F(SweepTest, ADiscardedSweepCountsNowhere) {
-  const auto view = finished_sweep(small_sweep(daemon_.upload(small_recording()), false));
+  const auto view = finished_sweep(small_sweep());
   const auto id = view["id"].get<std::int64_t>();
   EXPECT_EQ(daemon_.post("/sweeps/" + std::to_string(id) + "/discard").status, 200);
   EXPECT_EQ(daemon_.get("/best?E=8&N=256").status, 404);
-  EXPECT_EQ(daemon_.sweep(id)["trials"]["done"], small_trials());
+  EXPECT_EQ(daemon_.sweep(id)["trials"]["done"], small_problem().trials());
 }
 
 TEST_F(SweepTest, ReuseTakesFinishedRowsOver) {
-  auto spec = small_sweep(daemon_.upload(small_recording()), false);
+  auto spec = small_sweep();
   finished_sweep(spec);
   spec["reuse"] = true;
   const auto view = finished_sweep(spec);
-  EXPECT_EQ(view["trials"]["by_status"], nlohmann::json({{"ok", small_trials()}}));
+  EXPECT_EQ(view["trials"]["by_status"], nlohmann::json({{"ok", small_problem().trials()}}));
   const auto first = daemon_.get("/trials?sweep=1&limit=1000").json()["items"];
   const auto second = daemon_.get("/trials?sweep=2&limit=1000").json()["items"];
   ASSERT_EQ(first.size(), second.size());
@@ -130,7 +133,7 @@ TEST_F(SweepTest, ReuseTakesFinishedRowsOver) {
 }
 
 TEST_F(SweepTest, RefusesWhatThisMachineCannotDo) {
-  nlohmann::json spec = small_sweep("", false);
+  nlohmann::json spec = small_problem().sweep("", false);
   spec.erase("recording");
   spec.erase("compile");
   spec["kernel"] = "vllm";

@@ -1,8 +1,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include "tests/e2e/problem_in_space.hpp"
 #include "tests/e2e/running_daemon.hpp"
-#include "tests/e2e/small_problem.hpp"
 
 namespace moetune::e2e {
 namespace {
@@ -24,12 +24,11 @@ TEST_P(WorkerFaultTest, IsAResultForItsCandidatesAndNothingElse) {
                         .arguments = {"--compile-jobs", "2", "--compile-time-limit", "3", "--compile-memory-limit",
                                       "1024", "--measure-time-limit", "2"},
                         .environment = {{"MOETUNE_TEST_FAULT", GetParam().fault}}});
-  const auto view = daemon.wait_for(daemon.create_sweep(small_sweep(daemon.upload(small_recording()), true)),
-                                    {"done", "failed", "paused"});
+  const auto view = daemon.wait_for(daemon.tune(small_problem(), true), {"done", "failed", "paused"});
   EXPECT_EQ(view["state"], "done") << view.dump() << daemon.log();
   const auto& counts = view["trials"]["by_status"];
-  EXPECT_EQ(counts[GetParam().status].get<std::size_t>() * 3, small_trials()) << view.dump() << daemon.log();
-  EXPECT_EQ(counts["ok"].get<std::size_t>() * 3, small_trials() * 2) << view.dump();
+  EXPECT_EQ(counts[GetParam().status].get<std::size_t>() * 3, small_problem().trials()) << view.dump() << daemon.log();
+  EXPECT_EQ(counts["ok"].get<std::size_t>() * 3, small_problem().trials() * 2) << view.dump();
   const auto rows = daemon.get(std::string("/trials?limit=1&status=") + GetParam().status).json()["items"];
   EXPECT_FALSE(rows[0]["log_tail"].get<std::string>().empty());
   EXPECT_TRUE(rows[0]["latency_us"].is_null());
@@ -52,21 +51,20 @@ TEST(WorkerDeathTest, AHangingCompilerIsATimeoutAndIsRememberedAcrossRuns) {
       .environment = {{"MOETUNE_TEST_FAULT", "hang@unit=gemm,BLOCK_SIZE_M=64,BLOCK_SIZE_N=64,num_stages=2"}}};
   {
     RunningDaemon daemon(options);
-    const auto view =
-        daemon.wait_for(daemon.create_sweep(small_sweep(daemon.upload(small_recording()), true)), {"done", "failed"});
+    const auto view = daemon.wait_for(daemon.tune(small_problem(), true), {"done", "failed"});
     EXPECT_EQ(view["trials"]["by_status"]["compile_timeout"], 4) << view.dump();
     EXPECT_EQ(daemon.terminate(), 0);
   }
   auto healthy = options;
   healthy.environment.clear();
   RunningDaemon daemon(healthy);
-  auto spec = small_sweep(daemon.upload(small_recording()), true);
+  auto spec = small_problem().sweep(daemon.upload(small_problem().recording()), true);
   const auto skipped = daemon.wait_for(daemon.create_sweep(spec), {"done", "failed"});
   EXPECT_EQ(skipped["trials"]["by_status"]["compile_timeout"], 4) << skipped.dump();
   EXPECT_EQ(skipped["compiles"]["done"], 0);
   spec["retry_failed"] = true;
   const auto retried = daemon.wait_for(daemon.create_sweep(spec), {"done", "failed"});
-  EXPECT_EQ(retried["trials"]["by_status"], nlohmann::json({{"ok", small_trials()}}));
+  EXPECT_EQ(retried["trials"]["by_status"], nlohmann::json({{"ok", small_problem().trials()}}));
   EXPECT_EQ(retried["compiles"]["done"], 1);
 }
 
@@ -77,9 +75,8 @@ TEST(WorkerDeathTest, AMeasureWorkerThatDiesOfACandidateFailsThatCandidateOnly) 
        .cache_dir = folder.path() / "cache",
        .environment = {
            {"MOETUNE_TEST_FAULT", "segfault@type=measure,batch=64,BLOCK_SIZE_M=32,BLOCK_SIZE_N=64,num_stages=2"}}});
-  const auto view =
-      daemon.wait_for(daemon.create_sweep(small_sweep(daemon.upload(small_recording()), false)), {"done", "failed"});
-  EXPECT_EQ(view["trials"]["by_status"], nlohmann::json({{"ok", small_trials() - 2}, {"launch_error", 2}}))
+  const auto view = daemon.wait_for(daemon.tune(small_problem(), false), {"done", "failed"});
+  EXPECT_EQ(view["trials"]["by_status"], nlohmann::json({{"ok", small_problem().trials() - 2}, {"launch_error", 2}}))
       << view.dump() << daemon.log();
 }
 
@@ -87,7 +84,7 @@ TEST(WorkerDeathTest, AKillFromOutsideBlamesNobody) {
   const TempFolder folder;
   RunningDaemon daemon(
       {.data_dir = folder.path() / "data", .cache_dir = folder.path() / "cache", .arguments = {"--compile-jobs", "2"}});
-  const auto id = daemon.create_sweep(small_sweep(daemon.upload(small_recording()), true));
+  const auto id = daemon.tune(small_problem(), true);
   for (std::int64_t done = 1; done < 4; ++done) {
     daemon.wait_for_trials(id, done * 8);
     for (const char* name : {"moetune-compile-worker", "moetune-measure-worker"}) {
@@ -96,7 +93,7 @@ TEST(WorkerDeathTest, AKillFromOutsideBlamesNobody) {
   }
   const auto view = daemon.wait_for(id, {"done", "failed", "paused"});
   EXPECT_EQ(view["state"], "done") << daemon.log();
-  EXPECT_EQ(view["trials"]["by_status"], nlohmann::json({{"ok", small_trials()}}));
+  EXPECT_EQ(view["trials"]["by_status"], nlohmann::json({{"ok", small_problem().trials()}}));
 }
 
 }  // namespace
