@@ -1,0 +1,121 @@
+#include "daemon/export_answer.hpp"
+
+#include "daemon/best_answer.hpp"
+#include "tests/db/store_fixture.hpp"
+
+namespace moetune::daemon {
+namespace {
+
+using db::example_config;
+using db::example_group;
+using db::failed_trial;
+using db::ok_trial;
+using nlohmann::json;
+using schema::ErrorCode;
+using schema::Trial;
+using schema::TrialStatus;
+
+/// Rows of sweeps whose default is always the configuration 0.
+class ExportAnswerTest : public db::StoreTest {
+ protected:
+  std::int64_t sweep_with_default(std::vector<std::int64_t> batches = {1}) {
+    const auto id = new_sweep();
+    for (const auto batch : batches) {
+      write([&](db::Transaction& transaction) {
+        return db::set_sweep_default(transaction, id, batch, example_config(0), "vllm 0.11");
+      });
+    }
+    return id;
+  }
+  /// The row in a model that differs from the example in what a file name does not tell.
+  static Trial of_model(Trial trial, std::int64_t hidden_size) {
+    trial.group.problem.hidden_size = hidden_size;
+    return trial;
+  }
+  schema::Result<ExportedFile> exported(bool merge = false) {
+    ExportQuery query;
+    query.filter.kernel = "cuda";
+    query.merge = merge;
+    return export_answer(database(), query);
+  }
+  json file(bool merge = false) {
+    const auto answer = exported(merge);
+    EXPECT_TRUE(answer) << answer.error().message;
+    return answer ? json::parse(answer->bytes) : json();
+  }
+  static json entry(int config) { return schema::to_json(example_config(config)); }
+};
+
+TEST_F(ExportAnswerTest, TakesTheBestWhereItBeatsTheDefault) {
+  const auto id = sweep_with_default({1, 16});
+  record(id, ok_trial(1, 0, 50));
+  record(id, ok_trial(1, 1, 40));
+  record(id, ok_trial(16, 0, 100));
+  record(id, ok_trial(16, 1, 99.9));  // within the spread of 0.25 us
+  const auto answer = exported();
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(answer->name, "E=256,N=512,device_name=NVIDIA_H200,dtype=fp8_w8a8,block_shape=[128,128].json");
+  const auto rows = json::parse(answer->bytes);
+  EXPECT_EQ(rows["1"], entry(1));
+  EXPECT_EQ(rows["16"], entry(0));
+}
+
+TEST_F(ExportAnswerTest, ADefaultThatOnlyFailedIsNotWritten) {
+  const auto id = sweep_with_default();
+  record(id, failed_trial(1, 0, TrialStatus::out_of_resources));
+  record(id, ok_trial(1, 1, 50));
+  EXPECT_EQ(file()["1"], entry(1));
+}
+
+TEST_F(ExportAnswerTest, ADefaultThatRanInAnotherGroupOfTheSweepHasNotFailed) {
+  const auto id = sweep_with_default();
+  Trial warm = ok_trial(1, 0, 10);
+  warm.group.l2 = schema::L2::warm;
+  record(id, warm);
+  record(id, ok_trial(1, 1, 50));
+  EXPECT_EQ(file()["1"], entry(0)) << "nobody knows whether it beats the default";
+  const auto best = best_answer(database(), {}, std::nullopt);
+  ASSERT_TRUE(best);
+  EXPECT_NE((*best)["results"][0]["configs"]["1"]["reason"].get<std::string>().find("not measured"), std::string::npos);
+}
+
+TEST_F(ExportAnswerTest, SeveralModelsNeedToBeNarrowedOrMerged) {
+  for (const std::int64_t hidden : {2048, 4096}) record(sweep_with_default(), of_model(ok_trial(1, 0, 50), hidden));
+  const auto refused = exported();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::conflict);
+  EXPECT_EQ(refused.error().detail["groups"].size(), 2U);
+  EXPECT_NE(refused.error().message.find("merge=1"), std::string::npos);
+}
+
+TEST_F(ExportAnswerTest, AMergedFileSlowsNoModelDown) {
+  const auto first = sweep_with_default({1, 16, 64});
+  const auto second = sweep_with_default({1, 16});
+  const auto add = [&](std::int64_t sweep, std::int64_t hidden, std::int64_t batch, std::vector<double> latencies) {
+    for (std::size_t i = 0; i < latencies.size(); ++i) {
+      record(sweep, of_model(ok_trial(batch, static_cast<int>(i), latencies[i]), hidden));
+    }
+  };
+  add(first, 2048, 1, {100, 50, 70});
+  add(second, 4096, 1, {200, 210, 150});
+  add(first, 2048, 16, {100, 50});
+  add(second, 4096, 16, {200, 210});
+  add(first, 2048, 64, {100, 50});
+  const auto rows = file(true);
+  EXPECT_EQ(rows.size(), 2U) << "one of the models has no rows of batch 64";
+  EXPECT_EQ(rows["1"], entry(2));
+  EXPECT_EQ(rows["16"], entry(0));
+}
+
+TEST_F(ExportAnswerTest, ModelsWhoseFilesHaveDifferentNamesAreNotMerged) {
+  record(sweep_with_default(), ok_trial(1, 0, 50));
+  Trial other = ok_trial(1, 0, 50);
+  other.group.problem.intermediate_size = 1024;
+  record(sweep_with_default(), other);
+  const auto refused = exported(true);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::conflict);
+}
+
+}  // namespace
+}  // namespace moetune::daemon
