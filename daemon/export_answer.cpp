@@ -56,11 +56,12 @@ Result<Groups> groups_to_export(db::Snapshot& snapshot, const ExportQuery& query
   }
   if (fitting.empty()) return fail(ErrorCode::conflict, reason, {{"groups", listed(*groups)}});
   if (fitting.size() > 1 && !query.merge) {
-    return fail(ErrorCode::conflict,
-                fmt::format("{} groups match and a file holds one: narrow the query by the fields in which they differ, "
-                            "or merge models that share the file (merge=1)",
-                            fitting.size()),
-                {{"groups", listed(fitting)}});
+    return fail(
+        ErrorCode::conflict,
+        fmt::format("{} groups match and a file holds one: narrow the query by the fields in which they differ, "
+                    "or merge models that share the file (merge=1)",
+                    fitting.size()),
+        {{"groups", listed(fitting)}});
   }
   return fitting;
 }
@@ -72,7 +73,8 @@ Result<std::string> file_name(const ExportQuery& query, const Groups& groups) {
     auto name = schema::engine_file_name(query.format, match.group.device, match.group.problem);
     if (!name) return name;
     const bool same = match.group.kernel == groups.front().group.kernel &&
-                      match.group.compiler == groups.front().group.compiler && match.group.l2 == groups.front().group.l2;
+                      match.group.compiler == groups.front().group.compiler &&
+                      match.group.l2 == groups.front().group.l2;
     if (common.value_or(*name) != *name || !same) {
       return fail(ErrorCode::conflict,
                   "the groups that match do not share a file: merge takes models with one file name, kernel, compiler "
@@ -128,9 +130,10 @@ Result<FileRows> merged_rows(db::Snapshot& snapshot, const Groups& groups) {
     if (models.size() < groups.size()) continue;
     const auto config = search::merged_choice(models);
     if (!config) {
-      return fail(ErrorCode::conflict,
-                  fmt::format("batch {}: the models have different defaults and no configuration suits them all", batch),
-                  {{"groups", listed(groups)}});
+      return fail(
+          ErrorCode::conflict,
+          fmt::format("batch {}: the models have different defaults and no configuration suits them all", batch),
+          {{"groups", listed(groups)}});
     }
     rows.emplace_back(batch, *config);
   }

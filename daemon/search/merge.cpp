@@ -60,9 +60,8 @@ std::optional<schema::TileConfig> merged_choice(const std::vector<ModelRows>& mo
   }
   if (best != nullptr) return best->config;
   const auto& first = models.front().fallback;
-  const bool shared = std::ranges::all_of(models, [&](const ModelRows& model) {
-    return !model.fallback.failed && model.fallback.config == first.config;
-  });
+  const bool shared = std::ranges::all_of(
+      models, [&](const ModelRows& model) { return !model.fallback.failed && model.fallback.config == first.config; });
   return shared ? std::optional(first.config) : std::nullopt;
 }
 

@@ -34,8 +34,8 @@ ModelRows model_without_default(bool failed, std::vector<Measured> rows) {
 
 TEST(MergedChoiceTest, TakesTheLeastWorstRatio) {
   // 32 is the best of the first, 64 the best of the second model; 128 is good for both.
-  const auto choice = merged_choice({model(100, {row(32, 50), row(64, 95), row(128, 70)}),
-                                     model(200, {row(32, 190), row(64, 100), row(128, 150)})});
+  const auto choice = merged_choice(
+      {model(100, {row(32, 50), row(64, 95), row(128, 70)}), model(200, {row(32, 190), row(64, 100), row(128, 150)})});
   EXPECT_EQ(choice, tile(128));
 }
 
