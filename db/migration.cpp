@@ -59,7 +59,7 @@ void apply(Connection& connection, const SchemaDefinition& definition, std::int6
 }  // namespace
 
 const SchemaDefinition& results_schema() {
-  static const std::array migrations{sql::_0001_initial_sql, sql::_0002_twins_sql};
+  static const std::array migrations{sql::_0001_initial_sql, sql::_0002_twins_and_ties_sql};
   static const SchemaDefinition definition{"a results database of moetune", 0x6D74756E, migrations};
   return definition;
 }

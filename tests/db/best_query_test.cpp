@@ -97,11 +97,16 @@ TEST_F(BestQueryTest, TellsAFailedDefaultFromOneThatWasNotMeasured) {
   EXPECT_FALSE(rows.at(0).default_row);
 }
 
-TEST_F(BestQueryTest, TakesTheFirstOfEquals) {
+TEST_F(BestQueryTest, TakesTheSmallestConfigurationOfEqualsInWhateverOrderTheyCame) {
   const std::int64_t id = new_sweep();
-  record(id, ok_trial(1, 5, 10));
-  record(id, ok_trial(1, 1, 10));
-  EXPECT_EQ(best_of_the_only_group().at(0).best.config, example_config(5));
+  for (const int number : {2, 1, 3, 0}) {
+    record(id, ok_trial(1, number, 10));
+    record(id, ok_trial(64, 3 - number, 10));
+  }
+  const auto rows = best_of_the_only_group();
+  const auto smallest = std::min({example_config(0), example_config(1), example_config(2), example_config(3)});
+  EXPECT_EQ(rows.at(0).best.config, smallest);
+  EXPECT_EQ(rows.at(1).best.config, smallest);
 }
 
 TEST_F(BestQueryTest, ForgetsDiscardedSweeps) {
