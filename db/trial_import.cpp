@@ -1,5 +1,7 @@
 #include "db/trial_import.hpp"
 
+#include <fmt/format.h>
+
 #include <future>
 #include <map>
 #include <utility>
@@ -113,6 +115,16 @@ class Writer {
   std::future<Result<Counts>> pending_;
 };
 
+/// The next line, unless there were too many bad ones.
+Result<bool> next_of(const LineSource& source, std::string& line, const ImportReport& report, std::int64_t limit) {
+  line.clear();
+  if (report.rejected <= limit) return source(line);
+  const Rejection& first = report.rejections.front();
+  return schema::fail(ErrorCode::invalid_argument,
+                      fmt::format("more than {} lines are no trials; the first of them is line {}: {}", limit,
+                                  first.line, first.message));
+}
+
 nlohmann::json progress(const ImportReport& report) {
   return {{"inserted", report.inserted}, {"duplicates", report.duplicates}, {"rejected", report.rejected}};
 }
@@ -121,7 +133,6 @@ Result<void> run_import(const LineSource& next_line, Parser& parser, Writer& wri
   std::string line;
   Chunk chunk;
   for (std::int64_t number = 1;; ++number) {
-    line.clear();
     const auto more = next_line(line);
     if (!more) {
       // What came before the source failed is stored all the same: the next import takes it for duplicates.
@@ -144,7 +155,8 @@ Result<ImportReport> import_trials(Database& database, const LineSource& next_li
   ImportReport report;
   Parser parser(options, report);
   Writer writer(database, options, report);
-  auto done = run_import(next_line, parser, writer);
+  const LineSource bounded = [&](std::string& line) { return next_of(next_line, line, report, options.max_rejected); };
+  auto done = run_import(bounded, parser, writer);
   if (done) return report;
   Error error = std::move(done.error());
   if (!error.detail.is_object()) error.detail = nlohmann::json::object();

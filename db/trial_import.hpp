@@ -35,11 +35,13 @@ struct ImportReport {
 struct ImportOptions {
   DefaultConfig default_config;
   std::string default_source = "built in";  ///< where default_config is known from, stored beside it
+  std::int64_t max_rejected = 100'000;      ///< bad lines until the file is taken for something else
 };
 
 /// Reads trial JSONL in one pass and commits it in chunks. A bad line is reported and skipped. Rows of origin measured
 /// become imported; the other origins stay. Importing the same rows again inserts nothing.
-/// Errors: of the source, or of the database (its detail has the report so far: what was committed stays).
+/// Errors: of the source; invalid_argument for too many bad lines; of the database (the detail has the report so far:
+/// what was committed stays).
 Result<ImportReport> import_trials(Database& database, const LineSource& next_line, const ImportOptions& options);
 
 }  // namespace moetune::db

@@ -23,7 +23,9 @@ constexpr std::string_view k_magic = "MOETUNE\n";
 constexpr std::uint32_t k_version = 1;
 constexpr int k_compression_level = 3;
 constexpr std::size_t k_max_header = 1 << 20;
-constexpr std::size_t k_max_cubin = 256U << 20;
+constexpr std::size_t k_max_cubin = 64U << 20;
+/// The smallest block of a zstd frame has 4 bytes, the largest content of a block 128 KiB.
+constexpr std::size_t k_max_expansion = 32 << 10;
 constexpr std::size_t k_max_file = k_max_cubin + (2U << 20);
 constexpr std::size_t k_max_log = 64 * 1024;
 constexpr std::size_t k_digest_bytes = std::tuple_size_v<Sha256Digest>;
@@ -98,8 +100,11 @@ Result<std::string> compress(std::string_view bytes) {
 
 Result<std::string> decompress(std::string_view packed) {
   const auto size = ZSTD_getFrameContentSize(packed.data(), packed.size());
-  if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN || size > k_max_cubin) {
+  if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN) {
     return fail(ErrorCode::data_damaged, "its code is not a zstd frame of known size");
+  }
+  if (size > k_max_cubin || size > packed.size() * k_max_expansion) {
+    return fail(ErrorCode::data_damaged, "its code claims a size that it cannot have");
   }
   std::string bytes(size, '\0');
   const auto got = ZSTD_decompress(bytes.data(), bytes.size(), packed.data(), packed.size());

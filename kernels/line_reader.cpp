@@ -17,6 +17,7 @@ using schema::ErrorCode;
 using schema::fail;
 using schema::Result;
 
+constexpr std::int64_t k_always_allowed = 64LL << 20;  ///< of text, however small the compressed file is
 constexpr std::array<unsigned char, 4> k_zstd_magic = {0x28, 0xB5, 0x2F, 0xFD};
 
 struct CloseFile {
@@ -41,6 +42,7 @@ struct LineReader::State {
   bool ended = false;
   std::string line;
   std::int64_t line_number = 0;
+  std::int64_t raw_bytes = 0;
   std::int64_t total_bytes = 0;
 
   Result<std::size_t> read_raw();
@@ -55,6 +57,7 @@ Result<std::size_t> LineReader::State::read_raw() {
   if (count == 0 && std::ferror(file.get()) != 0) {
     return fail(ErrorCode::io, fmt::format("cannot read {}: {}", path, std::strerror(errno)));
   }
+  raw_bytes += static_cast<std::int64_t>(count);
   return count;
 }
 
@@ -94,6 +97,10 @@ Result<void> LineReader::State::refill() {
   }
   total_bytes += static_cast<std::int64_t>(rest.size());
   if (total_bytes > limits.max_bytes) return over("bytes of text", limits.max_bytes);
+  if (zstd && total_bytes > std::max(k_always_allowed, raw_bytes * limits.max_expansion)) {
+    return fail(ErrorCode::too_large, fmt::format("{} line {}: the compressed file expands more than {}-fold", path,
+                                                  line_number + 1, limits.max_expansion));
+  }
   return {};
 }
 

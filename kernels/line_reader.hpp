@@ -15,6 +15,7 @@ struct LineLimits {
   std::int64_t max_line_bytes = 4LL << 20;
   std::int64_t max_bytes = 1LL << 30;
   std::int64_t max_lines = 4'000'000;
+  std::int64_t max_expansion = 1000;  ///< bytes of text for one byte of a compressed file, beyond the first 64 MiB
 };
 
 /// The lines of a text file, plain or compressed with zstd (told apart by the first bytes, not by the name). Streams:
@@ -29,7 +30,8 @@ class LineReader {
   ~LineReader();
 
   /// The next line without its end ("\n" or "\r\n"), valid until the next call; nothing at the end of the file.
-  /// Errors: too_large with the limit that was passed, data_damaged for a broken or cut zstd stream, io.
+  /// Errors: too_large with the limit that was passed (a file that expands too much is taken for a bomb), data_damaged
+  /// for a broken or cut zstd stream, io.
   schema::Result<std::optional<std::string_view>> next();
   /// Number of the line that next() gave last, counted from 1.
   std::int64_t line_number() const;

@@ -48,9 +48,11 @@ std::string_view name_of(ActDtype dtype) {
 }
 
 Result<Dtype> dtype_from_name(std::string_view name) {
-  std::string names;
   for (const auto& [value, known] : k_dtypes) {
     if (known == name && value != Dtype::none) return value;
+  }
+  std::string names;
+  for (const auto& [value, known] : k_dtypes) {
     if (value != Dtype::none) names += fmt::format(", {}", known);
   }
   return fail(ErrorCode::invalid_argument,

@@ -1,7 +1,9 @@
 #include "schema/strict_json.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace moetune::schema {
@@ -15,39 +17,85 @@ std::string shown(const json& value) {
   return text;
 }
 
-/// Thrown out of the parser's callback to end parsing at the first fault; caught by parse_json.
-struct Refused {
-  std::string reason;
+/// Builds the value from the parser's events and ends parsing at the first fault. The object under construction knows
+/// its fields already, so a field that appears twice shows at its name.
+class StrictBuilder {
+ public:
+  explicit StrictBuilder(int max_depth) : max_depth_(static_cast<std::size_t>(max_depth)) {}
+
+  json& value() { return root_; }
+  const std::string& reason() const { return reason_; }
+
+  // The interface that json::sax_parse asks for, in its names.
+  bool null() { return put(nullptr) != nullptr; }
+  bool boolean(bool value) { return put(value) != nullptr; }
+  bool number_integer(json::number_integer_t value) { return put(value) != nullptr; }
+  bool number_unsigned(json::number_unsigned_t value) { return put(value) != nullptr; }
+  bool number_float(json::number_float_t value, const std::string&) { return put(value) != nullptr; }
+  bool string(std::string& value) { return put(std::move(value)) != nullptr; }
+  bool binary(json::binary_t& value) { return put(std::move(value)) != nullptr; }
+  bool start_object(std::size_t) { return open(json::object()); }
+  bool end_object() { return close(); }
+  bool start_array(std::size_t) { return open(json::array()); }
+  bool end_array() { return close(); }
+
+  bool key(std::string& name) {
+    const auto [place, added] = open_.back()->get_ref<json::object_t&>().try_emplace(std::move(name), nullptr);
+    field_ = &place->second;
+    return added || refuse(fmt::format("field \"{}\" appears twice", place->first.substr(0, 60)));
+  }
+
+  bool parse_error(std::size_t, const std::string&, const json::exception& error) {
+    const std::string reason = error.what();
+    const auto cut = reason.find("] ");
+    return refuse(cut == std::string::npos ? reason : reason.substr(cut + 2));
+  }
+
+ private:
+  bool refuse(std::string reason) {
+    reason_ = std::move(reason);
+    return false;
+  }
+
+  /// The place of a new value: the next element, the field that was named, or the whole.
+  template <typename Value>
+  json* put(Value&& value) {
+    if (open_.empty()) {
+      root_ = std::forward<Value>(value);
+      return &root_;
+    }
+    if (open_.back()->is_array()) {
+      return &open_.back()->get_ref<json::array_t&>().emplace_back(std::forward<Value>(value));
+    }
+    *field_ = std::forward<Value>(value);
+    return field_;
+  }
+
+  bool open(json value) {
+    if (open_.size() >= max_depth_) return refuse(fmt::format("nested deeper than {} levels", max_depth_));
+    open_.push_back(put(std::move(value)));
+    return true;
+  }
+
+  bool close() {
+    open_.pop_back();
+    return true;
+  }
+
+  const std::size_t max_depth_;
+  json root_;
+  std::vector<json*> open_;  ///< arrays and objects that have begun and not ended; each stays where it is meanwhile
+  json* field_ = nullptr;    ///< of the innermost open object, as its name was read last
+  std::string reason_;
 };
 
 }  // namespace
 
 Result<json> parse_json(std::string_view text, std::string_view what, int max_depth) {
-  std::vector<std::set<std::string>> keys;  // of the objects that are open, to find fields that appear twice
-  const auto check = [&](int depth, json::parse_event_t event, json& parsed) {
-    using Event = json::parse_event_t;
-    if (event == Event::object_start) keys.emplace_back();
-    if (event == Event::object_end) keys.pop_back();
-    if ((event == Event::object_start || event == Event::array_start) && depth >= max_depth) {
-      throw Refused{fmt::format("nested deeper than {} levels", max_depth)};
-    }
-    if (event == Event::key && !keys.back().insert(parsed.get<std::string>()).second) {
-      throw Refused{fmt::format("field \"{}\" appears twice", parsed.get<std::string>().substr(0, 60))};
-    }
-    return true;
-  };
-  const auto refused = [&](std::string reason) {
-    return fail(ErrorCode::invalid_argument, fmt::format("{} is not valid JSON: {}", what, reason.substr(0, 200)));
-  };
-  try {
-    return json::parse(text, check);
-  } catch (const Refused& reason) {
-    return refused(reason.reason);
-  } catch (const json::exception& error) {
-    const std::string reason = error.what();
-    const auto cut = reason.find("] ");
-    return refused(cut == std::string::npos ? reason : reason.substr(cut + 2));
-  }
+  StrictBuilder builder(max_depth);
+  if (json::sax_parse(text, &builder)) return std::move(builder.value());
+  return fail(ErrorCode::invalid_argument,
+              fmt::format("{} is not valid JSON: {}", what, builder.reason().substr(0, 200)));
 }
 
 ObjectReader::ObjectReader(const json& object, std::string_view what) : object_(object), what_(what) {
@@ -58,12 +106,16 @@ ObjectReader::ObjectReader(const json& object, std::string_view what) : object_(
 }
 
 const json* ObjectReader::find(std::string_view name, bool required) {
-  known_.emplace(name);
+  if (!is_known(name)) known_.push_back(name);
   if (!object_.is_object()) return nullptr;
   const auto found = object_.find(name);
   if (found != object_.end()) return &*found;
   if (required) reject(name, "is required and missing");
   return nullptr;
+}
+
+bool ObjectReader::is_known(std::string_view name) const {
+  return std::ranges::find(known_, name) != known_.end();
 }
 
 const json* ObjectReader::raw(std::string_view name) {
@@ -74,6 +126,14 @@ const json* ObjectReader::required_raw(std::string_view name) {
 }
 bool ObjectReader::has(std::string_view name) const {
   return object_.is_object() && object_.contains(name);
+}
+
+void ObjectReader::refuse_null(std::initializer_list<std::string_view> names) {
+  for (const std::string_view name : names) {
+    if (const json* value = find(name, false); value != nullptr && value->is_null()) {
+      reject(name, "must not be null; leave it out for its default");
+    }
+  }
 }
 
 void ObjectReader::reject(std::string_view name, std::string message) {
@@ -218,13 +278,11 @@ std::optional<std::vector<double>> ObjectReader::optional_numbers(std::string_vi
 
 Result<void> ObjectReader::finish() {
   if (error_) return std::unexpected(*error_);
-  for (const auto& [name, value] : object_.items()) {
-    if (!known_.contains(name)) {
-      std::string fields;
-      for (const auto& field : known_) fields += (fields.empty() ? "" : ", ") + field;
-      return fail(ErrorCode::invalid_argument,
-                  fmt::format("{} has no field \"{}\"; its fields are {}", what_, name.substr(0, 60), fields));
-    }
+  for (const auto& [name, value] : object_.get_ref<const json::object_t&>()) {
+    if (is_known(name)) continue;
+    std::ranges::sort(known_);
+    return fail(ErrorCode::invalid_argument, fmt::format("{} has no field \"{}\"; its fields are {}", what_,
+                                                         name.substr(0, 60), fmt::join(known_, ", ")));
   }
   return {};
 }

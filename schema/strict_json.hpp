@@ -5,7 +5,6 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,7 +19,7 @@ Result<nlohmann::json> parse_json(std::string_view text, std::string_view what, 
 
 /// Reads the fields of one JSON object strictly: wrong types, values out of range and unknown fields are errors that
 /// name the culprit. Use: read every field, then call finish(); the first error wins and later reads return defaults.
-/// Not thread-safe; keeps a reference to the object, which must outlive it.
+/// Not thread-safe; keeps a reference to the object and the names that it was asked for, which must outlive it.
 class ObjectReader {
  public:
   /// `what` names the object in messages, e.g. "trial" or "config".
@@ -45,6 +44,8 @@ class ObjectReader {
   const nlohmann::json* raw(std::string_view name);
   const nlohmann::json* required_raw(std::string_view name);
   bool has(std::string_view name) const;
+  /// Rejects null in fields that may be left out but have no null.
+  void refuse_null(std::initializer_list<std::string_view> names);
 
   /// Records an error about a field found by the caller ("<what>.<name>: <message>").
   void reject(std::string_view name, std::string message);
@@ -56,12 +57,13 @@ class ObjectReader {
 
  private:
   const nlohmann::json* find(std::string_view name, bool required);
+  bool is_known(std::string_view name) const;
   template <typename T>
   std::optional<T> checked_number(std::string_view name, const nlohmann::json& value, T low, T high);
 
   const nlohmann::json& object_;
   std::string what_;
-  std::set<std::string, std::less<>> known_;
+  std::vector<std::string_view> known_;  ///< the fields that were asked for
   std::optional<Error> error_;
 };
 

@@ -85,6 +85,7 @@ nlohmann::ordered_json to_json(const SweepSpec& spec) {
 Result<SweepSpec> sweep_spec_from_json(const nlohmann::json& value) {
   ObjectReader reader(value, "sweep");
   SweepSpec spec;
+  reader.refuse_null({"act_dtype", "batch", "kernel", "strategy", "routing", "l2", "gpus", "seed"});
   spec.problem = read_problem(reader, Absent::none);
   read_batches(reader, spec);
   spec.kernel = reader.optional_text("kernel").value_or(spec.kernel);

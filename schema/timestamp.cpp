@@ -13,6 +13,10 @@ using std::chrono::floor;
 using std::chrono::milliseconds;
 using std::chrono::sys_time;
 
+/// Times that have a text: years 0000 to 9999 in UTC.
+constexpr std::int64_t k_first_ms = -62'167'219'200'000;
+constexpr std::int64_t k_last_ms = 253'402'300'799'999;
+
 /// Reads exactly `count` digits at `at`, or -1.
 int digits(std::string_view text, std::size_t at, std::size_t count) {
   if (at + count > text.size()) return -1;
@@ -85,7 +89,9 @@ Result<Timestamp> timestamp_from_text(std::string_view text) {
   int zone_minutes = 0;
   if (!read_zone(text.substr(at), zone_minutes)) return bad();
   const std::int64_t days_ms = std::chrono::sys_days{date}.time_since_epoch().count() * 86'400'000LL;
-  return Timestamp{days_ms + ((hour * 60LL + minute - zone_minutes) * 60 + second) * 1000 + fraction_ms};
+  const Timestamp time{days_ms + ((hour * 60LL + minute - zone_minutes) * 60 + second) * 1000 + fraction_ms};
+  if (time.ms < k_first_ms || time.ms > k_last_ms) return bad();
+  return time;
 }
 
 }  // namespace moetune::schema

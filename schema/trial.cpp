@@ -11,6 +11,7 @@ namespace moetune::schema {
 namespace {
 
 constexpr std::size_t k_max_samples = 100'000;
+constexpr double k_min_us = 1e-3;  ///< a nanosecond: nothing that ran took no time
 constexpr double k_max_us = 1e12;
 constexpr std::size_t k_max_log_tail = 64 * 1024;
 
@@ -26,15 +27,28 @@ T adopt_or(ObjectReader& reader, Result<T> value, T fallback) {
   return fallback;
 }
 
+/// A name that queries ask for, so that one without any letter would be a row that nobody finds.
+std::string read_name(ObjectReader& reader, const char* name) {
+  auto text = reader.text(name);
+  if (text.empty()) reader.reject(name, "must not be empty");
+  return text;
+}
+
+Timestamp read_measured_at(ObjectReader& reader) {
+  const auto time = timestamp_from_text(reader.text("measured_at"));
+  if (!time) reader.reject("measured_at", fmt::format("is wrong: {}", time.error().message));
+  return time.value_or(Timestamp{});
+}
+
 Group read_group(ObjectReader& reader) {
   Group group;
-  group.device = reader.text("device");
+  group.device = read_name(reader, "device");
   group.problem = read_problem(reader, Absent::error);
-  group.kernel = reader.text("kernel");
-  group.kernel_digest = reader.text("kernel_digest");
-  group.compiler = reader.text("compiler");
+  group.kernel = read_name(reader, "kernel");
+  group.kernel_digest = read_name(reader, "kernel_digest");
+  group.compiler = read_name(reader, "compiler");
   group.l2 = adopt_or(reader, l2_from_name(reader.text("l2")), L2::cold);
-  group.routing = reader.text("routing");
+  group.routing = read_name(reader, "routing");
   group.origin =
       adopt_or(reader, origin_from_name(reader.optional_text("origin").value_or("measured")), Origin::measured);
   return group;
@@ -144,16 +158,18 @@ Result<Trial> trial_from_json(const nlohmann::json& value) {
   ObjectReader reader(value, "trial");
   Trial trial;
   trial.group = read_group(reader);
-  trial.arch = reader.text("arch");
+  trial.arch = read_name(reader, "arch");
   trial.batch = reader.integer("batch", 1, k_max_batch);
   if (const auto* config = reader.required_raw("config")) {
     trial.config = adopt_or(reader, tile_config_from_json(*config), TileConfig{});
   }
   trial.status = adopt_or(reader, trial_status_from_name(reader.text("status")), TrialStatus::ok);
-  trial.latency_us = reader.nullable_number("latency_us", 0, k_max_us);
+  trial.latency_us = reader.nullable_number("latency_us", k_min_us, k_max_us);
   reader.required_raw("samples_us");
-  trial.samples_us = reader.optional_numbers("samples_us", 0, k_max_us, k_max_samples).value_or(std::vector<double>{});
-  trial.measured_at = adopt_or(reader, timestamp_from_text(reader.text("measured_at")), Timestamp{});
+  reader.refuse_null({"samples_us"});
+  trial.samples_us =
+      reader.optional_numbers("samples_us", k_min_us, k_max_us, k_max_samples).value_or(std::vector<double>{});
+  trial.measured_at = read_measured_at(reader);
   trial.stages_us = read_stages(reader);
   trial.gpu_uuid = reader.optional_text("gpu_uuid");
   trial.driver = reader.optional_text("driver");
@@ -161,7 +177,7 @@ Result<Trial> trial_from_json(const nlohmann::json& value) {
   trial.throttle = reader.optional_text("throttle");
   trial.tool_version = reader.optional_text("tool_version");
   trial.log_tail = reader.optional_text("log_tail", k_max_log_tail);
-  trial.sweep = reader.optional_text("sweep");
+  trial.sweep = reader.optional_text("sweep", k_max_label);
   check_latency(reader, trial);
   if (auto done = reader.finish(); !done) return std::unexpected(done.error());
   return trial;

@@ -31,6 +31,8 @@ Result<TrialStatus> trial_status_from_name(std::string_view name);
 /// Every status, in the order of the enumeration.
 const std::vector<TrialStatus>& all_trial_statuses();
 
+inline constexpr std::size_t k_max_label = 256;  ///< bytes of a sweep's label
+
 /// The final outcome of one (sweep, batch, configuration): written once, never changed.
 struct Trial {
   Group group;

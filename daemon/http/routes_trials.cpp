@@ -47,6 +47,9 @@ Result<db::TrialFilter> trial_filter(const Query& query) {
   }
   if (const auto sweep = query.get("sweep"); sweep && is_number(*sweep)) {
     filter.sweep = std::stoll(std::string(*sweep));
+  } else if (sweep && (sweep->empty() || sweep->size() > schema::k_max_label)) {
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("sweep must be a number or a label of 1 to {} bytes", schema::k_max_label));
   } else if (sweep) {
     filter.sweep_label = std::string(*sweep);
   }
@@ -181,10 +184,11 @@ Result<Response> post_import(App& app, Request& request) {
   }
   auto reader = kernels::LineReader::open(spool->path(), k_import_limits);
   if (!reader) return std::unexpected(reader.error());
-  const db::ImportOptions options{[](const schema::Problem& problem, std::int64_t batch) {
-                                    return std::optional(schema::default_config(problem, batch));
-                                  },
-                                  schema::default_config_source()};
+  const db::ImportOptions options{
+      [](const schema::Problem& problem, std::int64_t batch) {
+        return std::optional(schema::effective_config(problem, schema::default_config(problem, batch)));
+      },
+      schema::default_config_source()};
   const auto report = db::import_trials(app.services.database, line_source(*reader), options);
   if (!report) return std::unexpected(report.error());
   if (report->rejected > 0 && report->rejected == report->rows) {

@@ -21,6 +21,8 @@ using schema::TileConfig;
 constexpr std::size_t k_max_values = 64;
 constexpr std::size_t k_max_constraints = 64;
 constexpr std::size_t k_max_configurations = 200'000;
+/// Characters of constraints times configurations: about a second of evaluation.
+constexpr std::size_t k_max_evaluation = 200'000'000;
 
 /// Source: get_configs_compute_bound of vLLM's benchmark_moe.py (2026-08), NVIDIA branch.
 Space vllm_space() {
@@ -57,6 +59,24 @@ std::vector<int> read_axis(schema::ObjectReader& reader, const char* name, int h
   return values;
 }
 
+/// A space is evaluated while a client waits.
+Result<void> check_cost(const Space& space) {
+  const std::size_t size = space.block_size_m.size() * space.block_size_n.size() * space.block_size_k.size() *
+                           space.group_size_m.size() * space.num_warps.size() * space.num_stages.size();
+  if (size > k_max_configurations) {
+    return fail(ErrorCode::too_large,
+                fmt::format("space has {} configurations, at most {} are allowed", size, k_max_configurations));
+  }
+  std::size_t characters = 0;
+  for (const auto& constraint : space.constraints) characters += constraint.size();
+  if (characters * size > k_max_evaluation) {
+    return fail(ErrorCode::too_large,
+                fmt::format("space.constraints have {} characters, at most {} are allowed with {} configurations",
+                            characters, k_max_evaluation / size, size));
+  }
+  return {};
+}
+
 Result<Space> space_from_object(const nlohmann::json& value) {
   schema::ObjectReader reader(value, "space");
   Space space;
@@ -81,12 +101,7 @@ Result<Space> space_from_object(const nlohmann::json& value) {
     }
   }
   if (auto done = reader.finish(); !done) return std::unexpected(done.error());
-  const std::size_t size = space.block_size_m.size() * space.block_size_n.size() * space.block_size_k.size() *
-                           space.group_size_m.size() * space.num_warps.size() * space.num_stages.size();
-  if (size > k_max_configurations) {
-    return fail(ErrorCode::too_large,
-                fmt::format("space has {} configurations, at most {} are allowed", size, k_max_configurations));
-  }
+  if (auto cheap = check_cost(space); !cheap) return std::unexpected(cheap.error());
   return space;
 }
 

@@ -20,6 +20,16 @@ TEST(TimestampTest, ReadsWhatItWritesAndOtherSpellings) {
   EXPECT_EQ(timestamp_from_text("2026-11-20T10:15:00.123456789Z").value().ms, 1'795'169'700'123);
 }
 
+TEST(TimestampTest, WhatItReadsHasAText) {
+  for (const char* text : {"0000-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z"}) {
+    EXPECT_EQ(to_text(timestamp_from_text(text).value()), text);
+  }
+  EXPECT_EQ(to_text(timestamp_from_text("9999-12-31T23:59:59-00:00").value()), "9999-12-31T23:59:59Z");
+  for (const char* text : {"0000-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01", "9999-12-31T23:59:60Z"}) {
+    EXPECT_FALSE(timestamp_from_text(text)) << text;
+  }
+}
+
 TEST(TimestampTest, RefusesWhatIsNoTime) {
   for (const char* text :
        {"", "yesterday", "2026-11-20", "2026-13-20T10:15:00Z", "2026-02-30T10:15:00Z", "2026-11-20T24:15:00Z",

@@ -70,5 +70,21 @@ TEST(SpaceTest, BadFilesAreNamed) {
   EXPECT_NE(message(file).find("no field \"colour\""), std::string::npos);
 }
 
+TEST(SpaceTest, WhatTakesTooLongToEvaluateIsRefused) {
+  nlohmann::json file = file_space();
+  file["BLOCK_SIZE_M"] = {16, 32, 64, 128};
+  file["num_warps"] = {1, 2, 4, 8};
+  file["GROUP_SIZE_M"] = nlohmann::json::array();
+  for (int group = 1; group <= 64; ++group) file["GROUP_SIZE_M"].push_back(group);  // 6144 configurations
+  file["constraints"] = std::vector<std::string>(32, "1 " + std::string(998, ' '));
+  EXPECT_TRUE(space_from_json(file));
+  file["constraints"] = std::vector<std::string>(33, "1 " + std::string(998, ' '));
+  const auto refused = space_from_json(file);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, schema::ErrorCode::too_large);
+  EXPECT_EQ(refused.error().message,
+            "space.constraints have 33000 characters, at most 32552 are allowed with 6144 configurations");
+}
+
 }  // namespace
 }  // namespace moetune::daemon::search
