@@ -102,7 +102,12 @@ Result<void> make_folder(const std::filesystem::path& folder) {
     sync_path(parent);  // not possible in a parent that cannot be read, which is no reason to refuse
     return {};
   }
-  if (errno == EEXIST && std::filesystem::is_directory(path, error)) return {};
+  const int reason = errno;
+  if (reason == EEXIST && std::filesystem::is_directory(path, error)) return {};
+  if (reason == EEXIST) {
+    return schema::fail(ErrorCode::io, fmt::format("{} is in the place of the folder that is wanted", path.string()));
+  }
+  errno = reason;
   return refused(path, "created");
 }
 

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <fstream>
 
 #include "kernels/compile_plan.hpp"
@@ -23,10 +25,11 @@ CompileReply refused(const CompileJob& job, TrialStatus status, std::string reas
 }
 
 Result<void> write_cubin(const std::string& path, const std::vector<std::byte>& cubin) {
+  errno = 0;
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   file.write(reinterpret_cast<const char*>(cubin.data()), static_cast<std::streamsize>(cubin.size()));
   file.close();
-  if (!file) return fail(ErrorCode::io, fmt::format("cannot write the compiled kernel to {}", path));
+  if (!file) return fail(ErrorCode::io, fmt::format("cannot write {}: {}", path, std::strerror(errno)));
   return {};
 }
 
@@ -78,7 +81,7 @@ Result<CompileReply> CompileWorker::run(const CompileJob& job) const {
                      .seconds = elapsed.count(),
                      .log_tail = {}};
   if (outcome->status == CompileStatus::ok) {
-    if (auto written = write_cubin(job.output, outcome->cubin); !written) return std::unexpected(written.error());
+    if (auto written = write_cubin(job.output, outcome->cubin); !written) reply.not_written = written.error().message;
   } else {
     reply.status =
         outcome->status == CompileStatus::out_of_resources ? TrialStatus::out_of_resources : TrialStatus::compile_error;

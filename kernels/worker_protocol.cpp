@@ -145,15 +145,17 @@ json to_json(const CompileJob& job) {
 }
 
 json to_json(const CompileReply& reply) {
-  return {{"type", "compiled"},
-          {"id", reply.id},
-          {"status", schema::name_of(reply.status)},
-          {"cubin_bytes", reply.cubin_bytes},
-          {"shared_bytes", reply.shared_bytes},
-          {"registers", reply.registers},
-          {"spill_bytes", reply.spill_bytes},
-          {"seconds", reply.seconds},
-          {"log_tail", reply.log_tail}};
+  json object = {{"type", "compiled"},
+                 {"id", reply.id},
+                 {"status", schema::name_of(reply.status)},
+                 {"cubin_bytes", reply.cubin_bytes},
+                 {"shared_bytes", reply.shared_bytes},
+                 {"registers", reply.registers},
+                 {"spill_bytes", reply.spill_bytes},
+                 {"seconds", reply.seconds},
+                 {"log_tail", reply.log_tail}};
+  if (reply.not_written) object["not_written"] = *reply.not_written;
+  return object;
 }
 
 json to_json(const OpenProblem& request) {
@@ -243,6 +245,7 @@ Result<CompileReply> compile_reply_from_json(const json& value) {
   reply.spill_bytes = reader.integer("spill_bytes", 0, ObjectReader::k_max);
   reply.seconds = reader.number("seconds", 0, k_max_seconds);
   reply.log_tail = reader.text("log_tail", k_max_log);
+  reply.not_written = reader.optional_text("not_written", k_max_log);
   return finished(reader, reply);
 }
 

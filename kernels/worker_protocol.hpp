@@ -51,6 +51,8 @@ struct CompileReply {
   std::int64_t spill_bytes = 0;   ///< local memory per thread, 0 when not known
   double seconds = 0;             ///< wall time of the compiler
   std::string log_tail;
+  /// Why the finished cubin could not be written (a full disk): says nothing about the candidate.
+  std::optional<std::string> not_written = {};
 };
 
 /// Where the measure worker gets its times from, and the problem that it keeps resident. Answered by MeasureReady.

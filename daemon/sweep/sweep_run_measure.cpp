@@ -111,7 +111,14 @@ void SweepRun::take_station_events(std::size_t index) {
     } else if (const auto* down = std::get_if<StationDown>(&event)) {
       judge_station_down(index, down->ended);
     } else {
-      failure_ = std::get<StationRefused>(event).error;
+      const schema::Error& error = std::get<StationRefused>(event).error;
+      // Memory that others hold, or a GPU that is lost, may come back.
+      const bool may_pass = error.code == schema::ErrorCode::too_large || error.code == schema::ErrorCode::unavailable;
+      if (may_pass) {
+        get_stuck(error.message);
+      } else {
+        failure_ = error;
+      }
     }
   }
 }

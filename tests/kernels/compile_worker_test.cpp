@@ -86,8 +86,10 @@ TEST_F(CompileWorkerTest, RefusesATileThatTheKernelDoesNotHave) {
 }
 
 TEST_F(CompileWorkerTest, SaysWhenTheOutputCannotBeWritten) {
-  const auto reply = worker_.run(small_job(1, folder_.path() / "none" / "kernel.cubin"));
-  EXPECT_EQ(reply.error().code, schema::ErrorCode::io);
+  const auto reply = run(small_job(1, folder_.path() / "none" / "kernel.cubin"));
+  EXPECT_EQ(reply.status, TrialStatus::ok);
+  ASSERT_TRUE(reply.not_written);
+  EXPECT_THAT(*reply.not_written, HasSubstr((folder_.path() / "none" / "kernel.cubin").string()));
 }
 
 }  // namespace
