@@ -101,6 +101,15 @@ Result<ExitStatus> perform(const Action& action, const GlobalOptions& options, c
   return action(context);
 }
 
+/// No value of any option or positional may be empty: that is a variable of a script which was not set.
+void refuse_empty_values(CLI::App& app) {
+  const auto check = [](const std::string& given) { return std::string(given.empty() ? "must not be empty" : ""); };
+  for (CLI::Option* option : app.get_options()) {
+    if (option->get_items_expected_max() > 0) option->check(check);
+  }
+  for (CLI::App* command : app.get_subcommands(nullptr)) refuse_empty_values(*command);
+}
+
 ExitStatus parse_and_perform(const std::vector<std::string>& arguments, const Surroundings& around) {
   CLI::App app(k_about, "moetune");
   app.fallthrough();
@@ -113,6 +122,7 @@ ExitStatus parse_and_perform(const std::vector<std::string>& arguments, const Su
   add_global_options(app, options);
   CommandLine line{app, {}};
   add_commands(line);
+  refuse_empty_values(app);
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // taken from the end
   } catch (const CLI::Success& wanted) {

@@ -58,7 +58,7 @@ Result<Connector::Found> Connector::look_at_default_address() {
 Result<Connector::Found> Connector::look() {
   if (settings_.server) {
     auto client = client_for(*settings_.server);
-    if (!client) return std::unexpected(client.error());
+    if (!client) return fail(client.error().code, fmt::format("--server: {}", client.error().message));
     return Found{std::move(*client), ""};
   }
   auto client = look_at_daemon_file();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <sstream>
@@ -32,6 +33,8 @@ schema::Result<std::vector<int>> gpus_from_text(const std::string& text) {
     if (!index)
       return schema::fail(schema::ErrorCode::invalid_argument,
                           index.error().message + "; use all, or a list such as 0,1");
+    if (std::ranges::count(gpus, static_cast<int>(*index)) > 0)
+      return schema::fail(schema::ErrorCode::invalid_argument, fmt::format("--gpus lists {} twice", *index));
     gpus.push_back(static_cast<int>(*index));
   }
   if (gpus.empty())
@@ -60,10 +63,14 @@ std::variant<DaemonOptions, ExitNow> parse_daemon_options(int argc, char** argv)
   CLI::App app{
       "moetuned measures tile configurations of fused MoE kernels, remembers every row and answers over HTTP."};
   app.set_version_flag("--version", "moetuned " MOETUNE_VERSION);
-  app.add_option("--data-dir", options.data_dir, "folder of results.db; default $XDG_DATA_HOME/moetune");
-  app.add_option("--cache-dir", options.cache_dir, "folder of compiled kernels; default $XDG_CACHE_HOME/moetune");
+  const auto not_empty = [](const std::string& given) { return std::string(given.empty() ? "must not be empty" : ""); };
+  app.add_option("--data-dir", options.data_dir, "folder of results.db; default $XDG_DATA_HOME/moetune")
+      ->check(not_empty);
+  app.add_option("--cache-dir", options.cache_dir, "folder of compiled kernels; default $XDG_CACHE_HOME/moetune")
+      ->check(not_empty);
   app.add_option("--listen", listen, "HOST:PORT; port 0 picks a free one; default 127.0.0.1:8765");
-  app.add_option("--token-file", options.token_file, "file with the bearer token; required beyond loopback");
+  app.add_option("--token-file", options.token_file, "file with the bearer token; required beyond loopback")
+      ->check(not_empty);
   app.add_option("--gpus", gpus, "GPUs that sweeps may use: all, or indexes such as 0,1");
   app.add_option("--compile-jobs", options.compile_jobs, "compile workers; default one per core")
       ->check(CLI::Range(1, 1024));

@@ -49,6 +49,13 @@ Result<ExitStatus> show_object(Context& context, const std::string& path, const 
 }
 
 Result<ExitStatus> explain(Context& context, const std::string& key) {
+  constexpr std::size_t k_min_digits = 4;
+  constexpr std::size_t k_max_digits = 64;
+  const bool digits = key.find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (!digits || key.size() < k_min_digits || key.size() > k_max_digits) {
+    return fail(ErrorCode::invalid_argument, fmt::format("KEY must be {} to {} lower-case hex digits, not \"{}\"",
+                                                         k_min_digits, k_max_digits, key.substr(0, 80)));
+  }
   Query query;
   query.add("key", key);
   return show_object(context, "/cache/explain", query);
@@ -96,7 +103,8 @@ void add_cache(CommandLine& line) {
   const auto key = std::make_shared<std::string>();
   add_command(line, cache, "explain", "Show what went into a kernel's key, and what came out",
               "  moetune cache explain 3f9a12", [key](Context& context) { return explain(context, *key); })
-      .add_option("KEY", *key, "a key or its first digits, as the daemon's log names it")
+      .add_option("KEY", *key,
+                  "a key or its first digits: the name of a file in the folder artifacts of the kernel cache")
       ->required()
       ->type_name("");
 }

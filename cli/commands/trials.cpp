@@ -29,6 +29,10 @@ Result<Query> trial_query(const TrialFlags& flags) {
     if (!batch) return std::unexpected(batch.error());
     query->add("batch", flags.batch);
   }
+  if (flags.sweep.size() > schema::k_max_label) {
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("--sweep must be a number or a label of at most {} bytes", schema::k_max_label));
+  }
   if (!flags.sweep.empty()) query->add("sweep", flags.sweep);
   if (!flags.status.empty()) {
     const auto status = schema::trial_status_from_name(flags.status);

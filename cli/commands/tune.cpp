@@ -119,6 +119,10 @@ Result<void> put_numbers(const TuneFlags& flags, ordered_json& spec) {
 /// A message about the field "sweep.hidden_size" in terms of the flag that the person gave.
 std::string in_terms_of_flags(const std::string& message) {
   constexpr std::string_view k_start = "sweep.";
+  for (const auto& [start, flag] :
+       {std::pair{"dtype \"", "--dtype"}, {"act_dtype \"", "--act-dtype"}, {"l2 \"", "--l2"}}) {
+    if (message.starts_with(start)) return fmt::format("{}: {}", flag, message);
+  }
   if (!message.starts_with(k_start)) return message;
   const auto end = message.find_first_of(" .", k_start.size());
   std::string field = message.substr(k_start.size(), end - k_start.size());
@@ -200,8 +204,7 @@ void add_tune(CommandLine& line) {
   CLI::App& command = add_command(line, line.app, "tune", "Tune a problem: create a sweep and follow it to its end",
                                   k_examples, [flags](Context& context) { return tune(context, *flags); });
   const auto text = [&](const char* name, std::string& value, const char* type, const char* help) {
-    const auto check = [](const std::string& given) { return std::string(given.empty() ? "must not be empty" : ""); };
-    return command.add_option(name, value, help)->type_name(type)->group("Sweep")->check(check);
+    return command.add_option(name, value, help)->type_name(type)->group("Sweep");
   };
   text("-E", flags->experts, "COUNT", "experts on one rank")->required()->group("Problem");
   text("-N", flags->intermediate, "SIZE", "intermediate size on one rank, after the activation")

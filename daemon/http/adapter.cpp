@@ -98,6 +98,7 @@ Result<void> read_json(const Limits& limits, Request& request) {
   if (!text) return std::unexpected(text.error());
   auto value = schema::parse_json(*text, "the body");
   if (!value) return std::unexpected(value.error());
+  if (value->is_null()) return fail(ErrorCode::invalid_argument, "the body must be a JSON object, not null");
   request.json = std::move(*value);
   return {};
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 
 #include "daemon/http/access.hpp"
@@ -24,6 +25,7 @@ struct App {
   const Limits limits;
   const Access access;
   const schema::Timestamp started_at = schema::now();
+  const std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();  ///< no clock change moves it
   Slots event_streams;
   Slots bulk_transfers;
   HttpMetrics metrics;

@@ -82,7 +82,7 @@ Result<Response> get_health(App& app, Request&) {
   std::vector<std::string> reasons = complaints(app);
   const auto readable = app.services.database.read([](db::Snapshot&) { return Result<bool>(true); });
   if (!readable) reasons.push_back(fmt::format("the database cannot be read: {}", readable.error().message));
-  const auto uptime = (schema::now().ms - app.started_at.ms) / 1000;
+  const auto uptime = std::chrono::floor<std::chrono::seconds>(std::chrono::steady_clock::now() - app.began).count();
   nlohmann::ordered_json body = {{"status", reasons.empty() ? "ok" : "degraded"},
                                  {"version", MOETUNE_VERSION},
                                  {"started_at", schema::to_text(app.started_at)},

@@ -52,6 +52,7 @@ Result<Response> trim_cache(App& app, Request& request) {
   std::optional<std::int64_t> bytes;
   if (!request.json.is_null()) {
     schema::ObjectReader reader(request.json, "the body");
+    reader.refuse_null({"bytes"});
     bytes = reader.optional_integer("bytes", 0, schema::ObjectReader::k_max);
     if (auto done = reader.finish(); !done) return std::unexpected(done.error());
   }

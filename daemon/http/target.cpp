@@ -62,9 +62,12 @@ Result<void> read_query(std::string_view text, Query& query) {
     const auto equals = pair.find('=');
     auto name = decode(pair.substr(0, equals), Plus::space);
     if (!name) return std::unexpected(name.error());
-    auto value = decode(equals == std::string_view::npos ? "" : pair.substr(equals + 1), Plus::space);
-    if (!value) return std::unexpected(value.error());
     const std::string shown = printable(*name);
+    auto value = decode(equals == std::string_view::npos ? "" : pair.substr(equals + 1), Plus::space);
+    if (!value) {
+      return fail(value.error().code, fmt::format("query parameter \"{}\": {}", shown, value.error().message),
+                  {{"parameter", shown}});
+    }
     if (!query.add(std::move(*name), std::move(*value))) {
       return fail(ErrorCode::invalid_argument, fmt::format("query parameter \"{}\" is given more than once", shown),
                   {{"parameter", shown}});

@@ -31,14 +31,20 @@ bool is_token_character(unsigned char c) {
 
 Result<Token> Token::read(const std::filesystem::path& file) {
   struct stat facts{};
-  if (stat(file.c_str(), &facts) == 0 && (facts.st_mode & 077) != 0) {
+  const bool exists = stat(file.c_str(), &facts) == 0;
+  if (exists && !S_ISREG(facts.st_mode)) {
+    return fail(ErrorCode::invalid_argument, fmt::format("token file {} is not a regular file", file.string()));
+  }
+  if (exists && (facts.st_mode & 077) != 0) {
     return fail(ErrorCode::invalid_argument,
                 fmt::format("token file {} is open to others than its owner (mode {:04o}): run chmod 600 on it",
                             file.string(), facts.st_mode & 07777));
   }
   auto text = kernels::read_file(file, k_max_bytes);
   if (!text) {
-    return fail(text.error().code, fmt::format("cannot use the token file: {}", text.error().message));
+    const bool unreadable = exists && text.error().code == ErrorCode::io;
+    return fail(unreadable ? ErrorCode::io : ErrorCode::invalid_argument,
+                fmt::format("cannot use the token file: {}", text.error().message));
   }
   while (!text->empty() && std::isspace(static_cast<unsigned char>(text->back())) != 0) text->pop_back();
   if (text->empty() || !std::ranges::all_of(*text, is_token_character)) {

@@ -1,12 +1,10 @@
-#include "cli/app.hpp"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <sstream>
 
-#include "tests/cli/program.hpp"
+#include "tests/cli/app_fixture.hpp"
 
 namespace moetune::cli {
 namespace {
@@ -15,38 +13,6 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
-
-/// What a command line printed and how it ended, where there is no daemon and none can be started.
-struct Ended {
-  ExitStatus status;
-  std::string out;
-  std::string err;
-};
-
-class AppTest : public testing::Test {
- protected:
-  Ended run_with(const std::vector<std::string>& arguments) const {
-    StringOutput out;
-    StringOutput err;
-    const auto size = [] { return TerminalSize(); };
-    const std::string home = folder_.path().string();
-    const Environment environment = [home](const char* name) -> std::optional<std::string> {
-      return std::string_view(name) == "HOME" ? std::optional(home) : std::nullopt;
-    };
-    const Surroundings surroundings{.out = out,
-                                    .err = err,
-                                    .environment = environment,
-                                    .out_traits = {},
-                                    .err_traits = {},
-                                    .out_size = size,
-                                    .err_size = size,
-                                    .default_url = "http://127.0.0.1:1",
-                                    .daemon_executable = folder_.path() / "moetuned"};
-    const auto status = run(arguments, surroundings);
-    return {status, out.text(), err.text()};
-  }
-  TemporaryFolder folder_;
-};
 
 struct BadLine {
   const char* line;

@@ -62,6 +62,11 @@ void check_limits(const json& schema, const json& value, const std::string& plac
     if (schema.contains("minItems") && value.size() < schema["minItems"].get<std::size_t>()) breach("minItems");
     if (schema.contains("maxItems") && value.size() > schema["maxItems"].get<std::size_t>()) breach("maxItems");
   }
+  if (value.is_string()) {
+    const auto bytes = value.get_ref<const std::string&>().size();
+    if (schema.contains("minLength") && bytes < schema["minLength"].get<std::size_t>()) breach("minLength");
+    if (schema.contains("maxLength") && bytes > schema["maxLength"].get<std::size_t>()) breach("maxLength");
+  }
   if (value.is_string() && schema.contains("pattern") &&
       !std::regex_search(value.get<std::string>(), std::regex(schema["pattern"].get<std::string>()))) {
     breach("pattern");
@@ -77,10 +82,15 @@ const json& resolved(const json& document, const json& value) {
 }
 
 Breaches schema_breaches(const json& document, const json& reference, const json& value, const std::string& place) {
-  static const std::set<std::string> known = {
-      "type",    "properties",  "required", "additionalProperties", "items",    "enum",
-      "minimum", "maximum",     "pattern",  "exclusiveMinimum",     "minItems", "maxItems",
-      "default", "description", "examples"};
+  static const std::set<std::string> known = {"type",     "properties",
+                                              "required", "additionalProperties",
+                                              "items",    "enum",
+                                              "minimum",  "maximum",
+                                              "pattern",  "exclusiveMinimum",
+                                              "minItems", "maxItems",
+                                              "default",  "description",
+                                              "examples", "minLength",
+                                              "maxLength"};
   const json& schema = resolved(document, reference);
   Breaches breaches;
   for (const auto& [keyword, unused] : schema.items()) {

@@ -52,7 +52,7 @@ TEST_F(TokenTest, RefusesWhatIsNoToken) {
   }
   const auto missing = Token::read(folder_.path() / "none");
   ASSERT_FALSE(missing);
-  EXPECT_EQ(missing.error().code, schema::ErrorCode::not_found);
+  EXPECT_EQ(missing.error().code, schema::ErrorCode::invalid_argument);
 }
 
 }  // namespace
