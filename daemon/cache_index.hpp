@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "daemon/artifact_folder.hpp"
-#include "daemon/synchronized.hpp"
 #include "db/artifact_index.hpp"
+#include "db/synchronized.hpp"
 #include "kernels/artifact_file.hpp"
 
 namespace moetune::daemon {
@@ -48,7 +48,7 @@ class CacheIndex {
   const ArtifactFolder& folder_;
   std::unique_ptr<db::ArtifactIndex> index_;  ///< null when there is none to be had
   bool writable_;
-  Synchronized<std::set<kernels::ArtifactKey>> uses_;
+  db::Synchronized<std::set<kernels::ArtifactKey>> uses_;
 };
 
 }  // namespace moetune::daemon

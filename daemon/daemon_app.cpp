@@ -3,14 +3,20 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <set>
+#include <string>
+
 #include "daemon/daemon_file.hpp"
 #include "daemon/doctor.hpp"
 #include "daemon/http/server.hpp"
+#include "daemon/http/token.hpp"
 #include "daemon/kernel_cache.hpp"
 #include "daemon/sweep/machine.hpp"
 #include "daemon/sweep/scheduler.hpp"
 #include "daemon/upload_store.hpp"
 #include "db/database.hpp"
+#include "db/sweep_store.hpp"
 
 namespace moetune::daemon {
 namespace {
@@ -21,8 +27,10 @@ constexpr std::int64_t k_mib = 1 << 20;
 constexpr std::size_t k_jobs_ahead = 8;
 constexpr std::int64_t k_measure_memory = 64LL << 30;
 constexpr auto k_open_time = std::chrono::minutes(5);
-/// What the worker's own watchdog gets before the supervisor ends the worker.
-constexpr auto k_watchdog_lead = std::chrono::seconds(15);
+/// What the measure worker's own watchdog gets before the supervisor ends the worker: as long as the measurement
+/// itself, within these. A context with a kernel that never ends takes its time to go.
+constexpr auto k_min_watchdog_lead = std::chrono::seconds(2);
+constexpr auto k_max_watchdog_lead = std::chrono::seconds(15);
 
 /// Where compile workers write before the cache takes their files over; emptied at start and end.
 class ScratchFolder {
@@ -65,6 +73,17 @@ WorkerProcess::Options worker_options(const char* executable, const char* kind, 
   return options;
 }
 
+/// Uploads that a sweep still needs: all but those of sweeps that have ended.
+Result<std::set<std::string>> recordings_in_use(db::Database& database) {
+  const auto sweeps = database.read([](db::Snapshot& snapshot) { return db::unfinished_sweeps(snapshot); });
+  if (!sweeps) return std::unexpected(sweeps.error());
+  std::set<std::string> recordings;
+  for (const auto& sweep : *sweeps) {
+    if (sweep.spec.recording) recordings.insert(*sweep.spec.recording);
+  }
+  return recordings;
+}
+
 Scheduler::Options scheduler_options(const DaemonOptions& options, const std::filesystem::path& scratch) {
   Scheduler::Options scheduler;
   // The address space is larger than what is resident; its limit is the one that holds even between two looks.
@@ -79,7 +98,8 @@ Scheduler::Options scheduler_options(const DaemonOptions& options, const std::fi
       worker_options("moetune-measure-worker", "measure", {"--time-limit-ms", std::to_string(watchdog_ms)});
   scheduler.measure.worker.max_jobs = k_jobs_ahead;
   scheduler.measure.open_limits = {.time = k_open_time, .resident_bytes = k_measure_memory};
-  scheduler.measure.job_limits = {.time = options.measure_time_limit + k_watchdog_lead,
+  const auto watchdog_lead = std::clamp(options.measure_time_limit, k_min_watchdog_lead, k_max_watchdog_lead);
+  scheduler.measure.job_limits = {.time = options.measure_time_limit + watchdog_lead,
                                   .resident_bytes = k_measure_memory};
   scheduler.scratch = scratch;
   return scheduler;
@@ -119,6 +139,10 @@ bool DaemonApp::idle() const {
 }
 
 Result<std::unique_ptr<DaemonApp>> DaemonApp::start(const DaemonOptions& options) {
+  // Looked at before anything is made: what is wrong with the command line leaves no trace.
+  if (options.token_file) {
+    if (auto token = http::Token::read(*options.token_file); !token) return std::unexpected(token.error());
+  }
   auto parts = std::make_unique<Parts>();
   auto database = db::Database::open(options.data_dir, db::Access::read_write);
   if (!database) return std::unexpected(database.error());
@@ -132,6 +156,9 @@ Result<std::unique_ptr<DaemonApp>> DaemonApp::start(const DaemonOptions& options
   auto uploads = UploadStore::open(options.data_dir / "uploads");
   if (!uploads) return std::unexpected(uploads.error());
   parts->uploads = std::make_unique<UploadStore>(std::move(*uploads));
+  auto recordings = recordings_in_use(*parts->database);
+  if (!recordings) return std::unexpected(recordings.error());
+  parts->uploads->remove_unused(*recordings);
   auto machine = examine_machine(beside_this_executable("moetune-measure-worker"), options.gpus);
   if (!machine) return std::unexpected(machine.error());
   parts->machine = std::move(*machine);

@@ -12,7 +12,7 @@
 
 #include "daemon/artifact_folder.hpp"
 #include "daemon/cache_index.hpp"
-#include "daemon/synchronized.hpp"
+#include "db/synchronized.hpp"
 #include "kernels/atomic_file.hpp"
 
 namespace moetune::daemon {
@@ -78,7 +78,7 @@ struct KernelCache::State {
   const ArtifactFolder scratch;
   const bool writable;
   CacheIndex index;
-  Synchronized<Shared> shared;
+  db::Synchronized<Shared> shared;
 };
 
 /// A damaged file is removed, so that the next lookup does not read it again.

@@ -1,8 +1,10 @@
 #include "daemon/upload_store.hpp"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <chrono>
 #include <system_error>
 #include <utility>
 
@@ -18,6 +20,7 @@ using schema::Result;
 namespace {
 
 constexpr std::size_t k_id_digits = 64;
+constexpr auto k_kept = std::chrono::days(30);
 
 bool is_id(std::string_view id) {
   return id.size() == k_id_digits &&
@@ -58,6 +61,17 @@ Result<UploadStore> UploadStore::open(fs::path folder) {
     return fail(ErrorCode::io, fmt::format("cannot use {} for uploads: {}", folder.string(), error.message()));
   }
   return UploadStore(std::move(folder));
+}
+
+void UploadStore::remove_unused(const std::set<std::string>& in_use) const {
+  std::error_code ignored;
+  const auto oldest = fs::file_time_type::clock::now() - k_kept;
+  for (const auto& entry : fs::directory_iterator(folder_, ignored)) {
+    const std::string id = entry.path().filename();
+    if (!is_id(id) || in_use.contains(id) || entry.last_write_time(ignored) > oldest) continue;
+    if (fs::remove(entry.path(), ignored))
+      spdlog::info("upload {} removed: a month old, and no sweep waits for it", id);
+  }
 }
 
 Result<Upload> UploadStore::begin() const {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -32,6 +33,9 @@ class UploadStore {
  public:
   /// Makes the folder (0700) and removes what a killed daemon left half-written in it. Errors: io.
   static schema::Result<UploadStore> open(std::filesystem::path folder);
+
+  /// Removes what no sweep of `in_use` names and nobody has uploaded for a month.
+  void remove_unused(const std::set<std::string>& in_use) const;
 
   schema::Result<Upload> begin() const;
   /// The file of an id that commit() gave. Errors: invalid_argument when it is no id, not_found.

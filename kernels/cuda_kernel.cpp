@@ -8,6 +8,7 @@
 
 #include "gemm_source.hpp"
 #include "kernels/source_digest.hpp"
+#include "schema/engine_rules.hpp"
 
 namespace moetune::kernels {
 
@@ -126,19 +127,11 @@ Result<void> check_supported(const schema::Problem& problem) {
   return {};
 }
 
-schema::TileConfig effective_config(const schema::Problem& problem, const schema::TileConfig& config) {
-  auto effective = config;
-  if (problem.block_shape) {
-    effective.block_size_k = std::min({config.block_size_k, problem.block_shape->n, problem.block_shape->k});
-  }
-  return effective;
-}
-
 Result<Variant> make_variant(const schema::Problem& problem, const schema::TileConfig& config, std::string_view arch) {
   if (auto ok = check_supported(problem); !ok) return std::unexpected(ok.error());
   const bool fp8 = problem.dtype == schema::Dtype::fp8_w8a8;
   const bool half = problem.act_dtype == schema::ActDtype::float16;
-  const auto effective = effective_config(problem, config);
+  const auto effective = schema::effective_config(problem, config);
   const int min_k = fp8 ? 32 : 16;
   for (const auto& [name, value, low, high] : {
            std::tuple{"BLOCK_SIZE_M", effective.block_size_m, 16, 256},

@@ -58,9 +58,6 @@ std::optional<std::int64_t> shared_limit_of(std::string_view arch);
 /// Errors: invalid_argument that names what is not supported.
 Result<void> check_supported(const schema::Problem& problem);
 
-/// The configuration that really runs: BLOCK_SIZE_K becomes min(BLOCK_SIZE_K, block_n, block_k) with a block_shape.
-schema::TileConfig effective_config(const schema::Problem& problem, const schema::TileConfig& config);
-
 /// Errors: as check_supported; invalid_argument for a tile that the kernel does not have (BLOCK_SIZE_M or _N under 16,
 /// BLOCK_SIZE_K under 32 bytes, more than 16 warps, tiles beyond 256).
 Result<Variant> make_variant(const schema::Problem& problem, const schema::TileConfig& config, std::string_view arch);

@@ -34,8 +34,9 @@ struct Choice {
 /// blow up; 0 with fewer than two samples.
 double spread_us(const Measured& row);
 
-/// The best row if it beats the default by more than the larger of both spreads, else the default. Without a default to
-/// compare with, a file must not get slower by chance: the default configuration is chosen, unless it is known to fail.
+/// The best row if it beats the default by more than the larger of both spreads, else the default. A default that was
+/// not measured in the same sweep is chosen all the same, since a file must not get slower by chance; one that cannot
+/// run, or that nobody knows (no `fallback`), leaves the best row.
 Choice choose(const Measured& best, const std::optional<Default>& fallback);
 
 }  // namespace moetune::daemon::search

@@ -96,7 +96,7 @@ Result<ordered_json> Scheduler::show(std::int64_t id) {
   return state_->services.database.read([&](db::Snapshot& snapshot) -> Result<ordered_json> {
     const auto sweep = db::find_sweep(snapshot, id);
     if (!sweep) return std::unexpected(sweep.error());
-    auto view = sweep_view(snapshot, *sweep, eta_of(state_->shared, id), WithBest::yes);
+    auto view = sweep_view(snapshot, *sweep, eta_of(state_->shared, id));
     if (view) state_->shared.tell_trouble(*view);
     return view;
   });
@@ -112,7 +112,7 @@ Result<SweepPage> Scheduler::list(std::optional<std::int64_t> after, std::int64_
         page.next = page.items.back().at("id").get<std::int64_t>();
         break;
       }
-      auto view = sweep_view(snapshot, sweep, eta_of(state_->shared, sweep.id), WithBest::no);
+      auto view = sweep_view(snapshot, sweep, eta_of(state_->shared, sweep.id));
       if (!view) return std::unexpected(view.error());
       state_->shared.tell_trouble(*view);
       page.items.push_back(std::move(*view));

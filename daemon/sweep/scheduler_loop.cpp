@@ -109,8 +109,7 @@ Result<std::unique_ptr<SweepRun>> SchedulerLoop::begin(const db::Sweep& queued) 
   if (queued.spec.recording) {
     auto path = services_.uploads.path(*queued.spec.recording);
     if (!path) {
-      return schema::fail(schema::ErrorCode::not_found,
-                          fmt::format("its recording is gone: {}", path.error().message));
+      return schema::fail(schema::ErrorCode::not_found, fmt::format("its recording is gone: {}", path.error().message));
     }
     recording = std::move(*path);
   }
@@ -212,7 +211,7 @@ void SchedulerLoop::publish_progress() {
   const auto view = services_.database.read([&](db::Snapshot& snapshot) -> Result<nlohmann::ordered_json> {
     const auto sweep = db::find_sweep(snapshot, run_->id());
     if (!sweep) return std::unexpected(sweep.error());
-    auto whole = sweep_view(snapshot, *sweep, run_->eta(), WithBest::yes);
+    auto whole = sweep_view(snapshot, *sweep, run_->eta());
     if (whole) shared_.tell_trouble(*whole);
     return whole;
   });

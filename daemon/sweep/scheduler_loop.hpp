@@ -7,7 +7,7 @@
 
 #include "daemon/sweep/scheduler.hpp"
 #include "daemon/sweep/sweep_run.hpp"
-#include "daemon/synchronized.hpp"
+#include "db/synchronized.hpp"
 
 namespace moetune::daemon {
 
@@ -24,7 +24,7 @@ struct SchedulerShared {
     std::int64_t sweep = 0;
     std::string reason;
   };
-  Synchronized<Trouble> trouble;
+  db::Synchronized<Trouble> trouble;
 
   /// Puts the reason into the view of the sweep that waits.
   void tell_trouble(nlohmann::ordered_json& view);

@@ -43,8 +43,7 @@ schema::Result<ordered_json> best_view(db::Snapshot& snapshot, const db::Sweep& 
 
 }  // namespace
 
-schema::Result<ordered_json> sweep_view(db::Snapshot& snapshot, const db::Sweep& sweep, std::optional<double> eta_s,
-                                        WithBest with_best) {
+schema::Result<ordered_json> sweep_view(db::Snapshot& snapshot, const db::Sweep& sweep, std::optional<double> eta_s) {
   auto trials = trials_view(snapshot, sweep);
   if (!trials) return trials;
   ordered_json view;
@@ -60,11 +59,9 @@ schema::Result<ordered_json> sweep_view(db::Snapshot& snapshot, const db::Sweep&
   view["eta_s"] = eta_s ? ordered_json(*eta_s) : ordered_json();
   view["error"] = text_or_null(sweep.error);
   view["discarded"] = sweep.discarded;
-  if (with_best == WithBest::yes) {
-    auto best = best_view(snapshot, sweep);
-    if (!best) return best;
-    view["best"] = std::move(*best);
-  }
+  auto best = best_view(snapshot, sweep);
+  if (!best) return best;
+  view["best"] = std::move(*best);
   return view;
 }
 

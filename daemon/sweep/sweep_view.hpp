@@ -7,11 +7,9 @@
 
 namespace moetune::daemon {
 
-enum class WithBest { yes, no };
-
-/// The object that GET /sweeps/{id} answers; a list leaves "best" out. `eta_s` is known while the sweep runs.
+/// The object that GET /sweeps and GET /sweeps/{id} answer. `eta_s` is known while the sweep runs.
 schema::Result<nlohmann::ordered_json> sweep_view(db::Snapshot& snapshot, const db::Sweep& sweep,
-                                                  std::optional<double> eta_s, WithBest with_best);
+                                                  std::optional<double> eta_s);
 
 /// The data of a "state" event: {"id", "state", "error"}.
 nlohmann::ordered_json state_view(const db::Sweep& sweep);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <fstream>
 
 #include "tests/kernels/temp_file.hpp"
@@ -60,6 +61,22 @@ TEST_F(UploadStoreTest, LeavesNothingOfWhatWasDroppedOrKilled) {
   const std::string id = keep(open(), "whole");
   EXPECT_FALSE(std::filesystem::exists(folder_.path() / "uploads" / ".tmp-killed"));
   EXPECT_TRUE(open().path(id));
+}
+
+TEST_F(UploadStoreTest, RemovesWhatNobodyNeedsAfterAMonth) {
+  const UploadStore store = open();
+  const std::string used = keep(store, "used");
+  const std::string fresh = keep(store, "fresh");
+  const std::string old = keep(store, "old");
+  const std::string again = keep(store, "again");
+  const auto two_months_ago = std::filesystem::file_time_type::clock::now() - std::chrono::months(2);
+  for (const auto& id : {used, old, again}) std::filesystem::last_write_time(*store.path(id), two_months_ago);
+  EXPECT_EQ(keep(store, "again"), again);
+  store.remove_unused({used});
+  EXPECT_TRUE(store.path(used));
+  EXPECT_TRUE(store.path(fresh));
+  EXPECT_TRUE(store.path(again));
+  EXPECT_EQ(store.path(old).error().code, schema::ErrorCode::not_found);
 }
 
 TEST_F(UploadStoreTest, SaysWhyAFolderCannotBeUsed) {

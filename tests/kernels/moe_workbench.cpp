@@ -9,6 +9,8 @@
 #include <set>
 #include <thread>
 
+#include "schema/engine_rules.hpp"
+
 namespace moetune::kernels {
 
 namespace {
@@ -238,12 +240,12 @@ std::vector<schema::TileConfig> vllm_tiles(const schema::Problem& problem) {
       for (int k : {64, 128, 256}) {
         for (int warps : {4, 8}) {
           for (int stages : {2, 3, 4, 5}) {
-            distinct.insert(effective_config(problem, {.block_size_m = m,
-                                                       .block_size_n = n,
-                                                       .block_size_k = k,
-                                                       .group_size_m = 1,
-                                                       .num_warps = warps,
-                                                       .num_stages = stages}));
+            distinct.insert(schema::effective_config(problem, {.block_size_m = m,
+                                                               .block_size_n = n,
+                                                               .block_size_k = k,
+                                                               .group_size_m = 1,
+                                                               .num_warps = warps,
+                                                               .num_stages = stages}));
           }
         }
       }

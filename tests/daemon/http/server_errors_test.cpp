@@ -49,7 +49,7 @@ const std::vector<Refusal> k_refusals = {
     {"WrongMethod", "DELETE", "/sweeps", {}, "", 405, "invalid_argument", "GET, HEAD, POST"},
     {"Preflight", "OPTIONS", "/sweeps", {}, "", 405, "invalid_argument", "OPTIONS"},
     {"UnknownParameter", "GET", "/best?E=1&N=1&foo=1", {}, "", 400, "invalid_argument", "\"foo\""},
-    {"MergeIsNotKnownYet", "GET", "/export?E=1&N=1&merge=1", {}, "", 400, "invalid_argument", "\"merge\""},
+    {"MergeIsYesOrNo", "GET", "/export?E=1&N=1&merge=maybe", {}, "", 400, "invalid_argument", "merge"},
     {"RepeatedParameter", "GET", "/best?E=1&N=1&E=2", {}, "", 400, "invalid_argument", "\"E\""},
     {"MissingParameter", "GET", "/best?E=1", {}, "", 400, "invalid_argument", "\"N\""},
     {"NotANumber", "GET", "/best?E=many&N=1", {}, "", 400, "invalid_argument", "E"},
