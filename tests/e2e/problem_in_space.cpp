@@ -75,4 +75,11 @@ ProblemInSpace small_problem() {
           .batches = {1, 64}};
 }
 
+ProblemInSpace six_tiles() {
+  ProblemInSpace problem = small_problem();
+  problem.space["GROUP_SIZE_M"] = {1, 8, 16, 32};
+  problem.space["num_stages"] = {2};
+  return problem;
+}
+
 }  // namespace moetune::e2e

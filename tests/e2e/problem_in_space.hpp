@@ -27,5 +27,7 @@ struct ProblemInSpace {
 
 /// Small enough for a test: 2 batches x 12 tiles x 2 group sizes.
 ProblemInSpace small_problem();
+/// As many trials from half the kernels, for a test that compiles them again and again: 2 batches x 6 tiles x 4 groups.
+ProblemInSpace six_tiles();
 
 }  // namespace moetune::e2e

@@ -42,7 +42,8 @@ TempFolder::~TempFolder() {
 }
 
 std::string executable(const std::string& name) {
-  return std::string(MOETUNE_BIN_DIR) + "/" + name;
+  // All executables of a build lie in one folder, also on a machine that they were carried to.
+  return std::filesystem::read_symlink("/proc/self/exe").parent_path() / name;
 }
 
 RunningDaemon::RunningDaemon(Options options) : options_(std::move(options)) {
