@@ -23,7 +23,8 @@ readonly packages=(
   clang-format-19 clang-tidy-19 libbenchmark-dev libgmock-dev libgtest-dev shellcheck sqlite3
 )
 readonly long_packages=(
-  wrk  # the load generator of the benchmarks
+  clang-19 libclang-rt-19-dev  # fuzzing
+  wrk                          # the load generator of the benchmarks
 )
 # 12.9 is the one CUDA release whose compiler knows sm_80 to sm_121 and whose code runs on drivers from 525 on.
 readonly cuda_wheels=(nvidia-cuda-nvrtc-cu12==12.9.86 nvidia-cuda-runtime-cu12==12.9.79)
