@@ -8,7 +8,7 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell scripts/jobs.sh)
 PARTS ?=
 
-.PHONY: help setup configure build demo test lint format clean
+.PHONY: help setup configure build demo test bench lint format clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,11 @@ test:  ## set up, build, and run the whole suite with the linters
 	@$(MAKE) --no-print-directory setup
 	@$(MAKE) --no-print-directory build
 	@ctest --preset $(PRESET) --parallel $(JOBS) --output-junit junit.xml
+
+bench:  ## set up, build, and time requests, imports, commits and sweeps on a million rows
+	@$(MAKE) --no-print-directory setup PARTS="packages cuda long"
+	@$(MAKE) --no-print-directory build
+	@tests/bench/run.py $(BUILD)/bin
 
 lint: build  ## run only the linters
 	@ctest --preset $(PRESET) --parallel $(JOBS) --label-regex '^lint$$'

@@ -16,10 +16,8 @@
 #include "db/catalog.hpp"
 #include "db/earlier_outcomes.hpp"
 #include "db/maintenance.hpp"
-#include "db/sweep_store.hpp"
 #include "db/trial_import.hpp"
 #include "db/trial_listing.hpp"
-#include "db/trial_store.hpp"
 
 namespace moetune::db {
 namespace {
@@ -162,27 +160,6 @@ void ask_best(const Database& database, const Size& size, unsigned threads) {
   print("  99 %", all[all.size() * 99 / 100], "us");
 }
 
-void commit_trials(Database& database) {
-  constexpr int k_commits = 500;
-  schema::SweepSpec spec;
-  spec.problem = problem(0);
-  const auto sweep = must(database.write([&](Transaction& transaction) { return create_sweep(transaction, spec); }));
-  schema::Trial trial;
-  trial.group = {
-      .device = "NVIDIA_H200", .problem = spec.problem, .kernel = "cuda", .kernel_digest = "d", .compiler = "c"};
-  trial.arch = "sm_90";
-  trial.latency_us = 5;
-  trial.samples_us = {5, 5, 5};
-  const double spent = seconds_of([&] {
-    for (int i = 0; i < k_commits; ++i) {
-      trial.batch = i + 1;
-      trial.config = {16, 128, 128, 1, 4, 2};
-      must(database.write([&](Transaction& transaction) { return record_trial(transaction, sweep, trial); }));
-    }
-  });
-  print("durable commits of one trial", k_commits / spent, "commits/s");
-}
-
 void list_rows(const Database& database, const Size& size) {
   std::int64_t rows = 0;
   const double spent = seconds_of(
@@ -228,7 +205,6 @@ void run(const std::filesystem::path& folder, const Size& size) {
   ask_best(*database, size, 2);
   list_rows(*database, size);
   ask_catalog(*database, size);
-  commit_trials(*database);
   print("largest resident memory", static_cast<double>(resident_kib()) / 1024, "MiB");
   print("backup", seconds_of([&] { must(database->backup(folder / "copy.db", Overwrite::no)); }), "s");
   std::size_t findings = 0;
