@@ -8,10 +8,13 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell scripts/jobs.sh)
 PARTS ?=
 
-.PHONY: help setup configure build demo test bench lint format clean
+STORM_KILLS ?= 60
+FUZZ_SECONDS ?= 600
+
+.PHONY: help setup configure build demo test test-long bench lint format clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "PRESET=dev|release|asan|tsan and JOBS=n choose the build and its parallelism (now $(PRESET), $(JOBS))."
 
 setup:  ## install what is missing: Debian packages, .venv with Triton, NVRTC where there is no CUDA Toolkit
@@ -32,6 +35,18 @@ test:  ## set up, build, and run the whole suite with the linters
 	@$(MAKE) --no-print-directory setup
 	@$(MAKE) --no-print-directory build
 	@ctest --preset $(PRESET) --parallel $(JOBS) --output-junit junit.xml
+
+test-long:  ## set up, and for some two hours: storms, the suite under sanitizers, fuzzers, benchmarks
+	@$(MAKE) --no-print-directory setup PARTS="packages cuda triton long"
+	@$(MAKE) --no-print-directory build
+	@MOETUNE_STORM_KILLS=$(STORM_KILLS) ctest --preset $(PRESET) --label-regex '^storm$$'
+	@$(MAKE) --no-print-directory build PRESET=asan
+	@ctest --preset asan --parallel $(JOBS) --label-exclude '^lint$$'
+	@$(MAKE) --no-print-directory build PRESET=tsan
+	@ctest --preset tsan --parallel $(JOBS)
+	@$(MAKE) --no-print-directory build PRESET=fuzz
+	@tests/fuzz/run.sh $(FUZZ_SECONDS)
+	@tests/bench/run.py $(BUILD)/bin
 
 bench:  ## set up, build, and time requests, imports, commits and sweeps on a million rows
 	@$(MAKE) --no-print-directory setup PARTS="packages cuda long"
