@@ -66,6 +66,7 @@ struct HttpDaemon::State {
   std::unique_ptr<App> app;
   std::unique_ptr<Adapter> adapter;
   std::unique_ptr<Dispatcher> dispatcher;
+  std::unique_ptr<Exchange> exchange;  ///< the worker's; owned here, where the leak sanitizer finds it while it waits
   sockaddr_un address{};
   socklen_t address_size = 0;
   std::thread worker;
@@ -80,6 +81,7 @@ struct HttpDaemon::State {
     adapter = std::make_unique<Adapter>(*app, route_table());
     Listener listener{listening_socket(address, address_size), ListenAddress{}, true};
     dispatcher = taken(Dispatcher::start(std::move(listener), app->limits, app->connections));
+    exchange = std::make_unique<Exchange>(*app, *adapter);
     worker = std::thread([this] { work(); });
   }
 
@@ -103,9 +105,8 @@ struct HttpDaemon::State {
   }
 
   void work() {
-    Exchange exchange(*app, *adapter);
     while (auto connection = dispatcher->take()) {
-      const Next next = exchange.serve(*connection);
+      const Next next = exchange->serve(*connection);
       dispatcher->give_back(std::move(connection), next);
     }
   }
