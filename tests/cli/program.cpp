@@ -20,7 +20,7 @@
 namespace moetune::cli {
 namespace {
 
-constexpr std::chrono::seconds k_patience{30};
+constexpr std::chrono::seconds k_patience{150};  ///< sanitizers and a busy machine included
 
 std::vector<char*> pointers(std::vector<std::string>& words) {
   std::vector<char*> list;

@@ -1,10 +1,12 @@
 #include "tests/fuzz/http_daemon.hpp"
 
+#include <poll.h>
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include <array>
+#include <cerrno>
 #include <thread>
 
 #include "daemon/http/adapter.hpp"
@@ -123,18 +125,26 @@ std::string HttpDaemon::exchange(std::string_view bytes) {
   const kernels::UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   demand(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&state_->address), state_->address_size) == 0,
          "the daemon takes connections");
-  while (!bytes.empty()) {
-    const auto sent = ::send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (sent <= 0) break;  // it has closed the connection: what it said before is still to be read
-    bytes.remove_prefix(static_cast<std::size_t>(sent));
-  }
-  ::shutdown(fd.get(), SHUT_WR);
+  // Reads while it sends: to a client that does not, the daemon cuts its last words short.
   std::string answers;
   std::array<char, 16 << 10> piece;
+  bool sending = true;
   for (;;) {
-    const auto got = ::recv(fd.get(), piece.data(), piece.size(), 0);
-    if (got <= 0) return answers;
-    answers.append(piece.data(), static_cast<std::size_t>(got));
+    if (sending && bytes.empty()) {
+      ::shutdown(fd.get(), SHUT_WR);
+      sending = false;
+    }
+    pollfd socket{fd.get(), static_cast<short>(sending ? POLLIN | POLLOUT : POLLIN), 0};
+    ::poll(&socket, 1, -1);
+    if ((socket.revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
+      const auto got = ::recv(fd.get(), piece.data(), piece.size(), 0);
+      if (got <= 0) return answers;
+      answers.append(piece.data(), static_cast<std::size_t>(got));
+    } else if (sending) {
+      const auto sent = ::send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (sent > 0) bytes.remove_prefix(static_cast<std::size_t>(sent));
+      if (sent < 0 && errno != EAGAIN) bytes = {};  // it has closed the connection: the rest is still to be read
+    }
   }
 }
 

@@ -43,7 +43,9 @@ TEST_F(ServerStreamTest, AllRowsGoOutInConstantMemory) {
   }
   EXPECT_EQ(rows, k_rows);
   EXPECT_TRUE(client.read_until("0\r\n\r\n"));
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which keep what is freed
   EXPECT_LT(most - before, 20 << 20);
+#endif
 }
 
 TEST_F(ServerStreamTest, EventsArriveAsTheyHappenAndTheStreamEndsWithTheSweep) {
