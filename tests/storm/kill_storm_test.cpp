@@ -47,6 +47,8 @@ TEST_F(KillStormTest, LosesNothingAndBlamesNobody) {
   }
 
   const auto id = site_.daemon().tune(problem, true);
+  site_.daemon().wait_for_trials(id, 1);  // so that there is something to lose
+  witness_.look(site_.daemon(), id);
   blow(id);
   std::cout << "seed " << weather_.seed << ": killed in the middle of a job: " << killer_.summary() << "\n";
   EXPECT_GE(killer_.kills(), weather_.kills) << "the sweep ended before the storm";
