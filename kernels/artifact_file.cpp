@@ -79,6 +79,10 @@ Result<ArtifactInfo> artifact_info_from_json(const json& value) {
   info.spill_bytes = reader.integer("spill_bytes", 0, ObjectReader::k_max);
   info.seconds = reader.number("seconds", 0, 1e9);
   info.log_tail = reader.text("log_tail", k_max_log);
+  if (const json* launch = reader.raw("launch")) {
+    info.launch = *launch;
+    if (!launch->is_object()) reader.reject("launch", "must be an object");
+  }
   if (auto time = schema::timestamp_from_text(reader.text("compiled_at"))) {
     info.compiled_at = *time;
   } else {
@@ -157,13 +161,15 @@ nlohmann::ordered_json to_json(const ArtifactParts& parts) {
 }
 
 nlohmann::ordered_json to_json(const ArtifactInfo& info) {
-  return {{"status", schema::name_of(info.status)},
-          {"shared_bytes", info.shared_bytes},
-          {"registers", info.registers},
-          {"spill_bytes", info.spill_bytes},
-          {"seconds", info.seconds},
-          {"log_tail", info.log_tail},
-          {"compiled_at", schema::to_text(info.compiled_at)}};
+  nlohmann::ordered_json object = {{"status", schema::name_of(info.status)},
+                                   {"shared_bytes", info.shared_bytes},
+                                   {"registers", info.registers},
+                                   {"spill_bytes", info.spill_bytes},
+                                   {"seconds", info.seconds},
+                                   {"log_tail", info.log_tail},
+                                   {"compiled_at", schema::to_text(info.compiled_at)}};
+  if (!info.launch.empty()) object["launch"] = info.launch;
+  return object;
 }
 
 Result<ArtifactParts> artifact_parts_from_json(const json& value) {

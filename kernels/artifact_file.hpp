@@ -51,6 +51,7 @@ struct ArtifactInfo {
   std::int64_t spill_bytes = 0;                          ///< local memory per thread, 0 when not known
   double seconds = 0;                                    ///< wall time of the compiler
   std::string log_tail;
+  nlohmann::json launch = nlohmann::json::object();  ///< how Triton's kernels are launched (TritonLaunch); else empty
   schema::Timestamp compiled_at;
 
   bool operator==(const ArtifactInfo&) const = default;

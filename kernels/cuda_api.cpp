@@ -72,6 +72,7 @@ void resolve(CudaApi& api, Resolver& get) {
   get(api.function_set_attribute, "cuFuncSetAttribute");
   get(api.function_cache_config, "cuFuncSetCacheConfig");
   get(api.launch, "cuLaunchKernel");
+  get(api.launch_with_attributes, "cuLaunchKernelEx");
   get(api.occupancy, "cuOccupancyMaxActiveBlocksPerMultiprocessor");
   get(api.graph_instantiate, "cuGraphInstantiateWithFlags");
   get(api.graph_upload, "cuGraphUpload");

@@ -52,6 +52,7 @@ struct CudaApi {
   decltype(&::cuFuncSetAttribute) function_set_attribute = nullptr;
   decltype(&::cuFuncSetCacheConfig) function_cache_config = nullptr;
   decltype(&::cuLaunchKernel) launch = nullptr;
+  decltype(&::cuLaunchKernelEx) launch_with_attributes = nullptr;
   CUresult (*occupancy)(int*, CUfunction, int, std::size_t) = nullptr;
   CUresult (*graph_instantiate)(CUgraphExec*, CUgraph, unsigned long long) = nullptr;
   decltype(&::cuGraphUpload) graph_upload = nullptr;

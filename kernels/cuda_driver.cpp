@@ -298,11 +298,28 @@ Result<void> Function::allow_shared(unsigned bytes) const {
 }
 
 Result<void> Function::launch(const LaunchShape& shape, const Stream& stream, std::span<void* const> arguments) const {
-  const auto& [grid, block, shared] = shape;
-  const auto result = (*cuda_api())
-                          ->launch(as<CUfunction>(handle_), grid.x, grid.y, grid.z, block.x, block.y, block.z, shared,
-                                   as<CUstream>(stream.raw()), const_cast<void**>(arguments.data()), nullptr);
-  return check(result, "launch a kernel");
+  const CudaApi& cuda = **cuda_api();
+  const auto& [grid, block, shared, programmatic] = shape;
+  auto** const values = const_cast<void**>(arguments.data());
+  if (!programmatic) {
+    return check(cuda.launch(as<CUfunction>(handle_), grid.x, grid.y, grid.z, block.x, block.y, block.z, shared,
+                             as<CUstream>(stream.raw()), values, nullptr),
+                 "launch a kernel");
+  }
+  CUlaunchAttribute attribute{};
+  attribute.id = CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
+  attribute.value.programmaticStreamSerializationAllowed = 1;
+  const CUlaunchConfig config{.gridDimX = grid.x,
+                              .gridDimY = grid.y,
+                              .gridDimZ = grid.z,
+                              .blockDimX = block.x,
+                              .blockDimY = block.y,
+                              .blockDimZ = block.z,
+                              .sharedMemBytes = shared,
+                              .hStream = as<CUstream>(stream.raw()),
+                              .attrs = &attribute,
+                              .numAttrs = 1};
+  return check(cuda.launch_with_attributes(&config, as<CUfunction>(handle_), values, nullptr), "launch a kernel");
 }
 
 Result<int> Function::blocks_per_sm(int threads, unsigned shared_bytes) const {

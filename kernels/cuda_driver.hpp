@@ -162,6 +162,7 @@ struct LaunchShape {
   Dim3 grid;
   Dim3 block;
   unsigned shared_bytes = 0;  ///< dynamic shared memory
+  bool programmatic = false;  ///< may begin before the launch in front of it has ended, as its code arranges
   bool operator==(const LaunchShape&) const = default;
 };
 

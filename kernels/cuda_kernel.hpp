@@ -10,6 +10,7 @@
 
 #include "kernels/alignment.hpp"
 #include "kernels/cuda_driver.hpp"
+#include "kernels/gemm_kernel.hpp"
 #include "kernels/nvrtc.hpp"
 #include "schema/problem.hpp"
 #include "schema/tile_config.hpp"
@@ -72,19 +73,6 @@ bool fits(const Variant& variant, std::int64_t shared_limit);
 
 /// What to hand to NVRTC; `extra` options come last (tests plant faults with them).
 CompileRequest compile_request(const Variant& variant, const std::vector<std::string>& extra = {});
-
-/// Pointers of one launch. Scales are null for bf16/fp16, sorted_token_ids is null on the small-batch path.
-struct GemmPointers {
-  DeviceAddress a = 0;                       ///< (a_rows, k)
-  DeviceAddress w = 0;                       ///< (E, n, k)
-  DeviceAddress c = 0;                       ///< (M * topk, n) of act_dtype
-  DeviceAddress a_scale = 0;                 ///< float (a_rows, ceil(k / block_k))
-  DeviceAddress w_scale = 0;                 ///< float (E, ceil(n / block_n), ceil(k / block_k))
-  DeviceAddress topk_weights = 0;            ///< float (M * topk); read when mul_routed_weight
-  DeviceAddress sorted_token_ids = 0;        ///< int32 (sorted_size)
-  DeviceAddress expert_ids = 0;              ///< int32 (expert_blocks)
-  DeviceAddress num_tokens_post_padded = 0;  ///< int32 (1)
-};
 
 /// The parameters of the kernel in its order, and the geometry of one launch. Copyable; pack() points into this object.
 struct GemmLaunch {

@@ -10,6 +10,7 @@
 #include "kernels/artifact_file.hpp"
 #include "kernels/device_memory.hpp"
 #include "kernels/gemm_candidate.hpp"
+#include "kernels/gemm_loader.hpp"
 #include "kernels/log_tail.hpp"
 #include "kernels/replay_timer.hpp"
 #include "kernels/resident_problem.hpp"
@@ -79,10 +80,11 @@ struct GpuDevice::State {
   std::set<std::int64_t> hot;  // batches that made the clock fall
   std::map<std::pair<std::int64_t, int>, std::map<std::string, double>> stages;
 
-  Result<const LoadedGemm*> load(const MeasureJob& job, MeasureReply& reply);
+  Result<std::optional<GemmPair>> load(const MeasureJob& job, MeasureReply& reply);
+  Result<const GemmKernel*> load(const MeasureJob& job, const std::string& path, MeasureReply& reply);
   Result<void> prepare(const MeasureJob& job);
-  Result<void> check(const MeasureJob& job, const LoadedGemm& gemm, SteadyTime deadline, MeasureReply& reply);
-  Result<void> time(const MeasureJob& job, const LoadedGemm& gemm, SteadyTime deadline, MeasureReply& reply);
+  Result<void> check(const MeasureJob& job, const GemmPair& gemms, SteadyTime deadline, MeasureReply& reply);
+  Result<void> time(const MeasureJob& job, const GemmPair& gemms, SteadyTime deadline, MeasureReply& reply);
   Result<void> attach_stages(const MeasureJob& job, MeasureReply& reply);
 };
 
@@ -116,29 +118,29 @@ Result<std::unique_ptr<GpuDevice>> GpuDevice::open(const OpenProblem& request, c
   return std::unique_ptr<GpuDevice>(new GpuDevice(std::move(state)));
 }
 
-/// The loaded kernel, or null when the reply has been decided.
-Result<const LoadedGemm*> GpuDevice::State::load(const MeasureJob& job, MeasureReply& reply) {
-  const auto decided = [&](TrialStatus status, std::string text) {
-    reply.status = status;
-    reply.log_tail = std::move(text);
-    return nullptr;
-  };
-  const auto variant = make_variant(resident->problem(), job.config, arch);
-  if (!variant) return decided(TrialStatus::launch_error, variant.error().message);
-  const std::int64_t limit = context.device().shared_optin_bytes;
-  if (!fits(*variant, limit)) {
-    return decided(TrialStatus::out_of_resources,
-                   fmt::format("needs {} bytes of shared memory, a block has {}", shared_bytes(*variant), limit));
+/// The loaded kernels, or nothing when the reply has been decided.
+Result<std::optional<GemmPair>> GpuDevice::State::load(const MeasureJob& job, MeasureReply& reply) {
+  GemmPair gemms;
+  for (const auto& [kernel, path] : {std::pair(&gemms.first, &job.gemm_1), std::pair(&gemms.second, &job.gemm_2)}) {
+    const auto loaded = load(job, *path, reply);
+    if (!loaded) return std::unexpected(loaded.error());
+    if (*loaded == nullptr) return std::nullopt;
+    *kernel = *loaded;
   }
-  if (const LoadedGemm* loaded = modules.find(job.artifact)) return loaded;
-  const auto artifact = read_artifact(job.artifact);
+  return gemms;
+}
+
+/// The loaded kernel, or null when the reply has been decided.
+Result<const GemmKernel*> GpuDevice::State::load(const MeasureJob& job, const std::string& path, MeasureReply& reply) {
+  if (const GemmKernel* loaded = modules.find(path)) return loaded;
+  const auto artifact = read_artifact(path);
   if (!artifact || artifact->parts.unit != Unit::gemm || artifact->info.status != TrialStatus::ok) {
     reply.artifact_damaged = true;
-    return decided(TrialStatus::ok, artifact ? fmt::format("{} holds no compiled GEMM", job.artifact)
-                                             : log_tail(artifact.error().message));
+    reply.log_tail = artifact ? fmt::format("{} holds no compiled GEMM", path) : log_tail(artifact.error().message);
+    return nullptr;
   }
-  const auto loaded = modules.load(job.artifact, *variant, bytes_of_text(artifact->cubin));
-  if (loaded) return *loaded;
+  auto loaded = load_gemm(*artifact, resident->problem(), job.config, arch, context.device().shared_optin_bytes);
+  if (loaded) return modules.put(path, std::move(*loaded));
   judge(loaded.error(), reply);
   return nullptr;
 }
@@ -151,10 +153,10 @@ Result<void> GpuDevice::State::prepare(const MeasureJob& job) {
   return ready;
 }
 
-Result<void> GpuDevice::State::check(const MeasureJob& job, const LoadedGemm& gemm, SteadyTime deadline,
+Result<void> GpuDevice::State::check(const MeasureJob& job, const GemmPair& gemms, SteadyTime deadline,
                                      MeasureReply& reply) {
   if (checked.contains({job.batch, job.config})) return {};
-  const GemmCandidate candidate(gemm, *resident, job.batch, job.config);
+  const GemmCandidate candidate(gemms, *resident, job.batch, job.config);
   for (const bool again : {false, true}) {
     const auto errors = check_step(candidate, stream, deadline, watch);
     if (!errors) return std::unexpected(errors.error());
@@ -176,9 +178,9 @@ Result<void> GpuDevice::State::check(const MeasureJob& job, const LoadedGemm& ge
   return {};
 }
 
-Result<void> GpuDevice::State::time(const MeasureJob& job, const LoadedGemm& gemm, SteadyTime deadline,
+Result<void> GpuDevice::State::time(const MeasureJob& job, const GemmPair& gemms, SteadyTime deadline,
                                     MeasureReply& reply) {
-  const GemmCandidate candidate(gemm, *resident, job.batch, job.config);
+  const GemmCandidate candidate(gemms, *resident, job.batch, job.config);
   const BatchPlan& plan = resident->batch(job.batch).plan();
   const auto record = [&]() -> Result<void> {
     for (std::int64_t pass = 0; pass < plan.passes; ++pass) {
@@ -224,13 +226,13 @@ Result<MeasureReply> GpuDevice::measure(const MeasureJob& job) {
   }
   MeasureReply reply;
   reply.id = job.id;
-  const auto gemm = state.load(job, reply);
-  if (!gemm) return std::unexpected(gemm.error());
-  if (*gemm == nullptr) return reply;
+  const auto gemms = state.load(job, reply);
+  if (!gemms) return std::unexpected(gemms.error());
+  if (!*gemms) return reply;
   if (auto ready = state.prepare(job); !ready) return std::unexpected(ready.error());
   const auto deadline = std::chrono::steady_clock::now() + state.options.time_limit;
-  auto run = state.check(job, **gemm, deadline, reply);
-  if (run && reply.status == TrialStatus::ok) run = state.time(job, **gemm, deadline, reply);
+  auto run = state.check(job, **gemms, deadline, reply);
+  if (run && reply.status == TrialStatus::ok) run = state.time(job, **gemms, deadline, reply);
   if (!run) {
     judge(run.error(), reply);
     return reply;

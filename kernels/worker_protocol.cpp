@@ -154,6 +154,7 @@ json to_json(const CompileReply& reply) {
                  {"spill_bytes", reply.spill_bytes},
                  {"seconds", reply.seconds},
                  {"log_tail", reply.log_tail}};
+  if (!reply.launch.empty()) object["launch"] = reply.launch;
   if (reply.not_written) object["not_written"] = *reply.not_written;
   return object;
 }
@@ -182,9 +183,9 @@ json to_json(const MeasureReady& reply) {
 }
 
 json to_json(const MeasureJob& job) {
-  json object = {{"type", "measure"},        {"id", job.id},
-                 {"batch", job.batch},       {"config", schema::to_json(job.config)},
-                 {"artifact", job.artifact}, {"shared_bytes", job.shared_bytes}};
+  json object = {{"type", "measure"},    {"id", job.id},
+                 {"batch", job.batch},   {"config", schema::to_json(job.config)},
+                 {"gemm_1", job.gemm_1}, {"gemm_2", job.gemm_2}};
   if (job.best_us) object["best_us"] = *job.best_us;
   return object;
 }
@@ -245,6 +246,10 @@ Result<CompileReply> compile_reply_from_json(const json& value) {
   reply.spill_bytes = reader.integer("spill_bytes", 0, ObjectReader::k_max);
   reply.seconds = reader.number("seconds", 0, k_max_seconds);
   reply.log_tail = reader.text("log_tail", k_max_log);
+  if (const json* launch = reader.raw("launch")) {
+    reply.launch = *launch;
+    if (!launch->is_object()) reader.reject("launch", "must be an object");
+  }
   reply.not_written = reader.optional_text("not_written", k_max_log);
   return finished(reader, reply);
 }
@@ -283,8 +288,8 @@ Result<MeasureJob> measure_job_from_json(const json& value) {
   job.id = read_id(reader);
   job.batch = reader.integer("batch", 1, schema::k_max_batch);
   job.config = read_config(reader);
-  job.artifact = reader.text("artifact", k_max_path);
-  job.shared_bytes = reader.integer("shared_bytes", 0, ObjectReader::k_max);
+  job.gemm_1 = reader.text("gemm_1", k_max_path);
+  job.gemm_2 = reader.text("gemm_2", k_max_path);
   job.best_us = reader.optional_number("best_us", 0, k_max_us);
   return finished(reader, job);
 }

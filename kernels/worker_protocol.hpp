@@ -51,6 +51,7 @@ struct CompileReply {
   std::int64_t spill_bytes = 0;   ///< local memory per thread, 0 when not known
   double seconds = 0;             ///< wall time of the compiler
   std::string log_tail;
+  nlohmann::json launch = nlohmann::json::object();  ///< how Triton's kernels are launched (TritonLaunch); else empty
   /// Why the finished cubin could not be written (a full disk): says nothing about the candidate.
   std::optional<std::string> not_written = {};
 };
@@ -79,8 +80,8 @@ struct MeasureJob {
   std::int64_t id = 0;
   std::int64_t batch = 0;
   schema::TileConfig config;
-  std::string artifact;           ///< path of the artifact file; empty with a recording that is not compiled
-  std::int64_t shared_bytes = 0;  ///< as the compiler reported
+  std::string gemm_1;             ///< path of GEMM 1's artifact; empty with a recording that is not compiled
+  std::string gemm_2;             ///< of GEMM 2's; the same for a kernel that computes both
   std::optional<double> best_us;  ///< best latency of this batch so far: contenders near it get more samples
 };
 
@@ -93,7 +94,7 @@ struct MeasureReply {
   std::optional<std::string> throttle;
   std::string log_tail;
   double busy_us = 0;             ///< device time spent on this job
-  bool artifact_damaged = false;  ///< the artifact file does not hold together: compile again, nothing was measured
+  bool artifact_damaged = false;  ///< an artifact file does not hold together: compile again, nothing was measured
   bool context_lost = false;      ///< a sticky error: the worker ends after this line
 };
 

@@ -36,13 +36,20 @@ TileConfig without_group(TileConfig config) {
   return config;
 }
 
-std::vector<Candidate> exhaustive_plan(const schema::Problem& problem, const std::vector<std::int64_t>& batches,
+std::map<std::int64_t, TileConfig> known_defaults(const schema::Problem& problem,
+                                                  const std::vector<std::int64_t>& batches) {
+  std::map<std::int64_t, TileConfig> defaults;
+  for (const auto batch : batches) {
+    defaults[batch] = schema::effective_config(problem, schema::default_config(problem, batch));
+  }
+  return defaults;
+}
+
+std::vector<Candidate> exhaustive_plan(const std::map<std::int64_t, TileConfig>& default_of_batch,
                                        const std::vector<TileConfig>& configs) {
   std::vector<Candidate> plan;
-  plan.reserve((configs.size() + 1) * batches.size());
-  for (const auto batch : batches) {
-    plan.push_back({batch, schema::effective_config(problem, schema::default_config(problem, batch))});
-  }
+  plan.reserve((configs.size() + 1) * default_of_batch.size());
+  for (const auto& [batch, config] : default_of_batch) plan.push_back({batch, config});
   const std::set<Candidate> defaults(plan.begin(), plan.end());
   std::map<TileConfig, std::vector<TileConfig>> by_tile;
   for (const TileConfig& config : configs) by_tile[without_group(config)].push_back(config);
@@ -58,7 +65,7 @@ std::vector<Candidate> exhaustive_plan(const schema::Problem& problem, const std
     for (const TileConfig& tile : tiles) {
       const auto& variants = by_tile[tile];
       for (std::size_t i = first; i < std::min(last, variants.size()); ++i) {
-        for (const auto batch : batches) {
+        for (const auto& [batch, unused] : default_of_batch) {
           const Candidate candidate{batch, variants[i]};
           if (!defaults.contains(candidate)) plan.push_back(candidate);
         }
@@ -68,6 +75,19 @@ std::vector<Candidate> exhaustive_plan(const schema::Problem& problem, const std
   add_round(0, 1);
   add_round(1, most_groups);
   return plan;
+}
+
+TileKernels one_kernel_per_tile(const std::vector<Candidate>& plan) {
+  TileKernels kernels;
+  std::map<TileConfig, KernelIndex> known;
+  for (const Candidate& candidate : plan) {
+    const auto tile = without_group(candidate.config);
+    const auto [found, added] = known.try_emplace(tile, KernelIndex{kernels.tiles.size()});
+    if (added) kernels.tiles.push_back(tile);
+    kernels.needs.of_trial.push_back({found->second});
+  }
+  kernels.needs.kernels = kernels.tiles.size();
+  return kernels;
 }
 
 std::vector<std::size_t> share_out(const std::vector<std::int64_t>& batches, std::size_t workers) {

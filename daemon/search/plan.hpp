@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "schema/problem.hpp"
@@ -17,12 +19,36 @@ struct Candidate {
 
 /// The trials of an exhaustive sweep in the order that makes partial results useful: every batch's default first, then
 /// each tile (GROUP_SIZE_M aside, one compiled kernel) once over all batches, tiles near 4 warps and 3 stages first,
-/// and last the tiles' other values of GROUP_SIZE_M. The default is part of the plan whether or not the space has it.
-std::vector<Candidate> exhaustive_plan(const schema::Problem& problem, const std::vector<std::int64_t>& batches,
+/// and last the tiles' other values of GROUP_SIZE_M. A default is part of the plan whether or not the space has it.
+std::vector<Candidate> exhaustive_plan(const std::map<std::int64_t, schema::TileConfig>& default_of_batch,
                                        const std::vector<schema::TileConfig>& configs);
+
+/// The engine's default for each batch as schema/ knows it, and what it really runs as.
+std::map<std::int64_t, schema::TileConfig> known_defaults(const schema::Problem& problem,
+                                                          const std::vector<std::int64_t>& batches);
+
+/// Index into the kernels that a sweep compiles.
+struct KernelIndex {
+  std::size_t value = 0;
+  auto operator<=>(const KernelIndex&) const = default;
+};
+
+/// Which kernels must be there before a trial can be measured.
+struct KernelNeeds {
+  std::size_t kernels = 0;
+  std::vector<std::vector<KernelIndex>> of_trial;  ///< by trial: for both GEMMs, or GEMM 1's and GEMM 2's
+};
 
 /// The configuration with GROUP_SIZE_M taken out: configurations that share it share a compiled kernel.
 schema::TileConfig without_group(schema::TileConfig config);
+
+/// Kernels of which one serves all batches and every GROUP_SIZE_M: the distinct tiles, in the order of their first
+/// trial.
+struct TileKernels {
+  std::vector<schema::TileConfig> tiles;  ///< by kernel
+  KernelNeeds needs;
+};
+TileKernels one_kernel_per_tile(const std::vector<Candidate>& plan);
 
 /// Shares batches out over `workers` so that each has about the same work, taking a batch's cost as batch plus a
 /// constant. Returns, for each batch of `batches`, the worker's index. All rows of one batch are measured by one GPU.

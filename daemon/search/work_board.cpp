@@ -5,29 +5,27 @@
 
 namespace moetune::daemon::search {
 
-WorkBoard::WorkBoard(std::vector<Candidate> plan, std::size_t workers, Kernels kernels)
+WorkBoard::WorkBoard(std::vector<Candidate> plan, std::size_t workers, KernelNeeds needs)
     : trials_(std::move(plan)),
+      needs_(std::move(needs)),
       finished_(trials_.size(), false),
       flying_(trials_.size(), false),
+      kernels_(needs_.kernels),
+      kernel_suspicion_(needs_.kernels),
       trial_suspicion_(trials_.size()),
       to_measure_(std::max<std::size_t>(workers, 1)),
       unfinished_(trials_.size()) {
-  std::map<schema::TileConfig, TileIndex> known;
+  needs_.of_trial.resize(trials_.size());
   std::set<std::int64_t> distinct;
-  for (const Candidate& candidate : trials_) {
-    const auto tile = without_group(candidate.config);
-    const auto [found, added] = known.try_emplace(tile, TileIndex{tiles_.size()});
-    if (added) {
-      tiles_.push_back(tile);
-      tile_states_.emplace_back();
+  for (std::size_t i = 0; i < trials_.size(); ++i) {
+    index_of_.emplace(trials_[i], TrialIndex{i});
+    distinct.insert(trials_[i].batch);
+    missing_.push_back(needs_.of_trial[i].size());
+    for (const KernelIndex kernel : needs_.of_trial[i]) {
+      kernels_[kernel.value].trials.push_back({i});
+      ++kernels_[kernel.value].unfinished;
     }
-    Tile& state = tile_states_[found->second.value];
-    state.trials.push_back({tile_of_.size()});
-    ++state.unfinished;
-    tile_of_.push_back(found->second);
-    distinct.insert(candidate.batch);
   }
-  tile_suspicion_.resize(tiles_.size());
 
   const std::vector<std::int64_t> batches(distinct.begin(), distinct.end());
   const auto shares = share_out(batches, to_measure_.size());
@@ -39,28 +37,15 @@ WorkBoard::WorkBoard(std::vector<Candidate> plan, std::size_t workers, Kernels k
     ++unfinished_of_[worker_of_.back()];
   }
 
-  for (std::size_t i = 0; i < tiles_.size(); ++i) {
-    if (kernels == Kernels::none) {
-      ready({i});
-    } else {
-      to_compile_.insert({i});
-    }
+  for (std::size_t i = 0; i < kernels_.size(); ++i) {
+    if (kernels_[i].unfinished > 0) to_compile_.insert({i});
   }
+  for (std::size_t i = 0; i < trials_.size(); ++i) enqueue({i});
 }
 
 std::optional<TrialIndex> WorkBoard::find_trial(const Candidate& candidate) const {
-  const auto tile = find_tile(candidate.config);
-  if (!tile) return std::nullopt;
-  for (const TrialIndex trial : tile_states_[tile->value].trials) {
-    if (trials_[trial.value] == candidate) return trial;
-  }
-  return std::nullopt;
-}
-
-std::optional<TileIndex> WorkBoard::find_tile(const schema::TileConfig& config) const {
-  const auto found = std::ranges::find(tiles_, without_group(config));
-  if (found == tiles_.end()) return std::nullopt;
-  return TileIndex{static_cast<std::size_t>(found - tiles_.begin())};
+  const auto found = index_of_.find(candidate);
+  return found == index_of_.end() ? std::nullopt : std::optional(found->second);
 }
 
 std::vector<std::int64_t> WorkBoard::batches_of(std::size_t worker) const {
@@ -72,17 +57,18 @@ std::vector<std::int64_t> WorkBoard::batches_of(std::size_t worker) const {
 }
 
 WorkBoard::Suspicion& WorkBoard::suspicion_of(WorkItem item) {
-  if (const auto* tile = std::get_if<TileIndex>(&item)) return tile_suspicion_[tile->value];
+  if (const auto* kernel = std::get_if<KernelIndex>(&item)) return kernel_suspicion_[kernel->value];
   return trial_suspicion_[std::get<TrialIndex>(item).value];
 }
 
 bool WorkBoard::needed(WorkItem item) const {
-  if (const auto* tile = std::get_if<TileIndex>(&item)) return tile_states_[tile->value].unfinished > 0;
+  if (const auto* kernel = std::get_if<KernelIndex>(&item)) return kernels_[kernel->value].unfinished > 0;
   return !finished_[std::get<TrialIndex>(item).value];
 }
 
 void WorkBoard::enqueue(TrialIndex trial) {
-  if (finished_[trial.value] || flying_[trial.value] || trial_suspicion_[trial.value].is_suspect) return;
+  const bool held_back = flying_[trial.value] || trial_suspicion_[trial.value].is_suspect;
+  if (finished_[trial.value] || held_back || missing_[trial.value] > 0) return;
   to_measure_[worker_of_[trial.value]].insert(trial);
 }
 
@@ -101,45 +87,53 @@ void WorkBoard::finish(TrialIndex trial) {
   --unfinished_;
   --unfinished_of_[worker_of_[trial.value]];
   to_measure_[worker_of_[trial.value]].erase(trial);
-  Tile& tile = tile_states_[tile_of_[trial.value].value];
-  if (--tile.unfinished == 0) to_compile_.erase(tile_of_[trial.value]);
+  for (const KernelIndex kernel : kernels_of(trial)) {
+    if (--kernels_[kernel.value].unfinished == 0) to_compile_.erase(kernel);
+  }
 }
 
-void WorkBoard::ready(TileIndex index) {
-  Tile& tile = tile_states_[index.value];
-  if (tile.state == TileState::compiling) leave_flight(index);
+void WorkBoard::ready(KernelIndex index) {
+  Kernel& kernel = kernels_[index.value];
+  if (kernel.state == KernelState::ready) return;
+  if (kernel.state == KernelState::compiling) leave_flight(index);
   to_compile_.erase(index);
-  tile.state = TileState::ready;
-  for (const TrialIndex trial : tile.trials) enqueue(trial);
+  kernel.state = KernelState::ready;
+  for (const TrialIndex trial : kernel.trials) {
+    --missing_[trial.value];
+    enqueue(trial);
+  }
 }
 
-std::vector<TrialIndex> WorkBoard::fail(TileIndex index) {
-  Tile& tile = tile_states_[index.value];
-  if (tile.state == TileState::compiling) leave_flight(index);
+std::vector<TrialIndex> WorkBoard::fail(KernelIndex index) {
+  Kernel& kernel = kernels_[index.value];
+  if (kernel.state == KernelState::compiling) leave_flight(index);
   to_compile_.erase(index);
-  tile.state = TileState::failed;
+  kernel.state = KernelState::failed;
   std::vector<TrialIndex> failed;
-  for (const TrialIndex trial : tile.trials) {
+  for (const TrialIndex trial : kernel.trials) {
     if (!finished_[trial.value]) failed.push_back(trial);
   }
   for (const TrialIndex trial : failed) finish(trial);
   return failed;
 }
 
-void WorkBoard::lost(TileIndex index) {
-  Tile& tile = tile_states_[index.value];
-  if (tile.state != TileState::ready) return;
-  tile.state = TileState::waiting;
-  for (const TrialIndex trial : tile.trials) to_measure_[worker_of_[trial.value]].erase(trial);
-  if (tile.unfinished > 0) to_compile_.insert(index);
+void WorkBoard::lost(KernelIndex index) {
+  Kernel& kernel = kernels_[index.value];
+  if (kernel.state != KernelState::ready) return;
+  kernel.state = KernelState::waiting;
+  for (const TrialIndex trial : kernel.trials) {
+    ++missing_[trial.value];
+    to_measure_[worker_of_[trial.value]].erase(trial);
+  }
+  if (kernel.unfinished > 0) to_compile_.insert(index);
 }
 
 void WorkBoard::suspect(WorkItem item) {
   Suspicion& suspicion = suspicion_of(item);
   if (suspicion.is_suspect || !needed(item)) return;
-  if (const auto* tile = std::get_if<TileIndex>(&item)) {
-    if (tile_states_[tile->value].state == TileState::ready) return;
-    to_compile_.erase(*tile);
+  if (const auto* kernel = std::get_if<KernelIndex>(&item)) {
+    if (kernels_[kernel->value].state == KernelState::ready) return;
+    to_compile_.erase(*kernel);
   } else {
     const auto trial = std::get<TrialIndex>(item);
     to_measure_[worker_of_[trial.value]].erase(trial);
@@ -148,13 +142,13 @@ void WorkBoard::suspect(WorkItem item) {
   suspects_.push_back(item);
 }
 
-std::optional<TileIndex> WorkBoard::next_compile() {
+std::optional<KernelIndex> WorkBoard::next_compile() {
   if (alone_ || to_compile_.empty()) return std::nullopt;
-  const TileIndex tile = *to_compile_.begin();
+  const KernelIndex kernel = *to_compile_.begin();
   to_compile_.erase(to_compile_.begin());
-  tile_states_[tile.value].state = TileState::compiling;
+  kernels_[kernel.value].state = KernelState::compiling;
   ++in_flight_;
-  return tile;
+  return kernel;
 }
 
 std::optional<TrialIndex> WorkBoard::next_trial(std::size_t worker) {
@@ -176,12 +170,12 @@ std::optional<WorkItem> WorkBoard::next_suspect() {
     const WorkItem item = suspects_.front();
     suspects_.pop_front();
     if (!needed(item)) continue;
-    if (const auto* tile = std::get_if<TileIndex>(&item)) {
-      tile_states_[tile->value].state = TileState::compiling;
+    if (const auto* kernel = std::get_if<KernelIndex>(&item)) {
+      kernels_[kernel->value].state = KernelState::compiling;
     } else {
       const auto trial = std::get<TrialIndex>(item);
-      if (tile_states_[tile_of_[trial.value].value].state != TileState::ready) {
-        suspects_.push_back(item);  // its kernel is a suspect too and comes first
+      if (missing_[trial.value] > 0) {
+        suspects_.push_back(item);  // a kernel of it is a suspect too and comes first
         continue;
       }
       flying_[trial.value] = true;
@@ -196,13 +190,13 @@ std::optional<WorkItem> WorkBoard::next_suspect() {
 void WorkBoard::put_back(WorkItem item) {
   leave_flight(item);
   const bool is_suspect = suspicion_of(item).is_suspect;
-  if (const auto* tile = std::get_if<TileIndex>(&item)) {
-    tile_states_[tile->value].state = TileState::waiting;
-    if (!is_suspect && needed(item)) to_compile_.insert(*tile);
+  if (const auto* kernel = std::get_if<KernelIndex>(&item)) {
+    kernels_[kernel->value].state = KernelState::waiting;
+    if (!is_suspect && needed(item)) to_compile_.insert(*kernel);
   } else {
     const auto trial = std::get<TrialIndex>(item);
     flying_[trial.value] = false;
-    if (tile_states_[tile_of_[trial.value].value].state == TileState::ready) enqueue(trial);
+    enqueue(trial);
   }
   if (is_suspect) suspects_.push_front(item);
 }
@@ -221,9 +215,10 @@ Verdict WorkBoard::died(WorkItem item) {
   return Verdict::retry_alone;
 }
 
-bool WorkBoard::needs_kernel(TileIndex index) const {
-  const Tile& tile = tile_states_[index.value];
-  return tile.unfinished > 0 && (tile.state == TileState::waiting || tile.state == TileState::compiling);
+bool WorkBoard::is_wanted(KernelIndex index) const {
+  const Kernel& kernel = kernels_[index.value];
+  const bool to_come = kernel.state == KernelState::waiting || kernel.state == KernelState::compiling;
+  return kernel.unfinished > 0 && to_come;
 }
 
 std::map<std::int64_t, std::size_t> WorkBoard::unfinished_by_batch() const {
@@ -234,9 +229,9 @@ std::map<std::int64_t, std::size_t> WorkBoard::unfinished_by_batch() const {
   return counts;
 }
 
-std::size_t WorkBoard::tiles_to_compile() const {
+std::size_t WorkBoard::kernels_to_compile() const {
   std::size_t count = 0;
-  for (std::size_t i = 0; i < tiles_.size(); ++i) count += needs_kernel({i}) ? 1 : 0;
+  for (std::size_t i = 0; i < kernels_.size(); ++i) count += is_wanted({i}) ? 1 : 0;
   return count;
 }
 

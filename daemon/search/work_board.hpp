@@ -13,16 +13,12 @@
 
 namespace moetune::daemon::search {
 
-/// Indexes into WorkBoard::trials() and WorkBoard::tiles().
+/// Index into WorkBoard::trials().
 struct TrialIndex {
   std::size_t value = 0;
   auto operator<=>(const TrialIndex&) const = default;
 };
-struct TileIndex {
-  std::size_t value = 0;
-  auto operator<=>(const TileIndex&) const = default;
-};
-using WorkItem = std::variant<TileIndex, TrialIndex>;
+using WorkItem = std::variant<KernelIndex, TrialIndex>;
 
 /// What a failure without an answer means for the candidate.
 enum class Verdict {
@@ -33,22 +29,21 @@ enum class Verdict {
 };
 
 /// Which work of a sweep waits for what, and who is to blame when a worker dies: the policy of the scheduler without
-/// its processes. A trial waits for its tile's kernel; tiles are compiled in the order of the plan and trials measured
-/// in that order as their kernels come. A candidate whose worker died is a suspect: suspects are tried one at a time,
-/// with nothing else in flight, after all other work, and only one that fails alone, twice, is failed. Not thread-safe.
+/// its processes. A trial waits for the kernels that it needs; kernels are compiled in their order and trials measured
+/// in the order of the plan as their kernels come. A candidate whose worker died is a suspect: suspects are tried one
+/// at a time, with nothing else in flight, after all other work, and only one that fails alone, twice, is failed. Not
+/// thread-safe.
 class WorkBoard {
  public:
-  enum class Kernels { compiled, none };  ///< none: a recording, whose trials need no kernel
-
-  /// All trials wait; `workers` measure workers share the batches out.
-  WorkBoard(std::vector<Candidate> plan, std::size_t workers, Kernels kernels);
+  /// All trials wait; `workers` measure workers share the batches out. Precondition: `needs` is of these trials, or has
+  /// none at all (a recording).
+  WorkBoard(std::vector<Candidate> plan, std::size_t workers, KernelNeeds needs);
 
   const std::vector<Candidate>& trials() const { return trials_; }
-  /// The distinct tiles, GROUP_SIZE_M taken out, in the order of their first trial.
-  const std::vector<schema::TileConfig>& tiles() const { return tiles_; }
-  TileIndex tile_of(TrialIndex trial) const { return tile_of_[trial.value]; }
+  std::size_t kernels() const { return kernels_.size(); }
+  /// The kernels that a trial needs.
+  const std::vector<KernelIndex>& kernels_of(TrialIndex trial) const { return needs_.of_trial[trial.value]; }
   std::optional<TrialIndex> find_trial(const Candidate& candidate) const;
-  std::optional<TileIndex> find_tile(const schema::TileConfig& config) const;
   /// The measure worker that a trial belongs to.
   std::size_t worker_of(TrialIndex trial) const { return worker_of_[trial.value]; }
   /// The batches that a worker measures, ascending.
@@ -57,24 +52,24 @@ class WorkBoard {
   bool has_work_for(std::size_t worker) const { return unfinished_of_[worker] > 0; }
 
   bool is_finished(TrialIndex trial) const { return finished_[trial.value]; }
-  /// True while trials of the tile wait for its kernel.
-  bool needs_kernel(TileIndex tile) const;
+  /// True while trials wait for the kernel.
+  bool is_wanted(KernelIndex kernel) const;
   /// Trials without a row yet, by batch.
   std::map<std::int64_t, std::size_t> unfinished_by_batch() const;
 
   /// The trial has its row (from now on, or from before).
   void finish(TrialIndex trial);
-  /// The tile's kernel is there.
-  void ready(TileIndex tile);
-  /// The tile has no kernel: its unfinished trials, which the caller gives their rows; they are finished.
-  std::vector<TrialIndex> fail(TileIndex tile);
-  /// The tile's kernel has gone: its unfinished trials wait for it to be compiled again.
-  void lost(TileIndex tile);
+  /// The kernel is there.
+  void ready(KernelIndex kernel);
+  /// There will be no such kernel: its unfinished trials, which the caller gives their rows; they are finished.
+  std::vector<TrialIndex> fail(KernelIndex kernel);
+  /// The kernel has gone: its unfinished trials wait for it to be compiled again.
+  void lost(KernelIndex kernel);
   /// An attempt at it was open when the daemon died.
   void suspect(WorkItem item);
 
   /// The next kernel to compile, now in flight.
-  std::optional<TileIndex> next_compile();
+  std::optional<KernelIndex> next_compile();
   /// The next trial for a worker, now in flight.
   std::optional<TrialIndex> next_trial(std::size_t worker);
   /// A suspect to be tried alone, now in flight; only when nothing is in flight and nothing else can be started.
@@ -90,15 +85,15 @@ class WorkBoard {
 
   bool done() const { return unfinished_ == 0; }
   std::size_t in_flight() const { return in_flight_; }
-  std::size_t tiles_to_compile() const;
+  std::size_t kernels_to_compile() const;
 
   static constexpr int k_failures_alone = 2;
   static constexpr int k_max_interruptions = 10;
 
  private:
-  enum class TileState { waiting, compiling, ready, failed };
-  struct Tile {
-    TileState state = TileState::waiting;
+  enum class KernelState { waiting, compiling, ready, failed };
+  struct Kernel {
+    KernelState state = KernelState::waiting;
     std::size_t unfinished = 0;
     std::vector<TrialIndex> trials;
   };
@@ -114,15 +109,16 @@ class WorkBoard {
   bool needed(WorkItem item) const;
 
   std::vector<Candidate> trials_;
-  std::vector<schema::TileConfig> tiles_;
-  std::vector<TileIndex> tile_of_;
+  std::map<Candidate, TrialIndex> index_of_;
+  KernelNeeds needs_;
+  std::vector<std::size_t> missing_;  ///< per trial, kernels that are not ready
   std::vector<std::size_t> worker_of_;
   std::vector<bool> finished_;
   std::vector<bool> flying_;  ///< trials in flight
-  std::vector<Tile> tile_states_;
-  std::vector<Suspicion> tile_suspicion_;
+  std::vector<Kernel> kernels_;
+  std::vector<Suspicion> kernel_suspicion_;
   std::vector<Suspicion> trial_suspicion_;
-  std::set<TileIndex> to_compile_;
+  std::set<KernelIndex> to_compile_;
   std::vector<std::set<TrialIndex>> to_measure_;  ///< per worker
   std::deque<WorkItem> suspects_;
   std::optional<WorkItem> alone_;

@@ -25,6 +25,7 @@ kernels::ArtifactInfo info_of(const kernels::CompileReply& reply) {
           .spill_bytes = reply.spill_bytes,
           .seconds = reply.seconds,
           .log_tail = reply.log_tail,
+          .launch = reply.launch,
           .compiled_at = schema::now()};
 }
 

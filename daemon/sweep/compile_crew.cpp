@@ -21,11 +21,11 @@ std::size_t CompileCrew::free_slots() const {
   return static_cast<std::size_t>(std::ranges::count_if(slots_, [](const Slot& slot) { return !slot.busy; }));
 }
 
-void CompileCrew::submit(const kernels::CompileJob& job) {
+void CompileCrew::submit(nlohmann::json job) {
   const auto free = std::ranges::find_if(slots_, [](const Slot& slot) { return !slot.busy; });
   if (free == slots_.end()) return;
   free->busy = true;
-  free->waiting = job;
+  free->waiting = std::move(job);
   if (!free->worker) {
     start(*free);
   } else if (free->worker->state() == WorkerProcess::State::idle) {
@@ -43,10 +43,10 @@ void CompileCrew::start(Slot& slot) {
 }
 
 void CompileCrew::send(Slot& slot) {
-  const kernels::CompileJob job = *std::exchange(slot.waiting, std::nullopt);
+  const nlohmann::json job = *std::exchange(slot.waiting, std::nullopt);
   ++jobs_begun_;
   // It was idle a moment ago; should it have died since, its end comes as an event that names the job.
-  (void)slot.worker->send(kernels::to_json(job), options_.limits);
+  (void)slot.worker->send(job, options_.limits);
 }
 
 void CompileCrew::handle(Slot& slot, WorkerEvent& event, std::vector<CompileOutcome>& outcomes) {

@@ -136,7 +136,6 @@ Result<std::unique_ptr<SweepRun>> SchedulerLoop::begin(const db::Sweep& queued) 
                            .hub = hub_,
                            .station = options_.measure,
                            .scratch = options_.scratch,
-                           .compiler = services_.machine.compiler,
                            .boot_id = boot_id_};
   return SweepRun::begin(context, *sweep, std::move(*plan));
 }

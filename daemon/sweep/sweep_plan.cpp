@@ -5,8 +5,10 @@
 #include <algorithm>
 
 #include "daemon/search/space.hpp"
+#include "kernels/compile_plan.hpp"
 #include "kernels/cuda_kernel.hpp"
 #include "kernels/recording.hpp"
+#include "schema/engine_rules.hpp"
 
 namespace moetune::daemon {
 namespace {
@@ -91,13 +93,40 @@ Result<void> apply_recording(SweepPlan& plan, const SweepSpec& spec, const std::
 }
 
 /// Every configuration for every batch.
-Result<std::vector<search::Candidate>> candidates_of(const SweepSpec& spec) {
+Result<void> apply_space(SweepPlan& plan, const SweepSpec& spec) {
   const auto space = search::space_from_json(spec.space);
   if (!space) return std::unexpected(space.error());
   const auto configs = search::configurations(*space, spec.problem);
   if (!configs) return std::unexpected(configs.error());
   if (auto small = check_size(spec, configs->size()); !small) return std::unexpected(small.error());
-  return search::exhaustive_plan(spec.problem, spec.batches, *configs);
+  plan.default_of_batch = search::known_defaults(spec.problem, spec.batches);
+  plan.default_source = schema::default_config_source();
+  plan.candidates = search::exhaustive_plan(plan.default_of_batch, *configs);
+  return {};
+}
+
+KernelSpec cuda_kernel(const kernels::CompileJob& job, const std::string& compiler) {
+  auto parts = kernels::artifact_parts(job, compiler);
+  if (!parts) return {.name = short_text(job.config), .parts = {}, .refused = parts.error().message, .job = {}};
+  nlohmann::json request = kernels::to_json(job);
+  request.erase("id");
+  request.erase("output");
+  return {.name = short_text(job.config), .parts = std::move(*parts), .refused = "", .job = std::move(request)};
+}
+
+/// Kernels of the kernel `cuda`, one for each tile.
+void apply_cuda_kernels(SweepPlan& plan, const SweepSpec& spec, const Machine& machine) {
+  auto tiles = search::one_kernel_per_tile(plan.candidates);
+  kernels::CompileJob job{
+      .id = 0, .unit = kernels::Unit::gemm, .arch = plan.target, .problem = spec.problem, .config = {}, .output = ""};
+  for (const schema::TileConfig& tile : tiles.tiles) {
+    job.config = tile;
+    plan.kernels.push_back(cuda_kernel(job, machine.compiler));
+  }
+  plan.needs = std::move(tiles.needs);
+  if (plan.recording) return;
+  job.unit = kernels::Unit::step;  // the step's kernels depend on no tile, but a job names one
+  plan.step = cuda_kernel(job, machine.compiler);
 }
 
 Result<void> apply_gpus(SweepPlan& plan, const SweepSpec& spec, const Machine& machine) {
@@ -125,15 +154,14 @@ Result<SweepPlan> plan_sweep(const SweepSpec& spec, const Machine& machine,
   if (!recording) {
     if (auto applied = apply_gpus(plan, spec, machine); !applied) return std::unexpected(applied.error());
   }
-  auto candidates = candidates_of(spec);
-  if (!candidates) return std::unexpected(candidates.error());
-  plan.candidates = std::move(*candidates);
+  if (auto applied = apply_space(plan, spec); !applied) return std::unexpected(applied.error());
   if (recording) {
     if (auto applied = apply_recording(plan, spec, *recording); !applied) return std::unexpected(applied.error());
   }
   if (plan.compiles) {
     if (auto compilable = check_kernel(spec, plan.group.kernel, machine); !compilable)
       return std::unexpected(compilable.error());
+    apply_cuda_kernels(plan, spec, machine);
   }
   return plan;
 }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -9,11 +10,20 @@
 
 #include "daemon/search/plan.hpp"
 #include "daemon/sweep/machine.hpp"
+#include "kernels/artifact_file.hpp"
 #include "schema/error.hpp"
 #include "schema/group.hpp"
 #include "schema/sweep_spec.hpp"
 
 namespace moetune::daemon {
+
+/// One kernel that a sweep compiles, by whatever compiler.
+struct KernelSpec {
+  std::string name;                             ///< for people: "64x128x128 w4 s3"
+  std::optional<kernels::ArtifactParts> parts;  ///< what it depends on; empty when it cannot be compiled
+  std::string refused;                          ///< why not
+  nlohmann::json job;                           ///< the request to a compile worker, without "id" and "output"
+};
 
 /// What a sweep's spec means on this machine: where its rows belong and which trials it has, in their order.
 struct SweepPlan {
@@ -24,7 +34,12 @@ struct SweepPlan {
   std::vector<Gpu> gpus;  ///< empty with a recording
   std::optional<std::filesystem::path> recording;
   std::vector<search::Candidate> candidates;
-  std::int64_t not_recorded = 0;  ///< candidates of the space that the recording lacks
+  std::map<std::int64_t, schema::TileConfig> default_of_batch;  ///< the engine's, as it really runs
+  std::string default_source;                                   ///< where those are known from
+  std::vector<KernelSpec> kernels;                              ///< empty unless it compiles
+  search::KernelNeeds needs;                                    ///< of the candidates
+  std::optional<KernelSpec> step;                               ///< the rest of the step; empty with a recording
+  std::int64_t not_recorded = 0;                                ///< candidates of the space that the recording lacks
 };
 
 /// Errors: invalid_argument (the kernel does not compute the problem, a bad space, gpus of several names); unavailable

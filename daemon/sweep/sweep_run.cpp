@@ -39,9 +39,9 @@ void SweepRun::step(Dispatch dispatch) {
 
 void SweepRun::dispatch_work() {
   for (std::size_t free = context_.crew.free_slots(); free > 0; --free) {
-    const auto tile = board_.next_compile();
-    if (!tile) break;
-    submit(*tile, false);
+    const auto kernel = board_.next_compile();
+    if (!kernel) break;
+    submit(*kernel, false);
   }
   for (std::size_t i = 0; i < stations_.size(); ++i) {
     for (std::size_t room = stations_[i].station.room(); room > 0; --room) {
@@ -63,8 +63,8 @@ void SweepRun::dispatch_suspect() {
 }
 
 void SweepRun::put_back(const Begun& begun) {
-  if (const auto* tile = std::get_if<search::TileIndex>(&begun)) {
-    board_.put_back(*tile);
+  if (const auto* kernel = std::get_if<search::KernelIndex>(&begun)) {
+    board_.put_back(*kernel);
   } else if (const auto* trial = std::get_if<search::TrialIndex>(&begun)) {
     board_.put_back(*trial);
   } else {
@@ -101,7 +101,7 @@ std::optional<double> SweepRun::eta() const {
   return search::eta_seconds({.trials = board_.unfinished_by_batch(),
                               .seconds_per_trial = seconds_per_trial,
                               .measure_workers = std::max<std::size_t>(stations_.size(), 1),
-                              .compiles = plan_.compiles ? board_.tiles_to_compile() : 0,
+                              .compiles = board_.kernels_to_compile(),
                               .seconds_per_compile = seconds_per_compile_,
                               .compile_slots = context_.crew.slots()});
 }
@@ -109,9 +109,9 @@ std::optional<double> SweepRun::eta() const {
 void SweepRun::abandon() {
   for (Station& station : stations_) station.station.close();
   context_.crew.dismiss();
-  for (const auto& [job, tile] : std::exchange(compiling_, {})) {
+  for (const auto& [job, kernel] : std::exchange(compiling_, {})) {
     ledger_.end(job, db::AttemptOutcome::interrupted);
-    board_.put_back(tile);
+    board_.put_back(kernel);
   }
   for (const auto& [job, trial] : std::exchange(measuring_, {})) {
     ledger_.end(job, db::AttemptOutcome::interrupted);

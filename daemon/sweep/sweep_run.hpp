@@ -33,7 +33,6 @@ struct RunContext {
   EventHub& hub;
   MeasureStation::Options station;  ///< how to start a measure worker, and its limits
   std::filesystem::path scratch;    ///< where compile workers write
-  std::string compiler;             ///< "nvrtc 13.0"
   std::string boot_id;              ///< names this run of the daemon in its attempts
 };
 
@@ -78,15 +77,12 @@ class SweepRun {
   };
   /// The kernels of the step around the two GEMMs; they depend on no tile.
   struct StepKernels {};
-  using Begun = std::variant<StepKernels, search::TileIndex, search::TrialIndex>;
+  using Begun = std::variant<StepKernels, search::KernelIndex, search::TrialIndex>;
   struct MeanSeconds {
     double sum = 0;
     std::size_t count = 0;
   };
-  struct Kernel {
-    std::string path;
-    std::int64_t shared_bytes = 0;
-  };
+  const KernelSpec& spec_of(search::KernelIndex kernel) const { return plan_.kernels[kernel.value]; }
 
   SweepRun(const RunContext& context, const db::Sweep& sweep, SweepPlan plan, search::WorkBoard board);
 
@@ -94,23 +90,22 @@ class SweepRun {
   schema::Result<void> store_defaults();
   schema::Result<void> skip_finished(db::Snapshot& snapshot);
   schema::Result<void> use_earlier_outcomes(db::Snapshot& snapshot);
-  void name_kernels();
+  void refuse_kernels();
   void use_cached_kernels(bool first_time);
   void suspect(const std::vector<db::Attempt>& attempts);
-  kernels::CompileJob job_for(kernels::Unit unit, const schema::TileConfig& tile) const;
 
   // sweep_run_compile.cpp
   void take_compile_outcomes();
   void take_step_outcome(CompileOutcome& outcome);
-  void accept_compiled(search::TileIndex tile, const kernels::CompileReply& reply, std::int64_t job);
-  void judge_compile_death(search::TileIndex tile, const WorkerEnded& ended);
-  void fail_tile(search::TileIndex tile, schema::TrialStatus status, const std::string& log_tail);
-  kernels::CompileJob step_job() const;
+  void accept_compiled(search::KernelIndex kernel, const kernels::CompileReply& reply, std::int64_t job);
+  void judge_compile_death(search::KernelIndex kernel, const WorkerEnded& ended);
+  void fail_kernel(search::KernelIndex kernel, schema::TrialStatus status, const std::string& log_tail);
+  nlohmann::json request_of(const KernelSpec& kernel, std::int64_t job) const;
   void submit_step();
   void send(StepKernels step, std::int64_t job);
   void retry_step(int& count, int limit, const std::string& reason);
-  void submit(search::TileIndex tile, bool alone);
-  void send(search::TileIndex tile, std::int64_t job);
+  void submit(search::KernelIndex kernel, bool alone);
+  void send(search::KernelIndex kernel, std::int64_t job);
   std::string output_of(std::int64_t job) const;
 
   // sweep_run_measure.cpp
@@ -139,13 +134,12 @@ class SweepRun {
   search::WorkBoard board_;
   RunLedger ledger_;
   std::vector<Station> stations_;
-  std::vector<std::optional<kernels::ArtifactParts>> parts_;  ///< by tile; empty for a tile that cannot be compiled
-  std::map<std::size_t, Kernel> kernels_;                     ///< by tile, those that are ready
+  std::map<search::KernelIndex, std::string> kernels_;  ///< artifact files of those that are ready
   std::optional<std::string> step_artifact_;
   std::optional<std::int64_t> step_job_;
   int step_failures_ = 0;
   int step_interruptions_ = 0;
-  std::map<std::int64_t, search::TileIndex> compiling_;  ///< by job id
+  std::map<std::int64_t, search::KernelIndex> compiling_;  ///< by job id
   std::map<std::int64_t, search::TrialIndex> measuring_;
   std::map<std::int64_t, Begun> begun_;  ///< by job id: to be sent once their attempts are committed
   std::chrono::steady_clock::time_point retry_commit_at_;

@@ -8,7 +8,7 @@ namespace moetune::daemon {
 namespace {
 
 using schema::Result;
-using search::TileIndex;
+using search::KernelIndex;
 using search::TrialIndex;
 using search::WorkBoard;
 
@@ -30,8 +30,7 @@ SweepRun::~SweepRun() {
 }
 
 Result<std::unique_ptr<SweepRun>> SweepRun::begin(const RunContext& context, const db::Sweep& sweep, SweepPlan plan) {
-  WorkBoard board(plan.candidates, stations_needed(plan),
-                  plan.compiles ? WorkBoard::Kernels::compiled : WorkBoard::Kernels::none);
+  WorkBoard board(plan.candidates, stations_needed(plan), plan.needs);
   std::unique_ptr<SweepRun> run(new SweepRun(context, sweep, std::move(plan), std::move(board)));
   if (auto done = run->store_defaults(); !done) return std::unexpected(done.error());
   std::vector<db::Attempt> cut_off;
@@ -44,7 +43,7 @@ Result<std::unique_ptr<SweepRun>> SweepRun::begin(const RunContext& context, con
   });
   if (!done) return std::unexpected(done.error());
   if (run->plan_.compiles) {
-    run->name_kernels();
+    run->refuse_kernels();
     run->use_cached_kernels(sweep.compiles == db::CompileCounts{});
   }
   run->suspect(cut_off);
@@ -53,10 +52,8 @@ Result<std::unique_ptr<SweepRun>> SweepRun::begin(const RunContext& context, con
 
 Result<void> SweepRun::store_defaults() {
   return context_.database.write([&](db::Transaction& transaction) -> Result<void> {
-    const auto& problem = sweep_.spec.problem;
-    for (const auto batch : sweep_.spec.batches) {
-      const auto config = schema::effective_config(problem, schema::default_config(problem, batch));
-      auto set = db::set_sweep_default(transaction, id(), batch, config, schema::default_config_source());
+    for (const auto& [batch, config] : plan_.default_of_batch) {
+      auto set = db::set_sweep_default(transaction, id(), batch, config, plan_.default_source);
       if (!set) return set;
     }
     return {};
@@ -109,37 +106,28 @@ Result<void> SweepRun::use_earlier_outcomes(db::Snapshot& snapshot) {
   return {};
 }
 
-kernels::CompileJob SweepRun::job_for(kernels::Unit unit, const schema::TileConfig& tile) const {
-  return {.id = 0, .unit = unit, .arch = plan_.target, .problem = sweep_.spec.problem, .config = tile, .output = ""};
-}
-
-void SweepRun::name_kernels() {
-  for (const auto& tile : board_.tiles()) {
-    auto parts = kernels::artifact_parts(job_for(kernels::Unit::gemm, tile), context_.compiler);
-    if (parts) {
-      parts_.emplace_back(std::move(*parts));
-    } else {
-      parts_.emplace_back();
-      fail_tile({parts_.size() - 1}, schema::TrialStatus::compile_error, parts.error().message);
-    }
+void SweepRun::refuse_kernels() {
+  for (std::size_t i = 0; i < plan_.kernels.size(); ++i) {
+    if (!plan_.kernels[i].parts) fail_kernel({i}, schema::TrialStatus::compile_error, plan_.kernels[i].refused);
   }
 }
 
 void SweepRun::use_cached_kernels(bool first_time) {
   db::CompileCounts counts;
-  for (std::size_t tile = 0; tile < board_.tiles().size(); ++tile) {
-    if (!parts_[tile] || !board_.needs_kernel({tile})) continue;
-    const auto key = kernels::ArtifactKey::of(*parts_[tile]);
+  for (std::size_t i = 0; i < plan_.kernels.size(); ++i) {
+    const KernelIndex kernel{i};
+    if (!board_.is_wanted(kernel)) continue;
+    const auto key = kernels::ArtifactKey::of(*spec_of(kernel).parts);
     const auto cached = context_.cache.lookup(key);
     if (!cached) continue;
     if (cached->info.status == schema::TrialStatus::ok) {
-      kernels_[tile] = {cached->path, cached->info.shared_bytes};
-      board_.ready({tile});
+      kernels_[kernel] = cached->path;
+      board_.ready(kernel);
       ++counts.cached;
     } else if (sweep_.spec.retry_failed) {
       context_.cache.forget(key);
     } else {
-      fail_tile({tile}, cached->info.status, cached->info.log_tail);
+      fail_kernel(kernel, cached->info.status, cached->info.log_tail);
       ++counts.failed;
     }
   }
@@ -154,9 +142,9 @@ void SweepRun::suspect(const std::vector<db::Attempt>& attempts) {
       if (trial) board_.suspect(*trial);
       continue;
     }
-    for (std::size_t tile = 0; tile < parts_.size(); ++tile) {
-      const bool same = parts_[tile] && kernels::ArtifactKey::of(*parts_[tile]).hex() == attempt.artifact_key;
-      if (same) board_.suspect(TileIndex{tile});
+    for (std::size_t i = 0; i < plan_.kernels.size(); ++i) {
+      const auto& parts = plan_.kernels[i].parts;
+      if (parts && kernels::ArtifactKey::of(*parts).hex() == attempt.artifact_key) board_.suspect(KernelIndex{i});
     }
   }
 }

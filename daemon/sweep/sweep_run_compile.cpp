@@ -12,7 +12,7 @@ namespace moetune::daemon {
 namespace {
 
 using schema::TrialStatus;
-using search::TileIndex;
+using search::KernelIndex;
 using search::Verdict;
 
 constexpr int k_max_step_failures = 2;
@@ -20,55 +20,49 @@ constexpr double k_smoothing = 0.2;
 
 }  // namespace
 
-void SweepRun::submit(TileIndex tile, bool alone) {
+void SweepRun::submit(KernelIndex kernel, bool alone) {
   const std::int64_t job = next_job_id();
-  begun_.emplace(job, tile);
+  begun_.emplace(job, kernel);
   db::NewAttempt attempt;
   attempt.kind = db::AttemptKind::compile;
-  attempt.artifact_key = kernels::ArtifactKey::of(*parts_[tile.value]).hex();
+  attempt.artifact_key = kernels::ArtifactKey::of(*spec_of(kernel).parts).hex();
   attempt.alone = alone;
   ledger_.begin(job, std::move(attempt));
 }
 
-void SweepRun::send(TileIndex tile, std::int64_t job) {
-  auto request = job_for(kernels::Unit::gemm, board_.tiles()[tile.value]);
-  request.id = job;
-  request.output = output_of(job);
-  compiling_.emplace(job, tile);
-  context_.crew.submit(request);
+void SweepRun::send(KernelIndex kernel, std::int64_t job) {
+  compiling_.emplace(job, kernel);
+  context_.crew.submit(request_of(spec_of(kernel), job));
 }
 
-kernels::CompileJob SweepRun::step_job() const {
-  // The step's kernels depend on no tile, but a job names one.
-  return job_for(kernels::Unit::step, board_.tiles().front());
+nlohmann::json SweepRun::request_of(const KernelSpec& kernel, std::int64_t job) const {
+  nlohmann::json request = kernel.job;
+  request["id"] = job;
+  request["output"] = output_of(job);
+  return request;
 }
 
 void SweepRun::submit_step() {
-  if (plan_.recording || step_artifact_ || step_job_ || context_.crew.free_slots() == 0) return;
-  auto job = step_job();
-  const auto parts = kernels::artifact_parts(job, context_.compiler);
-  if (!parts) {
-    get_stuck(parts.error().message);
+  if (!plan_.step || step_artifact_ || step_job_ || context_.crew.free_slots() == 0) return;
+  if (!plan_.step->parts) {
+    get_stuck(plan_.step->refused);
     return;
   }
-  if (const auto cached = context_.cache.lookup(kernels::ArtifactKey::of(*parts));
-      cached && cached->info.status == TrialStatus::ok) {
+  const auto key = kernels::ArtifactKey::of(*plan_.step->parts);
+  if (const auto cached = context_.cache.lookup(key); cached && cached->info.status == TrialStatus::ok) {
     step_artifact_ = cached->path;
     return;
   }
   db::NewAttempt attempt;
   attempt.kind = db::AttemptKind::compile;
-  attempt.artifact_key = kernels::ArtifactKey::of(*parts).hex();
+  attempt.artifact_key = key.hex();
   step_job_ = next_job_id();
   begun_.emplace(*step_job_, StepKernels{});
   ledger_.begin(*step_job_, std::move(attempt));
 }
 
 void SweepRun::send(StepKernels, std::int64_t job) {
-  auto request = step_job();
-  request.id = job;
-  request.output = output_of(job);
-  context_.crew.submit(request);
+  context_.crew.submit(request_of(*plan_.step, job));
 }
 
 void SweepRun::retry_step(int& count, int limit, const std::string& reason) {
@@ -84,8 +78,7 @@ void SweepRun::take_step_outcome(CompileOutcome& outcome) {
       return;
     }
     if (reply->status == TrialStatus::ok) {
-      const auto parts = kernels::artifact_parts(step_job(), context_.compiler);
-      auto published = context_.cache.publish(*parts, info_of(*reply), output_of(outcome.job));
+      auto published = context_.cache.publish(*plan_.step->parts, info_of(*reply), output_of(outcome.job));
       if (!published) {
         get_stuck(published.error().message);
       } else {
@@ -113,15 +106,15 @@ void SweepRun::take_compile_outcomes() {
     }
     const auto found = compiling_.find(outcome.job);
     if (found == compiling_.end()) continue;
-    const TileIndex tile = found->second;
+    const KernelIndex kernel = found->second;
     compiling_.erase(found);
     if (const auto* reply = std::get_if<kernels::CompileReply>(&outcome.result)) {
       ledger_.end(outcome.job, db::AttemptOutcome::answered);
-      accept_compiled(tile, *reply, outcome.job);
+      accept_compiled(kernel, *reply, outcome.job);
     } else {
       const auto& ended = std::get<WorkerEnded>(outcome.result);
       ledger_.end(outcome.job, outcome_of(ended), ended.explanation);
-      judge_compile_death(tile, ended);
+      judge_compile_death(kernel, ended);
     }
     std::error_code ignored;
     std::filesystem::remove(output_of(outcome.job), ignored);
@@ -129,58 +122,58 @@ void SweepRun::take_compile_outcomes() {
   if (context_.crew.broken()) get_stuck(context_.crew.broken()->message);
 }
 
-void SweepRun::accept_compiled(TileIndex tile, const kernels::CompileReply& reply, std::int64_t job) {
+void SweepRun::accept_compiled(KernelIndex kernel, const kernels::CompileReply& reply, std::int64_t job) {
   if (reply.not_written) {
-    board_.put_back(tile);
+    board_.put_back(kernel);
     get_stuck(*reply.not_written);
     return;
   }
   if (reply.status == TrialStatus::out_of_resources && reply.seconds == 0) {
-    fail_tile(tile, reply.status, reply.log_tail);
+    fail_kernel(kernel, reply.status, reply.log_tail);
     return;
   }
   ledger_.add_counts({.done = 1});
   seconds_per_compile_ = seconds_per_compile_.value_or(reply.seconds) * (1 - k_smoothing) + reply.seconds * k_smoothing;
-  const auto& parts = *parts_[tile.value];
+  const auto& parts = *spec_of(kernel).parts;
   if (reply.status != TrialStatus::ok) {
     context_.cache.publish_failure(parts, info_of(reply));
     ledger_.add_counts({.failed = 1});
-    fail_tile(tile, reply.status, reply.log_tail);
+    fail_kernel(kernel, reply.status, reply.log_tail);
     return;
   }
   const auto published = context_.cache.publish(parts, info_of(reply), output_of(job));
   if (!published) {
-    board_.put_back(tile);
+    board_.put_back(kernel);
     get_stuck(published.error().message);
     return;
   }
-  kernels_[tile.value] = {published->path, published->info.shared_bytes};
-  board_.ready(tile);
+  kernels_[kernel] = published->path;
+  board_.ready(kernel);
 }
 
-void SweepRun::judge_compile_death(TileIndex tile, const WorkerEnded& ended) {
-  const auto name = short_text(board_.tiles()[tile.value]);
+void SweepRun::judge_compile_death(KernelIndex kernel, const WorkerEnded& ended) {
+  const auto name = spec_of(kernel).name;
   if (is_interruption(ended)) {
-    if (board_.interrupted(tile) == Verdict::stuck) {
+    if (board_.interrupted(kernel) == Verdict::stuck) {
       get_stuck(fmt::format("something kills the compile worker of {} again and again (out of memory?)", name));
     }
     return;
   }
   ledger_.add_counts({.done = 1});
   spdlog::warn("compiler of {} {}", name, ended.explanation);
-  if (board_.died(tile) != Verdict::failed) return;
+  if (board_.died(kernel) != Verdict::failed) return;
   const bool timeout = ended.killed == KillReason::timeout;
   kernels::ArtifactInfo info;
   info.status = timeout ? TrialStatus::compile_timeout : TrialStatus::compiler_crash;
   info.log_tail = fmt::format("compiler {}\n{}", ended.explanation, ended.log_tail);
   info.compiled_at = schema::now();
-  context_.cache.publish_failure(*parts_[tile.value], info);
+  context_.cache.publish_failure(*spec_of(kernel).parts, info);
   ledger_.add_counts({.failed = 1});
-  fail_tile(tile, info.status, info.log_tail);
+  fail_kernel(kernel, info.status, info.log_tail);
 }
 
-void SweepRun::fail_tile(TileIndex tile, TrialStatus status, const std::string& log_tail) {
-  for (const auto trial : board_.fail(tile)) {
+void SweepRun::fail_kernel(KernelIndex kernel, TrialStatus status, const std::string& log_tail) {
+  for (const auto trial : board_.fail(kernel)) {
     schema::Trial row = row_for(trial, status);
     if (!log_tail.empty()) row.log_tail = log_tail;
     ledger_.add_row(std::move(row));

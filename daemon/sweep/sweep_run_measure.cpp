@@ -62,9 +62,9 @@ void SweepRun::send(TrialIndex trial, std::int64_t job) {
   request.id = job;
   request.batch = candidate.batch;
   request.config = candidate.config;
-  if (const auto kernel = kernels_.find(board_.tile_of(trial).value); kernel != kernels_.end()) {
-    request.artifact = kernel->second.path;
-    request.shared_bytes = kernel->second.shared_bytes;
+  if (const auto& needed = board_.kernels_of(trial); !needed.empty()) {
+    request.gemm_1 = kernels_.at(needed.front());
+    request.gemm_2 = kernels_.at(needed.back());
   }
   if (const auto best = best_us_.find(candidate.batch); best != best_us_.end()) request.best_us = best->second;
   Station& station = stations_[board_.worker_of(trial)];
@@ -144,11 +144,12 @@ void SweepRun::accept_measured(std::size_t index, MeasuredJob& measured) {
   }
   ledger_.end(reply.id, db::AttemptOutcome::answered);
   if (reply.artifact_damaged) {
-    const auto tile = board_.tile_of(trial);
-    context_.cache.forget(kernels::ArtifactKey::of(*parts_[tile.value]));
-    kernels_.erase(tile.value);
     board_.put_back(trial);
-    board_.lost(tile);
+    for (const auto kernel : board_.kernels_of(trial)) {
+      context_.cache.forget(kernels::ArtifactKey::of(*spec_of(kernel).parts));
+      kernels_.erase(kernel);
+      board_.lost(kernel);
+    }
     return;
   }
   schema::Trial row = row_for(trial, reply.status);

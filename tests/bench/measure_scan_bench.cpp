@@ -112,7 +112,7 @@ ScanSums scan(const Settings& settings, testing::WorkerSession& worker, const st
       job.batch = batch;
       job.config = tile.config;
       job.config.group_size_m = group;
-      job.artifact = tile.artifact;
+      job.gemm_1 = job.gemm_2 = tile.artifact;
       job.best_us = best;
       const auto reply = worker.measure(job);
       ++sums.statuses[std::string(name_of(reply.status))];

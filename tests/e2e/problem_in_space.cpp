@@ -11,7 +11,7 @@ namespace {
 std::vector<daemon::search::Candidate> candidates(const ProblemInSpace& all) {
   const auto space = daemon::search::space_from_json(all.space).value();
   const auto configs = daemon::search::configurations(space, all.problem).value();
-  return daemon::search::exhaustive_plan(all.problem, all.batches, configs);
+  return daemon::search::exhaustive_plan(daemon::search::known_defaults(all.problem, all.batches), configs);
 }
 
 double latency_of(const daemon::search::Candidate& candidate) {

@@ -50,7 +50,7 @@ class GpuDeviceTest : public ::testing::Test {
     job.batch = batch;
     job.config = {
         .block_size_m = 16, .block_size_n = 32, .block_size_k = 32, .group_size_m = 1, .num_warps = 4, .num_stages = 2};
-    job.artifact = artifact("gemm" + std::to_string(job.id), behaviour);
+    job.gemm_1 = job.gemm_2 = artifact("gemm" + std::to_string(job.id), behaviour);
     return job;
   }
 
@@ -150,7 +150,6 @@ TEST_F(GpuDeviceTest, WhatTheDeviceCannotHoldIsOutOfResources) {
   EXPECT_EQ(registers.status, TrialStatus::out_of_resources);
   EXPECT_THAT(registers.log_tail, HasSubstr("a block has 128 threads"));
   auto large = job("us=20");
-  large.artifact = "absent";  // never read
   large.config = {.block_size_m = 256,
                   .block_size_n = 256,
                   .block_size_k = 256,
@@ -174,14 +173,14 @@ TEST_F(GpuDeviceTest, CodeThatDoesNotLoadIsALaunchError) {
 TEST_F(GpuDeviceTest, ADamagedArtifactIsNoTrial) {
   auto worker = start();
   auto damaged = job("us=20");
-  std::filesystem::resize_file(damaged.artifact, std::filesystem::file_size(damaged.artifact) - 5);
+  std::filesystem::resize_file(damaged.gemm_1, std::filesystem::file_size(damaged.gemm_1) - 5);
   auto reply = worker->measure(damaged);
   EXPECT_TRUE(reply.artifact_damaged);
   auto absent = job("us=20");
-  absent.artifact += "-absent";
+  absent.gemm_2 += "-absent";
   EXPECT_TRUE(worker->measure(absent).artifact_damaged);
   auto step = job("us=20");
-  step.artifact = request_.step_artifact;
+  step.gemm_1 = request_.step_artifact;
   EXPECT_TRUE(worker->measure(step).artifact_damaged);
 }
 
@@ -240,7 +239,7 @@ TEST_F(GpuDeviceTest, RefusesWhatTheKernelDoesNotCompute) {
   start();
   EXPECT_EQ(ready_.error.value().code, schema::ErrorCode::invalid_argument);
   request_.problem.dtype = schema::Dtype::none;
-  request_.step_artifact = job("us=1").artifact;
+  request_.step_artifact = job("us=1").gemm_1;
   start();
   EXPECT_EQ(ready_.error.value().code, schema::ErrorCode::data_damaged);
 }

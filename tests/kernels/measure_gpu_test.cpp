@@ -84,7 +84,7 @@ class MeasureGpuTest : public ::testing::Test {
     job.config = config;
     auto path = maker_->gemm(request_.problem, config, defines);
     if (!path) ADD_FAILURE() << path.error().message;
-    job.artifact = path.value_or("");
+    job.gemm_1 = job.gemm_2 = path.value_or("");
     return job;
   }
   MeasureJob impostor(const std::string& name, const std::string& body) {
@@ -94,7 +94,7 @@ class MeasureGpuTest : public ::testing::Test {
     made.config = tile(16, 64, 64);
     auto path = maker_->impostor(name, "extern \"C\" __global__ void moe_gemm() {" + body + "}");
     if (!path) ADD_FAILURE() << path.error().message;
-    made.artifact = path.value_or("");
+    made.gemm_1 = made.gemm_2 = path.value_or("");
     return made;
   }
 
@@ -177,15 +177,13 @@ TEST_F(MeasureGpuTest, AnEndlessKernelIsATimeoutAndTheGpuIsFreeAfterwards) {
 
 TEST_F(MeasureGpuTest, ATileThatCannotFitIsNotLaunched) {
   auto worker = start();
-  MeasureJob large;
-  large.batch = 64;
+  MeasureJob large = job(64, tile(16, 64, 64));
   large.config = {.block_size_m = 256,
                   .block_size_n = 256,
                   .block_size_k = 256,
                   .group_size_m = 1,
                   .num_warps = 8,
                   .num_stages = 5};
-  large.artifact = "absent";
   EXPECT_EQ(worker->measure(large).status, TrialStatus::out_of_resources);
 }
 

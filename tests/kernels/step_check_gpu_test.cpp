@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "kernels/artifact_file.hpp"
+#include "kernels/cuda_gemm.hpp"
 #include "kernels/residency_plan.hpp"
 #include "tests/kernels/artifact_maker.hpp"
 #include "tests/kernels/sample_trial.hpp"
@@ -60,14 +61,13 @@ class StepCheckGpuTest : public ::testing::Test {
       batch.checked = (pairs + batch.check_step - 1) / batch.check_step;
     }
     auto resident = ResidentProblem::create(step, *stream_, request, plan).value();
-    GemmModules modules;
     const auto variant = make_variant(problem, config, arch_of(info.cc_major, info.cc_minor)).value();
     const std::string code = code_of(maker_->gemm(problem, config));
-    const LoadedGemm& gemm = **modules.load("tile", variant, std::as_bytes(std::span(code)));
+    const auto gemm = CudaGemm::load(variant, std::as_bytes(std::span(code)), info.shared_optin_bytes).value();
     PowerWatch watch(std::nullopt);
     for (const auto batch : request.batches) {
       ASSERT_TRUE(resident.prepare(batch, config.block_size_m));
-      const GemmCandidate candidate(gemm, resident, batch, config);
+      const GemmCandidate candidate({gemm.get(), gemm.get()}, resident, batch, config);
       const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
       const auto errors = check_step(candidate, *stream_, deadline, watch);
       ASSERT_TRUE(errors) << errors.error().message;

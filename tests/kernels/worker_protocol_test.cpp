@@ -112,11 +112,13 @@ TEST(WorkerProtocolTest, CarriesMeasurements) {
   const auto job = measure_job_from_json(through_text(to_json(MeasureJob{.id = 5,
                                                                          .batch = 64,
                                                                          .config = testing::small_job(1, "").config,
-                                                                         .artifact = "/a.art",
-                                                                         .shared_bytes = 9,
+                                                                         .gemm_1 = "/a.art",
+                                                                         .gemm_2 = "/b.art",
                                                                          .best_us = 17.5})));
   ASSERT_TRUE(job) << job.error().message;
   EXPECT_EQ(job->batch, 64);
+  EXPECT_EQ(job->gemm_1, "/a.art");
+  EXPECT_EQ(job->gemm_2, "/b.art");
   EXPECT_EQ(job->best_us, 17.5);
 
   MeasureReply reply;

@@ -20,7 +20,7 @@ const Problem k_fp8{
 
 std::vector<Candidate> full_plan() {
   const auto configs = configurations(space_from_json("vllm").value(), k_fp8).value();
-  return exhaustive_plan(k_fp8, schema::default_batches(), configs);
+  return exhaustive_plan(known_defaults(k_fp8, schema::default_batches()), configs);
 }
 
 TEST(PlanTest, HasEveryCandidateOnce) {
@@ -39,7 +39,7 @@ TEST(PlanTest, StartsWithTheDefaultOfEveryBatch) {
 
 TEST(PlanTest, TheDefaultIsMeasuredAlsoWhenTheSpaceLacksIt) {
   const std::vector<TileConfig> configs = {{32, 256, 128, 1, 8, 2}};
-  const auto plan = exhaustive_plan(k_fp8, {4}, configs);
+  const auto plan = exhaustive_plan(known_defaults(k_fp8, {4}), configs);
   ASSERT_EQ(plan.size(), 2u);
   EXPECT_EQ(plan[0].config, schema::default_config(k_fp8, 4));
   EXPECT_EQ(plan[1].config, configs[0]);
@@ -54,9 +54,9 @@ TEST(PlanTest, EveryTileIsTriedOnEveryBatchBeforeAnyTileIsTriedTwice) {
 
 TEST(PlanTest, TheOrderDoesNotDependOnTheOrderOfTheSpace) {
   auto configs = configurations(space_from_json("vllm").value(), k_fp8).value();
-  const auto plan = exhaustive_plan(k_fp8, {1, 64}, configs);
+  const auto plan = exhaustive_plan(known_defaults(k_fp8, {1, 64}), configs);
   std::reverse(configs.begin(), configs.end());
-  EXPECT_EQ(exhaustive_plan(k_fp8, {1, 64}, configs), plan);
+  EXPECT_EQ(exhaustive_plan(known_defaults(k_fp8, {1, 64}), configs), plan);
 }
 
 TEST(ShareOutTest, GivesEveryWorkerAboutTheSameWork) {

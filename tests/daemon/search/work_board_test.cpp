@@ -19,7 +19,7 @@ std::vector<Candidate> plan() {
 
 class WorkBoardTest : public testing::Test {
  protected:
-  WorkBoard board_{plan(), 1, WorkBoard::Kernels::compiled};
+  WorkBoard board_{plan(), 1, one_kernel_per_tile(plan()).needs};
 
   /// Compiles and measures whatever is not under suspicion.
   void run_the_rest() {
@@ -29,7 +29,7 @@ class WorkBoardTest : public testing::Test {
 };
 
 TEST_F(WorkBoardTest, OneKernelServesEveryGroupSizeAndBatch) {
-  EXPECT_EQ(board_.tiles().size(), 2u);
+  EXPECT_EQ(board_.kernels(), 2u);
   EXPECT_EQ(board_.next_trial(0), std::nullopt);
   const auto tile = board_.next_compile();
   board_.ready(*tile);
@@ -46,8 +46,8 @@ TEST_F(WorkBoardTest, EndsWhenEveryTrialIsFinished) {
 
 TEST_F(WorkBoardTest, FinishedTrialsNeedNoKernel) {
   for (std::size_t i = 0; i < 4; ++i) board_.finish({i});
-  EXPECT_EQ(board_.tiles_to_compile(), 1u);
-  EXPECT_EQ(board_.next_compile(), TileIndex{1});
+  EXPECT_EQ(board_.kernels_to_compile(), 1u);
+  EXPECT_EQ(board_.next_compile(), KernelIndex{1});
   EXPECT_EQ(board_.next_compile(), std::nullopt);
 }
 
@@ -87,9 +87,9 @@ TEST_F(WorkBoardTest, ASuspectThatSucceedsAloneIsCleared) {
 
 TEST_F(WorkBoardTest, ATrialUnderSuspicionWaitsForItsKernel) {
   board_.suspect(TrialIndex{4});
-  board_.suspect(TileIndex{1});
+  board_.suspect(KernelIndex{1});
   run_the_rest();
-  EXPECT_EQ(board_.next_suspect(), WorkItem(TileIndex{1}));
+  EXPECT_EQ(board_.next_suspect(), WorkItem(KernelIndex{1}));
   board_.ready({1});
   EXPECT_EQ(board_.next_trial(0), TrialIndex{5});
   board_.finish({5});
@@ -109,7 +109,7 @@ TEST_F(WorkBoardTest, KillsFromOutsideBlameNobodyButDoNotGoOnForEver) {
 }
 
 TEST_F(WorkBoardTest, AnInterruptedSuspectStaysASuspect) {
-  board_.suspect(TileIndex{0});
+  board_.suspect(KernelIndex{0});
   run_the_rest();
   const auto suspect = board_.next_suspect();
   EXPECT_EQ(board_.interrupted(*suspect), Verdict::retry);
@@ -123,7 +123,7 @@ TEST_F(WorkBoardTest, ALostKernelIsCompiledAgain) {
   board_.lost({0});
   board_.put_back(*flying);
   EXPECT_EQ(board_.next_trial(0), std::nullopt);
-  EXPECT_EQ(board_.next_compile(), TileIndex{0});
+  EXPECT_EQ(board_.next_compile(), KernelIndex{0});
   board_.ready({0});
   EXPECT_EQ(board_.next_trial(0), flying);
 }
@@ -131,11 +131,30 @@ TEST_F(WorkBoardTest, ALostKernelIsCompiledAgain) {
 TEST_F(WorkBoardTest, FindsItsItemsByValue) {
   EXPECT_EQ(board_.find_trial({2, k_small_g16}), TrialIndex{3});
   EXPECT_EQ(board_.find_trial({3, k_small_g16}), std::nullopt);
-  EXPECT_EQ(board_.find_tile(k_small_g16), TileIndex{0});
+}
+
+/// Two trials share one of the two kernels that each needs.
+TEST(WorkBoardNeedsTest, ATrialWaitsForAllOfItsKernels) {
+  const std::vector<Candidate> trials = {{1, k_small}, {1, k_large}};
+  WorkBoard board(trials, 1, {.kernels = 3, .of_trial = {{{0}, {1}}, {{1}, {2}}}});
+  board.ready({0});
+  EXPECT_EQ(board.next_trial(0), std::nullopt);
+  board.ready({1});
+  const auto trial = board.next_trial(0);
+  EXPECT_EQ(trial, TrialIndex{0});
+  EXPECT_EQ(board.next_trial(0), std::nullopt);
+  board.lost({1});
+  board.put_back(*trial);
+  EXPECT_EQ(board.next_trial(0), std::nullopt);
+  board.ready({1});
+  EXPECT_EQ(board.fail({2}), std::vector<TrialIndex>{TrialIndex{1}});
+  board.finish(*board.next_trial(0));
+  EXPECT_TRUE(board.done());
+  EXPECT_EQ(board.kernels_to_compile(), 0U);
 }
 
 TEST(WorkBoardSharingTest, EachWorkerMeasuresItsOwnBatches) {
-  WorkBoard board(plan(), 2, WorkBoard::Kernels::none);
+  WorkBoard board(plan(), 2, {});
   EXPECT_EQ(board.next_compile(), std::nullopt);
   EXPECT_EQ(board.batches_of(0).size() + board.batches_of(1).size(), 2u);
   for (std::size_t worker = 0; worker < 2; ++worker) {

@@ -259,6 +259,10 @@ CUresult cuLaunchKernel(CUfunction raw, unsigned, unsigned, unsigned, unsigned, 
     sums[1] = 1;
   });
 }
+CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction raw, void** arguments, void** extra) {
+  return cuLaunchKernel(raw, config->gridDimX, config->gridDimY, config->gridDimZ, config->blockDimX, config->blockDimY,
+                        config->blockDimZ, config->sharedMemBytes, config->hStream, arguments, extra);
+}
 CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, CUfunction, int, std::size_t) {
   *blocks = 1;
   return CUDA_SUCCESS;
