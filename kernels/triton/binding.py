@@ -9,9 +9,6 @@ from refusal import Refusal
 TILE_CONSTANTS = ("BLOCK_SIZE_M", "BLOCK_SIZE_N", "BLOCK_SIZE_K", "GROUP_SIZE_M", "even_Ks", "SWAP_AB", "swap_ab")
 GROUP = "GROUP_SIZE_M"
 
-# What the launcher of a compiled kernel appends: Triton's kernels take two more pointers.
-SCRATCH = ("global_scratch", "profile_scratch")
-
 
 @dataclasses.dataclass(frozen=True)
 class Binding:
@@ -26,9 +23,8 @@ class Binding:
 
     def parameters(self):
         """What the launcher has to pass, in order: [{"name": "a_ptr", "type": "*bf16"}, ...]. Pointers take 8 bytes,
-        i32 4 and i64 8, each naturally aligned."""
-        passed = [{"name": name, "type": kind} for name, kind in self.signature.items() if kind != "constexpr"]
-        return passed + [{"name": name, "type": "*u8"} for name in SCRATCH]
+        i32 4 and i64 8, each naturally aligned. Triton's own pointers come after them (triton_version.py)."""
+        return [{"name": name, "type": kind} for name, kind in self.signature.items() if kind != "constexpr"]
 
     def family(self):
         """The binding as a plan has it: options() without the tile."""

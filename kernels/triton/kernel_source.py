@@ -48,14 +48,7 @@ class KernelSource:
         """The kernel as a triton JITFunction. The parameters named in `runtime` become run-time arguments although the
         source has them as constants. Imports triton."""
         text = without_constexpr(self.text, runtime) if runtime else self.text
-        # Triton reads a function's source through the inspect module, which finds it here.
-        linecache.cache[FILE_NAME] = (len(text), None, text.splitlines(keepends=True), FILE_NAME)
-        module = {"__name__": MODULE_NAME}
-        exec(compile(text, FILE_NAME, "exec"), module)  # noqa: S102
-        kernel = module[KERNEL]
-        # The source is read when it is first needed: let that be now, before another text takes the name.
-        getattr(kernel, "src", None)
-        return kernel
+        return load_text(text, KERNEL)
 
 
 def lift(path, root):
@@ -68,6 +61,15 @@ def lift(path, root):
     lifter = _Lifter()
     lifter.function(file, function)
     return KernelSource(lifter.text(), _parameters(function))
+
+
+def load_text(text, name):
+    """The JITFunction `name` that `text` defines. Imports triton."""
+    # Triton reads a function's source through the inspect module, which finds it here.
+    linecache.cache[FILE_NAME] = (len(text), None, text.splitlines(keepends=True), FILE_NAME)
+    module = {"__name__": MODULE_NAME}
+    exec(compile(text, FILE_NAME, "exec"), module)  # noqa: S102
+    return module[name]
 
 
 def free_names(text):

@@ -5,12 +5,16 @@ import dataclasses
 import io
 import os
 import re
+import sys
 import tempfile
 import time
+import traceback
 
 from binding import GROUP
+from kernel_source import load_text
 from moe_problem import SHARED_LIMITS, capability_of
 from refusal import Refusal
+from triton_version import oldest_text, scratch_parameters, supported
 
 # What a user may have set for good reason: a ptxas that knows a newer GPU than Triton's own.
 KEPT_VARIABLES = {"TRITON_PTXAS_PATH", "TRITON_PTXAS_BLACKWELL_PATH"}
@@ -32,9 +36,13 @@ LAUNCH_FIELDS = {
     "profile_scratch_size": ("profile_scratch_bytes", 0),
     "profile_scratch_align": ("profile_scratch_align", 1),
 }
-# Before this version kernels took one scratch pointer, and before the other none.
-TWO_SCRATCH_POINTERS = (3, 4)
-ONE_SCRATCH_POINTER = (3, 3)
+
+TRIAL_KERNEL = """import triton
+import triton.language as tl
+@triton.jit
+def trial(x):
+    tl.store(x, 0)
+"""
 
 PTXAS_RESOURCES = ("uses too much shared data", "out of resources", "too many resources")
 
@@ -79,9 +87,13 @@ class TritonCompiler:
         except ImportError as error:
             raise Refusal(f"this Python has no Triton that can be used ({error}): install the package triton, or name "
                           "another Python") from None
+        if not supported(triton.__version__):
+            raise Refusal(f"triton {triton.__version__} is too old: moetune drives {oldest_text()} and newer")
         self._triton, self._target, self._source_type = triton, GPUTarget, ASTSource
         self._source = source
         self._functions = {}
+        _do_without_keys()
+        self._try_out()
 
     @property
     def version(self):
@@ -89,22 +101,44 @@ class TritonCompiler:
 
     def compile(self, options, arch, scratch):
         """Compiles for `arch` ("sm_90a") what a plan calls `options`. ptxas reads and writes in the folder `scratch`.
-        Raises Refusal for options that do not fit the kernel; what the compiler says is a Result."""
+        Raises Refusal for options that do not fit the kernel, OSError when there is no room for its files; what the
+        compiler says is a Result."""
         capability = capability_of(arch)
         source = self._ast_source(options)
         flags = {"num_warps": options["num_warps"], "num_stages": options["num_stages"]}
         if options.get("launch_pdl"):
             flags["launch_pdl"] = True
+        limit = SHARED_LIMITS.get(capability, sys.maxsize)
+        self._end_early(limit)
         printed = io.StringIO()
         begin = time.monotonic()
         try:
             with contextlib.redirect_stdout(printed), _temporary_folder(scratch):
                 self._run(source, self._target("cuda", capability, 32), flags)
         except self._compiled() as compiled:
-            return self._accept(compiled, options, capability, time.monotonic() - begin, printed.getvalue())
+            return self._accept(compiled, options, limit, time.monotonic() - begin, printed.getvalue())
+        except TooMuchShared as error:
+            return _too_much(error.shared_bytes, limit, time.monotonic() - begin)
+        except (OSError, MemoryError):  # says nothing about the kernel: a full disk
+            raise
         except Exception as error:  # whatever a compiler does is a result
             return _failure(error, time.monotonic() - begin)
         return Result("compile_error", time.monotonic() - begin, reason="the compiler ended without a result")
+
+    def _try_out(self):
+        """Compiles a kernel of one line. A compiler that cannot do that (no ptxas, an unknown version of Triton) is found
+        out here and not taken for a fault of the kernels."""
+        function = load_text(TRIAL_KERNEL, "trial")
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                self._run(self._source_type(fn=function, signature={"x": "*i32"}, constexprs={}, attrs={}),
+                          self._target("cuda", 80, 32), {})
+        except self._compiled():
+            return
+        except Exception as error:
+            raise Refusal(f"triton {self.version} does not compile the simplest kernel: {type(error).__name__}: "
+                          f"{error}") from None
+        raise Refusal(f"triton {self.version} keeps what it compiles to itself: moetune does not know this version")
 
     def _run(self, source, target, flags):
         self._triton.compile(source, target=target, options=flags)
@@ -114,15 +148,36 @@ class TritonCompiler:
         import compile_capture
         return compile_capture.Compiled
 
-    def _accept(self, compiled, options, capability, seconds, log):
+    def _end_early(self, limit):
+        """Where this version of Triton lets its stages be changed (3.6 and newer), a kernel that needs too much shared
+        memory does not go through ptxas: large tiles take longest there."""
+
+        def guard(*arguments):
+            # Some versions also ask, without arguments, for what this adds to the keys of their cache.
+            stages = arguments[1] if len(arguments) > 1 else {}
+            if "ptx" not in stages:
+                return "", ""
+            make_ptx = stages["ptx"]
+
+            def guarded(source, metadata):
+                if metadata.get("shared", 0) > limit:
+                    raise TooMuchShared(metadata["shared"])
+                return make_ptx(source, metadata)
+
+            stages["ptx"] = guarded
+            return "", ""
+
+        runtime = getattr(getattr(self._triton, "knobs", None), "runtime", None)
+        if hasattr(runtime, "add_stages_inspection_hook"):
+            runtime.add_stages_inspection_hook = guard
+
+    def _accept(self, compiled, options, limit, seconds, log):
         metadata = compiled.metadata
         shared = int(metadata.get("shared", 0))
         use = {"shared_bytes": shared, "registers": _largest(log, r"(\d+) registers"),
                "spill_bytes": _largest(log, r"(\d+) bytes spill stores")}
-        limit = SHARED_LIMITS.get(capability)
-        if limit and shared > limit:
-            return Result("out_of_resources", seconds, **use, reason=f"needs {shared} bytes of shared memory, a block of "
-                          f"sm_{capability} has {limit}")
+        if shared > limit:
+            return dataclasses.replace(_too_much(shared, limit, seconds), **use)
         launch = {name: metadata.get(field, absent) for field, (name, absent) in LAUNCH_FIELDS.items()}
         launch = {name: LAUNCH_FIELDS_ABSENT[name] if value is None else value for name, value in launch.items()}
         launch["parameters"] = self.parameters(options)
@@ -166,15 +221,24 @@ class TritonCompiler:
         return eval(value["source"], {"triton": self._triton, "tl": self._triton.language})  # noqa: S307
 
 
+class TooMuchShared(Exception):
+    """Ends a compilation that cannot lead to a kernel which fits."""
+
+    def __init__(self, shared_bytes):
+        super().__init__()
+        self.shared_bytes = shared_bytes
+
+
 LAUNCH_FIELDS_ABSENT = dict(LAUNCH_FIELDS.values())
 
 
-def scratch_parameters(version):
-    """The pointers that kernels of this version of Triton ("3.6.0") take after their own parameters."""
-    number = tuple(map(int, re.findall(r"\d+", version)[:2]))
-    if number >= TWO_SCRATCH_POINTERS:
-        return ["global_scratch", "profile_scratch"]
-    return ["global_scratch"] if number >= ONE_SCRATCH_POINTER else []
+def _do_without_keys():
+    """Triton reads all of its own files once a process, 300 MB, for keys of its cache: there is none."""
+    import triton.compiler.compiler
+    import triton.runtime.cache
+    for module in (triton.compiler.compiler, triton.runtime.cache):
+        if hasattr(module, "triton_key"):
+            module.triton_key = lambda: ""
 
 
 @contextlib.contextmanager
@@ -188,8 +252,14 @@ def _temporary_folder(path):
         tempfile.tempdir = before
 
 
+def _too_much(shared, limit, seconds):
+    return Result("out_of_resources", seconds, shared_bytes=shared,
+                  reason=f"needs {shared} bytes of shared memory, a block has {limit}")
+
+
 def _failure(error, seconds):
-    text = f"{type(error).__name__}: {error}"
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    text = f"{type(error).__name__}: {error} (line {place.lineno} of Triton's {os.path.basename(place.filename)})"
     scarce = type(error).__name__ == "OutOfResources" or any(sign in text for sign in PTXAS_RESOURCES)
     return Result("out_of_resources" if scarce else "compile_error", seconds, reason=text)
 
