@@ -13,21 +13,23 @@ TRITON_AGAIN = {"triton_utils": {"triton": "triton", "tl": "triton.language"}}
 class SourceFile:
     """One parsed file of a package. `root` is the folder that holds the package's own folder."""
 
-    def __init__(self, path, root):
-        self.path = pathlib.Path(path)
-        self.root = pathlib.Path(root)
+    def __init__(self, path, root, text):
+        self.path = path
+        self.root = root
         try:
-            self.tree = ast.parse(self.path.read_text(encoding="utf-8"))
-        except (OSError, SyntaxError, ValueError) as error:
+            self.tree = ast.parse(text)
+        except (SyntaxError, ValueError) as error:
             raise Refusal(f"cannot read {self.path}: {error}") from None
         self._bindings = {}
         self._collect(self.tree.body)
 
-    @classmethod
-    @functools.lru_cache(maxsize=None)
-    def read(cls, path, root):
-        """The file, parsed once a process. Raises Refusal."""
-        return cls(path, root)
+    @staticmethod
+    def read(path, root):
+        """The file as it is now, parsed once. Raises Refusal."""
+        try:
+            return _parsed(pathlib.Path(path), pathlib.Path(root), pathlib.Path(path).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise Refusal(f"cannot read {path}: {error}") from None
 
     def _collect(self, statements):
         """Bindings of the top level, those under a condition included."""
@@ -75,6 +77,11 @@ class SourceFile:
             if path.is_file():
                 return SourceFile.read(path, self.root)
         raise Refusal(f"{imported} is not there: looked for {base}.py next to {self.path.name}")
+
+
+@functools.lru_cache(maxsize=64)
+def _parsed(path, root, text):
+    return SourceFile(path, root, text)
 
 
 class Imported:
