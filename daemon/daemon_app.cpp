@@ -90,6 +90,7 @@ Scheduler::Options scheduler_options(const DaemonOptions& options, const std::fi
   const auto address_space_mib = options.compile_memory_limit_mib * 2;
   scheduler.compile.worker =
       worker_options("moetune-compile-worker", "compile", {"--memory-limit-mib", std::to_string(address_space_mib)});
+  scheduler.triton_memory_limit_mib = address_space_mib;
   scheduler.compile.slots = options.compile_jobs;
   scheduler.compile.limits = {.time = options.compile_time_limit,
                               .resident_bytes = options.compile_memory_limit_mib * k_mib};
@@ -159,7 +160,11 @@ Result<std::unique_ptr<DaemonApp>> DaemonApp::start(const DaemonOptions& options
   auto recordings = recordings_in_use(*parts->database);
   if (!recordings) return std::unexpected(recordings.error());
   parts->uploads->remove_unused(*recordings);
-  auto machine = examine_machine(beside_this_executable("moetune-measure-worker"), options.gpus);
+  auto machine = examine_machine(beside_this_executable("moetune-measure-worker"), options.gpus,
+                                 {.python = options.python,
+                                  .scripts = beside_this_executable("triton"),
+                                  .engine_paths = options.engine_paths,
+                                  .kernel_paths = options.kernel_paths});
   if (!machine) return std::unexpected(machine.error());
   parts->machine = std::move(*machine);
 

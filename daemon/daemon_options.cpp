@@ -23,6 +23,23 @@ std::filesystem::path home_folder(const char* variable, const char* below_home) 
   return std::filesystem::path(home != nullptr && *home != '\0' ? home : "/") / below_home / "moetune";
 }
 
+/// That of the active virtual environment, else that of the checkout which the executable was built in.
+std::filesystem::path default_python() {
+  const auto in_environment = std::filesystem::path("bin") / "python";
+  if (const char* active = std::getenv("VIRTUAL_ENV"); active != nullptr && *active == '/') {
+    return active / in_environment;
+  }
+  std::error_code error;
+  auto folder = std::filesystem::read_symlink("/proc/self/exe", error);
+  while (folder.has_relative_path()) {
+    folder = folder.parent_path();
+    const auto python = folder / ".venv" / in_environment;
+    if (std::filesystem::exists(folder / "CMakePresets.json", error) && std::filesystem::exists(python, error))
+      return python;
+  }
+  return "python3";
+}
+
 schema::Result<std::vector<int>> gpus_from_text(const std::string& text) {
   std::vector<int> gpus;
   if (text == "all") return gpus;
@@ -54,6 +71,7 @@ std::variant<DaemonOptions, ExitNow> parse_daemon_options(int argc, char** argv)
   options.data_dir = home_folder("XDG_DATA_HOME", ".local/share");
   options.cache_dir = home_folder("XDG_CACHE_HOME", ".cache");
   options.compile_jobs = std::max(1U, std::thread::hardware_concurrency());
+  options.python = default_python();
   std::string listen = "127.0.0.1:8765";
   std::string gpus = "all";
   std::int64_t idle = -1;
@@ -74,6 +92,14 @@ std::variant<DaemonOptions, ExitNow> parse_daemon_options(int argc, char** argv)
   app.add_option("--gpus", gpus, "GPUs that sweeps may use: all, or indexes such as 0,1");
   app.add_option("--compile-jobs", options.compile_jobs, "compile workers; default one per core")
       ->check(CLI::Range(1, 1024));
+  app.add_option("--python", options.python,
+                 "Python that has Triton; default that of $VIRTUAL_ENV or the checkout, else python3")
+      ->check(not_empty);
+  app.add_option("--engine-path", options.engine_paths,
+                 "folder of an installed or unpacked vLLM or SGLang, besides those that the Python has; repeatable")
+      ->check(not_empty);
+  app.add_option("--kernel-path", options.kernel_paths, "folder of kernels for --kernel NAME.py; repeatable")
+      ->check(not_empty);
   app.add_option("--log-level", options.log_level, "trace, debug, info, warn, error or off")
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}));
   app.add_option("--exit-when-idle", idle, "end after SECONDS without a sweep or a request")

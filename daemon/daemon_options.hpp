@@ -20,6 +20,9 @@ struct DaemonOptions {
   std::optional<std::filesystem::path> token_file;
   std::vector<int> gpus;  ///< empty: all
   std::size_t compile_jobs = 1;
+  std::filesystem::path python;  ///< has Triton, or not
+  std::vector<std::filesystem::path> engine_paths;
+  std::vector<std::filesystem::path> kernel_paths;
   std::string log_level = "info";
   std::optional<std::chrono::seconds> exit_when_idle;
   std::chrono::seconds compile_time_limit{120};

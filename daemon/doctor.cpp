@@ -1,8 +1,11 @@
 #include "daemon/doctor.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <string>
 #include <system_error>
+#include <vector>
 
 namespace moetune::daemon {
 namespace {
@@ -38,6 +41,25 @@ ordered_json gpu_check(const Machine& machine) {
   return check("GPU", "ok", names);
 }
 
+ordered_json triton_check(const TritonToolchain& triton) {
+  if (triton.compiler().empty()) {
+    return check("Triton", "missing", triton.missing(), "the engines' kernels need it; the kernel cuda does without");
+  }
+  return check("Triton", "ok", fmt::format("{} in {}", triton.compiler(), triton.facts().value("python", "")));
+}
+
+/// One line for an engine: what of it can be tuned.
+ordered_json engine_check(const nlohmann::json& engine) {
+  const std::string where = fmt::format("{} in {}", engine.value("version", ""), engine.value("root", ""));
+  const std::string name = engine.value("name", "");
+  if (engine.contains("reason")) {
+    return check(name.c_str(), "missing", fmt::format("{}: {}", where, engine.value("reason", "")),
+                 "use another version, or the kernel builtin");
+  }
+  const auto kinds = engine.value("tunes", std::vector<std::string>());
+  return check(name.c_str(), "ok", fmt::format("{}: tunes {}", where, fmt::join(kinds, ", ")));
+}
+
 }  // namespace
 
 ordered_json doctor_report(const Machine& machine, KernelCache& cache, const std::filesystem::path& data_dir) {
@@ -54,6 +76,10 @@ ordered_json doctor_report(const Machine& machine, KernelCache& cache, const std
   checks.push_back(machine.compiler.empty()
                        ? check("compiler", "missing", "no NVRTC found", "run make setup, or install the CUDA Toolkit")
                        : check("compiler", "ok", machine.compiler));
+  checks.push_back(triton_check(machine.triton));
+  for (const auto& engine : machine.triton.facts().value("engines", nlohmann::json::array())) {
+    checks.push_back(engine_check(engine));
+  }
   checks.push_back(gpu_check(machine));
   for (const auto& lack : machine.facts.value("lacks", ordered_json::array())) {
     checks.push_back(check("machine", "missing", lack.value("what", ""), lack.value("remedy", "")));

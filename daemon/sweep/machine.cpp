@@ -1,13 +1,12 @@
 #include "daemon/sweep/machine.hpp"
 
 #include <fmt/format.h>
-#include <poll.h>
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
-#include "daemon/supervisor/child_process.hpp"
-#include "daemon/supervisor/line_buffer.hpp"
+#include "daemon/supervisor/run_program.hpp"
 #include "kernels/probe.hpp"
 #include "schema/strict_json.hpp"
 
@@ -17,33 +16,20 @@ namespace {
 using schema::ErrorCode;
 using schema::fail;
 using schema::Result;
-using SteadyClock = std::chrono::steady_clock;
 
 constexpr auto k_probe_time = std::chrono::seconds(60);
 constexpr std::size_t k_max_line = 1 << 20;
 
 /// The one line that the probe prints. A probe that dies or hangs (a broken driver) is an error that says so.
 Result<std::string> probe_line(const std::filesystem::path& measure_worker) {
-  auto child = ChildProcess::spawn({.argv = {measure_worker.string(), "--probe"}, .environment = {}});
-  if (!child) return std::unexpected(child.error());
-  LineBuffer output(k_max_line, LineBuffer::Overlong::stop);
-  std::vector<std::string> lines;
-  const auto deadline = SteadyClock::now() + k_probe_time;
-  while (lines.empty() && SteadyClock::now() < deadline) {
-    const auto ended = child->try_wait();
-    output.read(child->stdout_fd(), lines);
-    if (ended && lines.empty()) {
-      return fail(ErrorCode::unavailable,
-                  fmt::format("looking for GPUs failed: {} {}", measure_worker.string(), to_text(*ended)));
-    }
-    pollfd fds[] = {{child->stdout_fd(), POLLIN, 0}, {child->pidfd(), POLLIN, 0}};
-    if (lines.empty()) ::poll(fds, 2, 100);
-  }
-  if (lines.empty()) {
+  const auto end =
+      run_program({.argv = {measure_worker.string(), "--probe"}, .environment = {}}, "", k_probe_time, k_max_line);
+  if (!end) return fail(ErrorCode::unavailable, fmt::format("looking for GPUs failed: {}", end.error().message));
+  if (end->out.empty()) {
     return fail(ErrorCode::unavailable,
-                fmt::format("looking for GPUs took longer than {} s: the driver hangs", k_probe_time.count()));
+                fmt::format("looking for GPUs failed: {} {}", measure_worker.string(), to_text(end->status)));
   }
-  return lines.front();
+  return end->out.substr(0, end->out.find('\n'));
 }
 
 Result<kernels::DeviceFacts> probe_facts(const std::filesystem::path& measure_worker) {
@@ -68,8 +54,10 @@ Result<void> keep_only(std::vector<Gpu>& gpus, const std::vector<int>& wanted) {
 
 }  // namespace
 
-Result<Machine> examine_machine(const std::filesystem::path& measure_worker, const std::vector<int>& gpus) {
+Result<Machine> examine_machine(const std::filesystem::path& measure_worker, const std::vector<int>& gpus,
+                                TritonToolchain::Paths triton) {
   Machine machine;
+  machine.triton = TritonToolchain::examine(std::move(triton));
   const auto facts = probe_facts(measure_worker);
   if (!facts) {
     // Recordings and queries work without a GPU: a daemon that cannot look for one still serves.

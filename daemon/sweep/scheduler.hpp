@@ -29,6 +29,7 @@ class Scheduler : public SweepControl {
  public:
   struct Options {
     CompileCrew::Options compile;
+    std::int64_t triton_memory_limit_mib = 16384;  ///< address space of one of Triton's workers
     MeasureStation::Options measure;
     std::filesystem::path scratch;  ///< exists, writable, this daemon's own
   };

@@ -37,7 +37,7 @@ SchedulerLoop::SchedulerLoop(const Scheduler::Options& options, const Scheduler:
       hub_(hub),
       shared_(shared),
       boot_id_(std::move(boot_id)),
-      crew_(poller, options.compile) {}
+      nvrtc_crew_(poller, options.compile) {}
 
 void SchedulerLoop::run() {
   while (!shared_.stopping) {
@@ -46,7 +46,7 @@ void SchedulerLoop::run() {
   }
   if (run_) run_->abandon();
   run_.reset();
-  crew_.dismiss();
+  dismiss_crews();
 }
 
 void SchedulerLoop::turn() {
@@ -56,7 +56,7 @@ void SchedulerLoop::turn() {
   if (!run_) return;
   run_->step(draining_ ? SweepRun::Dispatch::no : SweepRun::Dispatch::yes);
   shared_.eta_s = run_->eta().value_or(-1);
-  shared_.compile_jobs = crew_.jobs_begun();
+  shared_.compile_jobs = nvrtc_crew_.jobs_begun() + (triton_crew_ ? triton_crew_->jobs_begun() : 0);
   note_trouble(run_->id(), run_->trouble());
   conclude();
   if (SteadyClock::now() >= next_progress_) publish_progress();
@@ -76,7 +76,7 @@ void SchedulerLoop::pick_sweep() {
     return;
   }
   if (!*sweep) {
-    crew_.dismiss();
+    dismiss_crews();
     return;
   }
   const std::int64_t id = (*sweep)->id;
@@ -132,12 +132,29 @@ Result<std::unique_ptr<SweepRun>> SchedulerLoop::begin(const db::Sweep& queued) 
   const RunContext context{.database = services_.database,
                            .cache = services_.cache,
                            .poller = poller_,
-                           .crew = crew_,
+                           .crew = crew_for(plan->compiles ? plan->group.kernel : "cuda"),
+                           .step_crew = nvrtc_crew_,
                            .hub = hub_,
                            .station = options_.measure,
                            .scratch = options_.scratch,
                            .boot_id = boot_id_};
   return SweepRun::begin(context, *sweep, std::move(*plan));
+}
+
+CompileCrew& SchedulerLoop::crew_for(const std::string& kernel) {
+  if (!is_triton_kernel(kernel)) return nvrtc_crew_;
+  if (!triton_crew_ || triton_kernel_ != kernel) {
+    CompileCrew::Options options = options_.compile;
+    options.worker.command = services_.machine.triton.worker(kernel, options_.triton_memory_limit_mib);
+    triton_crew_ = std::make_unique<CompileCrew>(poller_, std::move(options));
+    triton_kernel_ = kernel;
+  }
+  return *triton_crew_;
+}
+
+void SchedulerLoop::dismiss_crews() {
+  nvrtc_crew_.dismiss();
+  triton_crew_.reset();
 }
 
 void SchedulerLoop::follow_state() {

@@ -44,6 +44,8 @@ class SchedulerLoop {
   void turn();
   void pick_sweep();
   schema::Result<std::unique_ptr<SweepRun>> begin(const db::Sweep& sweep);
+  CompileCrew& crew_for(const std::string& kernel);
+  void dismiss_crews();
   void follow_state();
   void conclude();
   void end_run(schema::SweepState state, const std::string& error);
@@ -57,7 +59,9 @@ class SchedulerLoop {
   EventHub& hub_;
   SchedulerShared& shared_;
   std::string boot_id_;
-  CompileCrew crew_;
+  CompileCrew nvrtc_crew_;
+  std::unique_ptr<CompileCrew> triton_crew_;  ///< its workers hold one kernel
+  std::string triton_kernel_;
   std::unique_ptr<SweepRun> run_;
   bool draining_ = false;  ///< the sweep was paused: what is under way is finished, nothing new begins
   std::chrono::steady_clock::time_point next_progress_;

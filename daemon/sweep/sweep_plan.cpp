@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "daemon/search/space.hpp"
+#include "daemon/sweep/triton_sweep_plan.hpp"
 #include "kernels/compile_plan.hpp"
 #include "kernels/cuda_kernel.hpp"
 #include "kernels/recording.hpp"
@@ -59,13 +60,10 @@ Result<std::vector<Gpu>> gpus_of(const SweepSpec& spec, const Machine& machine) 
   return chosen;
 }
 
-Result<void> check_kernel(const SweepSpec& spec, const std::string& kernel, const Machine& machine) {
-  if (kernel != "cuda") {
-    return fail(
-        ErrorCode::invalid_argument,
-        fmt::format("kernel \"{}\" cannot be compiled here; use cuda, or a recording of it without compile", kernel));
-  }
-  if (machine.compiler.empty()) {
+/// NVRTC compiles the kernel cuda, and the rest of the step whatever the kernel.
+Result<void> check_compilers(const SweepPlan& plan, const SweepSpec& spec, const Machine& machine) {
+  const bool needs_nvrtc = !plan.recording || !is_triton_kernel(plan.group.kernel);
+  if (needs_nvrtc && machine.compiler.empty()) {
     return fail(ErrorCode::unavailable, fmt::format("no compiler: {}", machine.missing));
   }
   return kernels::check_supported(spec.problem);
@@ -93,16 +91,16 @@ Result<void> apply_recording(SweepPlan& plan, const SweepSpec& spec, const std::
 }
 
 /// Every configuration for every batch.
-Result<void> apply_space(SweepPlan& plan, const SweepSpec& spec) {
+Result<std::vector<schema::TileConfig>> apply_space(SweepPlan& plan, const SweepSpec& spec) {
   const auto space = search::space_from_json(spec.space);
   if (!space) return std::unexpected(space.error());
-  const auto configs = search::configurations(*space, spec.problem);
+  auto configs = search::configurations(*space, spec.problem);
   if (!configs) return std::unexpected(configs.error());
   if (auto small = check_size(spec, configs->size()); !small) return std::unexpected(small.error());
   plan.default_of_batch = search::known_defaults(spec.problem, spec.batches);
   plan.default_source = schema::default_config_source();
   plan.candidates = search::exhaustive_plan(plan.default_of_batch, *configs);
-  return {};
+  return configs;
 }
 
 KernelSpec cuda_kernel(const kernels::CompileJob& job, const std::string& compiler) {
@@ -124,8 +122,16 @@ void apply_cuda_kernels(SweepPlan& plan, const SweepSpec& spec, const Machine& m
     plan.kernels.push_back(cuda_kernel(job, machine.compiler));
   }
   plan.needs = std::move(tiles.needs);
-  if (plan.recording) return;
-  job.unit = kernels::Unit::step;  // the step's kernels depend on no tile, but a job names one
+}
+
+/// The rest of the step, which moetune's own device code computes for every kernel.
+void apply_step_kernels(SweepPlan& plan, const SweepSpec& spec, const Machine& machine) {
+  const kernels::CompileJob job{.id = 0,
+                                .unit = kernels::Unit::step,
+                                .arch = plan.target,
+                                .problem = spec.problem,
+                                .config = plan.candidates.front().config,  // it depends on no tile, but a job names one
+                                .output = ""};
   plan.step = cuda_kernel(job, machine.compiler);
 }
 
@@ -143,6 +149,10 @@ Result<void> apply_gpus(SweepPlan& plan, const SweepSpec& spec, const Machine& m
                 .l2 = spec.l2,
                 .routing = spec.routing,
                 .origin = schema::Origin::measured};
+  if (is_triton_kernel(spec.kernel)) {
+    plan.group.kernel_digest.clear();  // known once the kernel's source has been found
+    plan.group.compiler = machine.triton.compiler();
+  }
   return {};
 }
 
@@ -154,15 +164,20 @@ Result<SweepPlan> plan_sweep(const SweepSpec& spec, const Machine& machine,
   if (!recording) {
     if (auto applied = apply_gpus(plan, spec, machine); !applied) return std::unexpected(applied.error());
   }
-  if (auto applied = apply_space(plan, spec); !applied) return std::unexpected(applied.error());
+  const auto configs = apply_space(plan, spec);
+  if (!configs) return std::unexpected(configs.error());
   if (recording) {
     if (auto applied = apply_recording(plan, spec, *recording); !applied) return std::unexpected(applied.error());
   }
-  if (plan.compiles) {
-    if (auto compilable = check_kernel(spec, plan.group.kernel, machine); !compilable)
-      return std::unexpected(compilable.error());
+  if (!plan.compiles) return plan;
+  if (auto able = check_compilers(plan, spec, machine); !able) return std::unexpected(able.error());
+  if (is_triton_kernel(plan.group.kernel)) {
+    auto applied = apply_triton_kernels(plan, spec, machine.triton, *configs);
+    if (!applied) return std::unexpected(applied.error());
+  } else {
     apply_cuda_kernels(plan, spec, machine);
   }
+  if (!plan.recording) apply_step_kernels(plan, spec, machine);
   return plan;
 }
 

@@ -23,7 +23,8 @@ std::int64_t SweepRun::next_job_id() {
 }
 
 void SweepRun::step(Dispatch dispatch) {
-  take_compile_outcomes();
+  take_compile_outcomes(context_.crew);
+  if (&context_.step_crew != &context_.crew) take_compile_outcomes(context_.step_crew);
   for (std::size_t i = 0; i < stations_.size(); ++i) take_station_events(i);
   const bool able = !failure_ && !stuck_ && std::chrono::steady_clock::now() >= retry_commit_at_;
   if (dispatch == Dispatch::yes && able) {
@@ -109,6 +110,7 @@ std::optional<double> SweepRun::eta() const {
 void SweepRun::abandon() {
   for (Station& station : stations_) station.station.close();
   context_.crew.dismiss();
+  context_.step_crew.dismiss();
   for (const auto& [job, kernel] : std::exchange(compiling_, {})) {
     ledger_.end(job, db::AttemptOutcome::interrupted);
     board_.put_back(kernel);

@@ -29,7 +29,8 @@ struct RunContext {
   db::Database& database;
   KernelCache& cache;
   Poller& poller;
-  CompileCrew& crew;
+  CompileCrew& crew;       ///< compiles the sweep's kernels
+  CompileCrew& step_crew;  ///< compiles the rest of the step; may be the same
   EventHub& hub;
   MeasureStation::Options station;  ///< how to start a measure worker, and its limits
   std::filesystem::path scratch;    ///< where compile workers write
@@ -95,7 +96,7 @@ class SweepRun {
   void suspect(const std::vector<db::Attempt>& attempts);
 
   // sweep_run_compile.cpp
-  void take_compile_outcomes();
+  void take_compile_outcomes(CompileCrew& crew);
   void take_step_outcome(CompileOutcome& outcome);
   void accept_compiled(search::KernelIndex kernel, const kernels::CompileReply& reply, std::int64_t job);
   void judge_compile_death(search::KernelIndex kernel, const WorkerEnded& ended);

@@ -43,7 +43,7 @@ nlohmann::json SweepRun::request_of(const KernelSpec& kernel, std::int64_t job) 
 }
 
 void SweepRun::submit_step() {
-  if (!plan_.step || step_artifact_ || step_job_ || context_.crew.free_slots() == 0) return;
+  if (!plan_.step || step_artifact_ || step_job_ || context_.step_crew.free_slots() == 0) return;
   if (!plan_.step->parts) {
     get_stuck(plan_.step->refused);
     return;
@@ -62,7 +62,7 @@ void SweepRun::submit_step() {
 }
 
 void SweepRun::send(StepKernels, std::int64_t job) {
-  context_.crew.submit(request_of(*plan_.step, job));
+  context_.step_crew.submit(request_of(*plan_.step, job));
 }
 
 void SweepRun::retry_step(int& count, int limit, const std::string& reason) {
@@ -98,8 +98,8 @@ void SweepRun::take_step_outcome(CompileOutcome& outcome) {
   }
 }
 
-void SweepRun::take_compile_outcomes() {
-  for (CompileOutcome& outcome : context_.crew.take_outcomes()) {
+void SweepRun::take_compile_outcomes(CompileCrew& crew) {
+  for (CompileOutcome& outcome : crew.take_outcomes()) {
     if (outcome.job == step_job_) {
       take_step_outcome(outcome);
       continue;
@@ -119,7 +119,7 @@ void SweepRun::take_compile_outcomes() {
     std::error_code ignored;
     std::filesystem::remove(output_of(outcome.job), ignored);
   }
-  if (context_.crew.broken()) get_stuck(context_.crew.broken()->message);
+  if (crew.broken()) get_stuck(crew.broken()->message);
 }
 
 void SweepRun::accept_compiled(KernelIndex kernel, const kernels::CompileReply& reply, std::int64_t job) {

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <vector>
+
+#include "daemon/sweep/sweep_plan.hpp"
+#include "daemon/sweep/triton_toolchain.hpp"
+#include "schema/error.hpp"
+#include "schema/sweep_spec.hpp"
+#include "schema/tile_config.hpp"
+
+namespace moetune::daemon {
+
+/// Gives a plan that has its group, target and candidates the kernels that Triton compiles for them. Without a
+/// recording the engine's own heuristic, where it has one, replaces the defaults known to schema/, and the candidates
+/// are made again from `configs`, the configurations of the space. Errors: those of TritonToolchain::plan.
+schema::Result<void> apply_triton_kernels(SweepPlan& plan, const schema::SweepSpec& spec,
+                                          const TritonToolchain& toolchain,
+                                          const std::vector<schema::TileConfig>& configs);
+
+}  // namespace moetune::daemon

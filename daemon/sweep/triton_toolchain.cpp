@@ -1,0 +1,86 @@
+#include "daemon/sweep/triton_toolchain.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <utility>
+
+#include "daemon/supervisor/run_program.hpp"
+#include "schema/strict_json.hpp"
+
+namespace moetune::daemon {
+namespace {
+
+using nlohmann::json;
+using schema::ErrorCode;
+using schema::fail;
+using schema::Result;
+
+constexpr auto k_question_time = std::chrono::seconds(60);
+constexpr std::size_t k_max_answer = 64 << 20;
+constexpr int k_max_depth = 16;
+constexpr const char* k_remedy = "run make setup, or name a Python that has Triton with --python";
+
+Result<json> ask(const std::vector<std::string>& argv, const std::string& question) {
+  const auto end = run_program({.argv = argv, .environment = {}}, question, k_question_time, k_max_answer);
+  if (!end) return std::unexpected(end.error());
+  if (end->out.empty()) {
+    const auto last = end->err.find_last_not_of('\n');
+    const auto line = end->err.rfind('\n', last);
+    return fail(ErrorCode::unavailable, fmt::format("{} {}: {}", argv.front(), to_text(end->status),
+                                                    end->err.substr(line == std::string::npos ? 0 : line + 1, 300)));
+  }
+  return schema::parse_json(end->out, "the answer of " + argv.front(), k_max_depth);
+}
+
+}  // namespace
+
+bool is_triton_kernel(const std::string& kernel) {
+  return kernel != "cuda";
+}
+
+std::vector<std::string> TritonToolchain::command(const char* script) const {
+  std::vector<std::string> argv = {paths_.python.string(), (paths_.scripts / script).string()};
+  for (const auto& path : paths_.engine_paths) argv.insert(argv.end(), {"--engine-path", path.string()});
+  for (const auto& path : paths_.kernel_paths) argv.insert(argv.end(), {"--kernel-path", path.string()});
+  return argv;
+}
+
+TritonToolchain TritonToolchain::examine(Paths paths) {
+  TritonToolchain toolchain;
+  toolchain.paths_ = std::move(paths);
+  auto facts = ask(toolchain.command("inspect_engines.py"), "");
+  if (!facts) {
+    toolchain.missing_ = fmt::format("{} ({})", facts.error().message, k_remedy);
+    return toolchain;
+  }
+  const json triton = facts->value("triton", json::object());
+  if (triton.value("supported", false)) {
+    toolchain.compiler_ = "triton " + triton.value("version", "");
+    toolchain.missing_.clear();
+  } else {
+    toolchain.missing_ =
+        fmt::format("{}: {} ({})", toolchain.paths_.python.string(), triton.value("reason", "no Triton"), k_remedy);
+  }
+  toolchain.facts_ = std::move(*facts);
+  return toolchain;
+}
+
+Result<TritonPlan> TritonToolchain::plan(const TritonPlanRequest& request) const {
+  if (compiler_.empty()) {
+    return fail(ErrorCode::unavailable, fmt::format("kernel {}: no Triton: {}", request.kernel, missing_));
+  }
+  auto argv = command("inspect_engines.py");
+  argv.insert(argv.begin() + 2, "plan");
+  const auto answer = ask(argv, to_json(request).dump());
+  if (!answer) return std::unexpected(answer.error());
+  return triton_plan_from_json(*answer, request);
+}
+
+Command TritonToolchain::worker(const std::string& kernel, std::int64_t memory_limit_mib) const {
+  Command worker{.argv = command("compile_worker.py"), .environment = {}};
+  worker.argv.insert(worker.argv.end(), {"--kernel", kernel, "--memory-limit-mib", std::to_string(memory_limit_mib)});
+  return worker;
+}
+
+}  // namespace moetune::daemon
