@@ -1,5 +1,7 @@
 #include "kernels/alignment.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace moetune::kernels {
@@ -19,10 +21,23 @@ GemmShape gemm_shape(const schema::Problem& problem, std::int64_t batch, Gemm ge
           .mul_routed_weight = true};
 }
 
-AlignmentShape alignment_shape(const schema::Problem& problem, std::int64_t batch, int block_size_m) {
+std::string_view name_of(SmallBatch small_batch) {
+  return small_batch == SmallBatch::naive ? "naive" : "aligned";
+}
+
+schema::Result<SmallBatch> small_batch_from_name(std::string_view name) {
+  for (const auto small_batch : {SmallBatch::naive, SmallBatch::aligned}) {
+    if (name_of(small_batch) == name) return small_batch;
+  }
+  return schema::fail(schema::ErrorCode::invalid_argument,
+                      fmt::format("\"{}\" is no way to take small batches; use naive or aligned", name));
+}
+
+AlignmentShape alignment_shape(const schema::Problem& problem, std::int64_t batch, int block_size_m,
+                               SmallBatch small_batch) {
   AlignmentShape shape;
   shape.pairs = batch * problem.topk;
-  shape.naive = shape.pairs * 4 <= problem.num_experts;
+  shape.naive = small_batch == SmallBatch::naive && shape.pairs * 4 <= problem.num_experts;
   if (shape.naive) {
     shape.sorted_size = shape.pairs * block_size_m;
     shape.expert_blocks = shape.pairs;
@@ -34,8 +49,9 @@ AlignmentShape alignment_shape(const schema::Problem& problem, std::int64_t batc
   return shape;
 }
 
-std::int64_t launch_rows(const schema::Problem& problem, std::int64_t batch, int block_size_m, Gemm gemm) {
-  const auto alignment = alignment_shape(problem, batch, block_size_m);
+std::int64_t launch_rows(const schema::Problem& problem, std::int64_t batch, int block_size_m, Gemm gemm,
+                         SmallBatch small_batch) {
+  const auto alignment = alignment_shape(problem, batch, block_size_m, small_batch);
   const auto shape = gemm_shape(problem, batch, gemm);
   if (alignment.naive || shape.a_rows >= block_size_m) return alignment.sorted_size;
   return std::min(alignment.sorted_size, shape.a_rows * shape.top_k * block_size_m);

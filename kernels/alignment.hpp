@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
+#include "schema/error.hpp"
 #include "schema/problem.hpp"
 
 namespace moetune::kernels {
@@ -20,6 +22,12 @@ struct GemmShape {
 };
 GemmShape gemm_shape(const schema::Problem& problem, std::int64_t batch, Gemm gemm);
 
+/// What a kernel does with batches of few token-expert pairs (M * topk * 4 <= E): naive takes each as a block of its
+/// own (vLLM since late 2025, cuda, builtin), aligned sorts them like any other batch.
+enum class SmallBatch { naive, aligned };
+std::string_view name_of(SmallBatch small_batch);
+schema::Result<SmallBatch> small_batch_from_name(std::string_view name);
+
 /// How many entries the alignment of `batch` tokens to row blocks of `block_size_m` has, as vLLM sizes it.
 struct AlignmentShape {
   std::int64_t pairs = 0;          ///< batch * topk, which is also the padding value of sorted_token_ids
@@ -28,9 +36,11 @@ struct AlignmentShape {
   std::int64_t expert_blocks = 0;  ///< elements of expert_ids
   bool operator==(const AlignmentShape&) const = default;
 };
-AlignmentShape alignment_shape(const schema::Problem& problem, std::int64_t batch, int block_size_m);
+AlignmentShape alignment_shape(const schema::Problem& problem, std::int64_t batch, int block_size_m,
+                               SmallBatch small_batch = SmallBatch::naive);
 
 /// EM of one launch: the rows that its grid covers.
-std::int64_t launch_rows(const schema::Problem& problem, std::int64_t batch, int block_size_m, Gemm gemm);
+std::int64_t launch_rows(const schema::Problem& problem, std::int64_t batch, int block_size_m, Gemm gemm,
+                         SmallBatch small_batch = SmallBatch::naive);
 
 }  // namespace moetune::kernels

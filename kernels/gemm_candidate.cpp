@@ -20,8 +20,12 @@ const GemmKernel* GemmModules::put(const std::string& key, std::unique_ptr<GemmK
 
 Result<void> GemmCandidate::start(const Stream& stream, Gemm gemm, const GemmPointers& pointers) const {
   const GemmKernel& kernel = gemm == Gemm::first ? *kernels_.first : *kernels_.second;
-  return kernel.launch(
-      stream, {.problem = resident_.problem(), .config = config_, .batch = batch_, .gemm = gemm, .pointers = pointers});
+  return kernel.launch(stream, {.problem = resident_.problem(),
+                                .config = config_,
+                                .batch = batch_,
+                                .gemm = gemm,
+                                .small_batch = resident_.batch(batch_).plan().small_batch,
+                                .pointers = pointers});
 }
 
 Result<void> GemmCandidate::launch(const Stream& stream, Gemm gemm, std::int64_t pass) const {

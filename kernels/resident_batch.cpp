@@ -19,8 +19,8 @@ struct AlignmentLayout {
   std::uint64_t expert_ids, num_tokens, size;
 };
 
-AlignmentLayout layout_of(const schema::Problem& problem, std::int64_t batch, int block_size_m) {
-  const auto shape = alignment_shape(problem, batch, block_size_m);
+AlignmentLayout layout_of(const schema::Problem& problem, const BatchPlan& plan, int block_size_m) {
+  const auto shape = alignment_shape(problem, plan.batch, block_size_m, plan.small_batch);
   AlignmentLayout layout{};
   layout.naive = shape.naive;
   layout.expert_ids = shape.naive ? 0 : rounded_up(static_cast<std::uint64_t>(shape.sorted_size) * k_word);
@@ -89,7 +89,7 @@ DeviceAddress ResidentBatch::topk_ids(std::int64_t pass) const {
 }
 
 AlignmentPointers ResidentBatch::alignment(std::int64_t pass, int block_size_m) const {
-  const auto layout = layout_of(problem_, plan_.batch, block_size_m);
+  const auto layout = layout_of(problem_, plan_, block_size_m);
   const DeviceAddress base =
       alignments_.at(block_size_m).address() + static_cast<std::uint64_t>(pass % plan_.routings) * layout.size;
   return {.sorted_token_ids = layout.naive ? 0 : base,
@@ -100,14 +100,14 @@ AlignmentPointers ResidentBatch::alignment(std::int64_t pass, int block_size_m) 
 Result<void> ResidentBatch::align(const StepKernels& step, const Stream& stream, int block_size_m,
                                   const Workspace& workspace) {
   if (alignments_.contains(block_size_m)) return {};
-  const auto layout = layout_of(problem_, plan_.batch, block_size_m);
+  const auto layout = layout_of(problem_, plan_, block_size_m);
   auto buffer = DeviceBuffer::allocate(static_cast<std::size_t>(plan_.routings) * layout.size);
   if (!buffer) return std::unexpected(buffer.error());
   alignments_.emplace(block_size_m, std::move(*buffer));
   for (std::int64_t i = 0; i < plan_.routings; ++i) {
     AlignmentPointers out = alignment(i, block_size_m);
     out.workspace = workspace.alignment.address();
-    auto aligned = step.align(stream, problem_, plan_.batch, block_size_m, topk_ids(i), out);
+    auto aligned = step.align(stream, problem_, plan_.batch, block_size_m, topk_ids(i), out, plan_.small_batch);
     if (!aligned) return aligned;
   }
   return {};

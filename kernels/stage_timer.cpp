@@ -33,7 +33,10 @@ Result<std::map<std::string, double>> time_stages(const ResidentProblem& residen
   aligned.workspace = workspace.alignment.address();
   std::vector<std::pair<const char*, std::function<Result<void>()>>> stages = {
       {"alignment",
-       [&] { return step.align(stream, problem, batch, block_size_m, resident.batch(batch).topk_ids(0), aligned); }},
+       [&] {
+         return step.align(stream, problem, batch, block_size_m, resident.batch(batch).topk_ids(0), aligned,
+                           resident.batch(batch).plan().small_batch);
+       }},
       {"activation",
        [&] {
          return step.activate(stream, problem, batch * problem.topk, workspace.c1.address(),

@@ -168,7 +168,8 @@ json to_json(const OpenProblem& request) {
                  {"l2", schema::name_of(request.l2)},
                  {"routing", request.routing},
                  {"seed", request.seed},
-                 {"step_artifact", request.step_artifact}};
+                 {"step_artifact", request.step_artifact},
+                 {"small_batch", name_of(request.small_batch)}};
   if (request.recording) object["recording"] = *request.recording;
   if (request.recording_kernel) object["recording_kernel"] = *request.recording_kernel;
   return object;
@@ -269,6 +270,11 @@ Result<OpenProblem> open_problem_from_json(const json& value) {
   request.routing = reader.text("routing");
   request.seed = read_seed(reader);
   request.step_artifact = reader.text("step_artifact", k_max_path);
+  if (auto small_batch = small_batch_from_name(reader.optional_text("small_batch").value_or("naive"))) {
+    request.small_batch = *small_batch;
+  } else {
+    reader.adopt(small_batch.error());
+  }
   return finished(reader, request);
 }
 

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "kernels/alignment.hpp"
 #include "schema/error.hpp"
 #include "schema/group.hpp"
 #include "schema/problem.hpp"
@@ -67,7 +68,8 @@ struct OpenProblem {
   schema::L2 l2 = schema::L2::cold;
   std::string routing = "uniform";
   std::uint64_t seed = 0;
-  std::string step_artifact;  ///< path of the compiled Unit::step; empty with a recording
+  std::string step_artifact;                   ///< path of the compiled Unit::step; empty with a recording
+  SmallBatch small_batch = SmallBatch::naive;  ///< the kernel's way
 };
 
 struct MeasureReady {

@@ -38,8 +38,9 @@ struct SweepPlan {
   std::string default_source;                                   ///< where those are known from
   std::vector<KernelSpec> kernels;                              ///< empty unless it compiles
   search::KernelNeeds needs;                                    ///< of the candidates
-  std::optional<KernelSpec> step;                               ///< the rest of the step; empty with a recording
-  std::int64_t not_recorded = 0;                                ///< candidates of the space that the recording lacks
+  kernels::SmallBatch small_batch = kernels::SmallBatch::naive;
+  std::optional<KernelSpec> step;  ///< the rest of the step; empty with a recording
+  std::int64_t not_recorded = 0;   ///< candidates of the space that the recording lacks
 };
 
 /// Errors: invalid_argument (the kernel does not compute the problem, a bad space, gpus of several names); unavailable

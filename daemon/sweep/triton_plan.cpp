@@ -23,6 +23,7 @@ json options_of(json family, const json& artifact) {
 
 TritonClass class_of(const json& value) {
   return {.batches = value.at("batches").get<std::vector<std::int64_t>>(),
+          .naive = value.at("naive").get<bool>(),
           .up = value.at("up").get<std::vector<std::int64_t>>(),
           .down = value.at("down").get<std::vector<std::int64_t>>()};
 }

@@ -27,6 +27,7 @@ nlohmann::json to_json(const TritonPlanRequest& request);
 /// that the kernel refuses.
 struct TritonClass {
   std::vector<std::int64_t> batches;
+  bool naive = false;              ///< launched without alignment
   std::vector<std::int64_t> up;    ///< GEMM 1
   std::vector<std::int64_t> down;  ///< GEMM 2
 };

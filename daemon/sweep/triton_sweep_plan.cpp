@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <utility>
@@ -115,6 +116,8 @@ Result<void> apply_triton_kernels(SweepPlan& plan, const schema::SweepSpec& spec
     if (!answer) return std::unexpected(answer.error());
   }
   if (!plan.recording) plan.group.kernel_digest = answer->kernel_digest;
+  const bool takes_naive_path = std::ranges::any_of(answer->classes, &TritonClass::naive);
+  plan.small_batch = takes_naive_path ? kernels::SmallBatch::naive : kernels::SmallBatch::aligned;
   plan.needs = {};
   KernelList list(plan, *answer, request.configs, toolchain.compiler());
   for (const auto& candidate : plan.candidates) plan.needs.of_trial.push_back(list.kernels_of(candidate));

@@ -13,12 +13,13 @@ done
 
 rm -rf "$folder"
 mkdir -p "$folder/bin" "$folder/lib"
+cp -r "$bin/triton" "$folder/bin/"
 for name in "${programs[@]}" "${tests[@]}"; do
   cp "$bin/$name" "$folder/bin/"
   strip --strip-debug "$folder/bin/$name"
 done
 # The C and C++ runtimes come from the machine itself; everything else travels along.
-ldd "$folder"/bin/* | awk '/=> \// {print $3}' | sort -u |
+find "$folder/bin" -maxdepth 1 -type f -exec ldd {} + | awk '/=> \// {print $3}' | sort -u |
   grep -Ev '/(libc|libm|libdl|libpthread|librt|libresolv|libstdc\+\+|libgcc_s|ld-linux[^/]*)\.so' |
   xargs -r cp -t "$folder/lib"
 du -sh "$folder" | awk '{print "packed " $1 " into " $2}'
