@@ -2,7 +2,8 @@
 # The main job on a real GPU, with proof: GPU tests, a full sweep from an empty and from a full cache, the agreement of
 # the two scans, a kill -9 of the daemon in the middle of a third, and the files that come out of it.
 # Usage: [STEPS="tests sweep rerun kill"] scripts/gpu/acceptance.sh PACKED_FOLDER OUT_FOLDER   (PACKED_FOLDER as made by
-# scripts/gpu/pack.sh). The step `one` repeats the sweep on a single GPU of several.
+# scripts/gpu/pack.sh). The step `one` repeats the sweep on a single GPU of several. The step `triton` tunes the kernels
+# named in KERNELS with the machine's own Triton, by default builtin; DAEMON_OPTIONS go to moetuned (--engine-path ...).
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 packed=$(cd "${1:?usage: acceptance.sh PACKED_FOLDER OUT_FOLDER}" && pwd)
@@ -32,7 +33,9 @@ run() {
 }
 
 start_daemon() {
-  moetuned --data-dir "$work/data" --cache-dir "$work/cache" --listen 127.0.0.1:0 >"$work/ready" 2>>"$out/daemon.log" &
+  # shellcheck disable=SC2086  # a list of options
+  moetuned --data-dir "$work/data" --cache-dir "$work/cache" --listen 127.0.0.1:0 --python python3 \
+    ${DAEMON_OPTIONS:-} >"$work/ready" 2>>"$out/daemon.log" &
   daemon=$!
   for _ in $(seq 600); do
     grep -q listening "$work/ready" && break
@@ -74,6 +77,15 @@ if wants kill; then
   echo "killed with $trials trials done"
   start_daemon
   run sweep3.log client sweep "$id" --follow
+fi
+if wants triton; then
+  for kernel in ${KERNELS:-builtin}; do
+    step "Triton: the kernel $kernel, from an empty and from a full cache"
+    triton=("${shape[@]/#cuda/$kernel}")
+    read -ra more <<<"${TRITON_OPTIONS:-}"
+    for time in 1 2; do run "triton_${kernel}_$time.log" client tune "${triton[@]}" "${more[@]}"; done
+    client trials -E 256 -N 512 --kernel "$kernel" --format jsonl | gzip -9 >"$out/trials_$kernel.jsonl.gz"
+  done
 fi
 
 step "files"
