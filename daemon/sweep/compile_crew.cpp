@@ -21,9 +21,9 @@ std::size_t CompileCrew::free_slots() const {
   return static_cast<std::size_t>(std::ranges::count_if(slots_, [](const Slot& slot) { return !slot.busy; }));
 }
 
-void CompileCrew::submit(nlohmann::json job) {
+bool CompileCrew::submit(nlohmann::json job) {
   const auto free = std::ranges::find_if(slots_, [](const Slot& slot) { return !slot.busy; });
-  if (free == slots_.end()) return;
+  if (free == slots_.end()) return false;
   free->busy = true;
   free->waiting = std::move(job);
   if (!free->worker) {
@@ -31,6 +31,7 @@ void CompileCrew::submit(nlohmann::json job) {
   } else if (free->worker->state() == WorkerProcess::State::idle) {
     send(*free);
   }
+  return true;
 }
 
 void CompileCrew::start(Slot& slot) {

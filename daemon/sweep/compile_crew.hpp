@@ -31,8 +31,8 @@ class CompileCrew {
 
   std::size_t slots() const { return slots_.size(); }
   std::size_t free_slots() const;
-  /// Gives the job, a request with an "id", to a free slot. Precondition: free_slots() > 0.
-  void submit(nlohmann::json job);
+  /// Gives the job, a request with an "id", to a free slot; false when there is none.
+  [[nodiscard]] bool submit(nlohmann::json job);
   /// What has happened since the last call.
   std::vector<CompileOutcome> take_outcomes();
   /// Set when workers cannot be started: the reason, with the end of their log.

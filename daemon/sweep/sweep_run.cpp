@@ -39,7 +39,9 @@ void SweepRun::step(Dispatch dispatch) {
 }
 
 void SweepRun::dispatch_work() {
-  for (std::size_t free = context_.crew.free_slots(); free > 0; --free) {
+  // What has begun in this step is sent at its end.
+  const std::size_t taken = &context_.step_crew == &context_.crew ? begun_.size() : 0;
+  for (std::size_t free = context_.crew.free_slots(); free > taken; --free) {
     const auto kernel = board_.next_compile();
     if (!kernel) break;
     submit(*kernel, false);

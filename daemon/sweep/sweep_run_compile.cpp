@@ -31,8 +31,12 @@ void SweepRun::submit(KernelIndex kernel, bool alone) {
 }
 
 void SweepRun::send(KernelIndex kernel, std::int64_t job) {
-  compiling_.emplace(job, kernel);
-  context_.crew.submit(request_of(spec_of(kernel), job));
+  if (context_.crew.submit(request_of(spec_of(kernel), job))) {
+    compiling_.emplace(job, kernel);
+  } else {
+    ledger_.end(job, db::AttemptOutcome::interrupted, "no compile worker was free");
+    board_.put_back(kernel);
+  }
 }
 
 nlohmann::json SweepRun::request_of(const KernelSpec& kernel, std::int64_t job) const {
@@ -62,7 +66,9 @@ void SweepRun::submit_step() {
 }
 
 void SweepRun::send(StepKernels, std::int64_t job) {
-  context_.step_crew.submit(request_of(*plan_.step, job));
+  if (context_.step_crew.submit(request_of(*plan_.step, job))) return;
+  ledger_.end(job, db::AttemptOutcome::interrupted, "no compile worker was free");
+  step_job_.reset();
 }
 
 void SweepRun::retry_step(int& count, int limit, const std::string& reason) {
