@@ -49,9 +49,8 @@ def bind(parameters, launch, variant, *, group_at_run_time, defaults_allowed):
                 signature[name] = "constexpr"
                 constants[name] = {"source": parameter.default}
                 continue
-            kind = "compile-time constant" if parameter.constexpr else "argument"
-            raise Refusal(f"the kernel has a parameter that moetune cannot supply: {name}, a {kind} (its {len(names)} "
-                          f"parameters: {', '.join(names)})")
+            kind = "a compile-time constant" if parameter.constexpr else "an argument"
+            raise Refusal(f"the kernel has a parameter that moetune cannot supply: {name}, {kind}")
         signature[name], constant, multiple = _bound(parameter, values[name])
         if signature[name] == "constexpr":
             constants[name] = constant

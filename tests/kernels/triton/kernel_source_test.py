@@ -82,7 +82,7 @@ class CanonicalTextTest(unittest.TestCase):
     def test_layout_comments_docstrings_and_the_rest_of_the_file_do_not_change_the_digest(self):
         plain = self.digest(SMALL)
         self.assertEqual(plain, self.digest(SMALL, "other/place.py"))
-        self.assertEqual(plain, self.digest(SMALL.replace("FACTOR + 1", "(FACTOR  +  1)  # a comment")))
+        self.assertEqual(plain, self.digest(SMALL.replace("(FACTOR + 1)", "( FACTOR  +  1 )  # a comment")))
         self.assertEqual(plain, self.digest(SMALL.replace("        return x", '        """Says something."""\n\n        return x')))
         unrelated = "\n    import torch\n    SIZE = torch.something()\n    def host(x):\n        return undefined(x)\n"
         self.assertEqual(plain, self.digest(SMALL + unrelated))
