@@ -13,6 +13,7 @@ from compiler_log import CompilerLog, log_tail  # noqa: E402
 from kernel import Kernel  # noqa: E402
 from plan import make_plan  # noqa: E402
 from refusal import Refusal  # noqa: E402
+from triton_version import compiler_text  # noqa: E402
 from version import VERSION  # noqa: E402
 from worker_channel import ChannelError, WorkerChannel  # noqa: E402
 
@@ -30,7 +31,7 @@ class CompileWorker:
 
     def hello(self):
         return {"type": "hello", "worker": "compile", "version": VERSION,
-                "compiler": f"triton {self._compiler.version}", "kernel_digest": self._kernel.source.digest}
+                "compiler": compiler_text(self._compiler.version), "kernel_digest": self._kernel.source.digest}
 
     def answer(self, request):
         """The reply to any request. Raises ChannelError for what is none."""

@@ -18,7 +18,7 @@ from gemm_launch import GemmLaunch, Variant  # noqa: E402
 from plan import plan_for  # noqa: E402
 from platform_facts import Machine  # noqa: E402
 from refusal import Refusal  # noqa: E402
-from triton_version import oldest_text, supported  # noqa: E402
+from triton_version import compiler_text, oldest_text, supported  # noqa: E402
 from version import VERSION  # noqa: E402
 
 # One problem of every kind that moetune tunes, on the architecture that has all of them.
@@ -43,7 +43,7 @@ def triton_facts():
     if spec is None or not spec.origin:
         return {"found": False, "reason": "this Python has no package triton"}
     version = literal_of(pathlib.Path(spec.origin), "__version__") or "unknown"
-    facts = {"found": True, "version": version, "path": os.path.dirname(spec.origin), "supported": supported(version)}
+    facts = {"found": True, "version": version, "compiler": compiler_text(version), "path": os.path.dirname(spec.origin), "supported": supported(version)}
     if not facts["supported"]:
         facts["reason"] = f"triton {version} is too old: moetune drives {oldest_text()} and newer"
     return facts

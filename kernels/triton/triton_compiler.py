@@ -14,10 +14,8 @@ from binding import GROUP
 from kernel_source import load_text
 from moe_problem import SHARED_LIMITS, capability_of
 from refusal import Refusal
-from triton_version import oldest_text, scratch_parameters, supported
+from triton_version import PTXAS_VARIABLES, oldest_text, scratch_parameters, supported
 
-# What a user may have set for good reason: a ptxas that knows a newer GPU than Triton's own.
-KEPT_VARIABLES = {"TRITON_PTXAS_PATH", "TRITON_PTXAS_BLACKWELL_PATH"}
 # Beside TRITON_*, what changes the code or what is printed (triton/knobs.py).
 DROPPED_VARIABLES = {"DISABLE_PTXAS_OPT", "PTXAS_OPTIONS", "NVPTX_ENABLE_DUMP", "USE_IR_LOC", "MLIR_ENABLE_DUMP",
                      "MLIR_DUMP_PATH", "MLIR_ENABLE_TIMING", "MLIR_ENABLE_DIAGNOSTICS", "MLIR_ENABLE_REMARK",
@@ -65,7 +63,8 @@ def set_environment():
     """Before Triton is imported: nothing that a user has set for his own runs has an influence on the code, and nothing
     is written to Triton's cache folder."""
     for name in list(os.environ):
-        if (name.startswith("TRITON_") and name not in KEPT_VARIABLES) or name in DROPPED_VARIABLES:
+        # A ptxas of the user's stays: it may know a newer GPU than Triton's own.
+        if (name.startswith("TRITON_") and name not in PTXAS_VARIABLES) or name in DROPPED_VARIABLES:
             del os.environ[name]
     os.environ["TRITON_DISABLE_LINE_INFO"] = "1"
     os.environ["TRITON_STORE_BINARY_ONLY"] = "1"
