@@ -28,7 +28,8 @@ readonly long_packages=(
 )
 # 12.9 is the one CUDA release whose compiler knows sm_80 to sm_121 and whose code runs on drivers from 525 on.
 readonly cuda_wheels=(nvidia-cuda-nvrtc-cu12==12.9.86 nvidia-cuda-runtime-cu12==12.9.79)
-readonly triton_wheels=(triton==3.6.0)
+# numpy is for a test alone: Triton's interpreter, which checks kernels on the CPU, needs it, and no newer one.
+readonly triton_wheels=(triton==3.6.0 numpy==2.1.3)
 
 say() { echo "setup: $*"; }
 die() {

@@ -43,7 +43,8 @@ def triton_facts():
     if spec is None or not spec.origin:
         return {"found": False, "reason": "this Python has no package triton"}
     version = literal_of(pathlib.Path(spec.origin), "__version__") or "unknown"
-    facts = {"found": True, "version": version, "compiler": compiler_text(version), "path": os.path.dirname(spec.origin), "supported": supported(version)}
+    facts = {"found": True, "version": version, "compiler": compiler_text(version), "path": os.path.dirname(spec.origin),
+             "supported": supported(version)}
     if not facts["supported"]:
         facts["reason"] = f"triton {version} is too old: moetune drives {oldest_text()} and newer"
     return facts

@@ -83,13 +83,15 @@ class CanonicalTextTest(unittest.TestCase):
         plain = self.digest(SMALL)
         self.assertEqual(plain, self.digest(SMALL, "other/place.py"))
         self.assertEqual(plain, self.digest(SMALL.replace("(FACTOR + 1)", "( FACTOR  +  1 )  # a comment")))
-        self.assertEqual(plain, self.digest(SMALL.replace("        return x", '        """Says something."""\n\n        return x')))
+        documented = SMALL.replace("        return x", '        """Says something."""\n\n        return x')
+        self.assertEqual(plain, self.digest(documented))
         unrelated = "\n    import torch\n    SIZE = torch.something()\n    def host(x):\n        return undefined(x)\n"
         self.assertEqual(plain, self.digest(SMALL + unrelated))
 
     def test_code_that_matters_changes_the_digest(self):
         plain = self.digest(SMALL)
-        for old, new in (("= 2", "= 4"), ("FACTOR + 1", "FACTOR + 5"), ("x * FACTOR", "x + FACTOR"), ("EXTRA: tl.constexpr = 3", "EXTRA: tl.constexpr = 4"),
+        for old, new in (("= 2", "= 4"), ("FACTOR + 1", "FACTOR + 5"), ("x * FACTOR", "x + FACTOR"),
+                         ("EXTRA: tl.constexpr = 3", "EXTRA: tl.constexpr = 4"),
                          ("@triton.jit\n    def fused", '@triton.jit(do_not_specialize=["N"])\n    def fused')):
             with self.subTest(new):
                 self.assertIn(old, SMALL)

@@ -56,8 +56,9 @@ class Worker:
     def compile(self, options, arch, changes=None):
         """The reply to a compile job, some of its fields changed; its output is output(id)."""
         self._jobs += 1
-        return self.ask(**({"type": "compile", "id": self._jobs, "unit": "gemm", "arch": arch, "options": options,
-                            "kernel_digest": self.hello["kernel_digest"], "output": str(self.output(self._jobs))} | (changes or {})))
+        job = {"type": "compile", "id": self._jobs, "unit": "gemm", "arch": arch, "options": options,
+               "kernel_digest": self.hello["kernel_digest"], "output": str(self.output(self._jobs))}
+        return self.ask(**(job | (changes or {})))
 
     def output(self, identifier):
         return self.scratch / f"{identifier}.cubin"
