@@ -22,7 +22,7 @@ class CompileCapture(CacheManager):
     to make an object for launching; nobody launches here, so the compilation ends where it would do that."""
 
     def __init__(self, key, override=False, dump=False):
-        super().__init__(key, override, dump)
+        super().__init__(key)
         self._cubin = None
         self._metadata = None
 

@@ -11,6 +11,7 @@ import time
 import traceback
 
 from binding import GROUP
+from cubin_file import parameters_of
 from kernel_source import load_text
 from moe_problem import SHARED_LIMITS, capability_of
 from refusal import Refusal
@@ -132,7 +133,11 @@ class TritonCompiler:
             with contextlib.redirect_stdout(io.StringIO()):
                 self._run(self._source_type(fn=function, signature={"x": "*i32"}, constexprs={}, attrs={}),
                           self._target("cuda", 80, 32), {})
-        except self._compiled():
+        except self._compiled() as compiled:
+            told, found = len(scratch_parameters(self.version)), len(parameters_of(compiled.cubin, "trial")) - 1
+            if found != told:
+                raise Refusal(f"kernels of triton {self.version} take {found} pointers of its own, moetune knows of {told}: "
+                              "it cannot launch them") from None
             return
         except Exception as error:
             raise Refusal(f"triton {self.version} does not compile the simplest kernel: {type(error).__name__}: "

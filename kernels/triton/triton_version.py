@@ -7,7 +7,7 @@ import subprocess
 OLDEST = (3, 3)
 # Since these versions a kernel takes pointers of the launcher's own after its parameters.
 _GLOBAL_SCRATCH = (3, 3)
-_PROFILE_SCRATCH = (3, 4)
+_PROFILE_SCRATCH = (3, 5)
 
 
 PTXAS_VARIABLES = ("TRITON_PTXAS_PATH", "TRITON_PTXAS_BLACKWELL_PATH")

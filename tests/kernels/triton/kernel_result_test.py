@@ -9,7 +9,7 @@ import support
 from worker_process import SKIPPED, need_triton
 
 TOLERANCE = 2e-3  # of the largest element; out is fp16
-TILES = [support.tile(16, 32, 16, group=2), support.tile(16, 16, 32)]
+TILES = [support.tile(16, 32, 16, group=2), support.tile(16, 16, 32, group=4)]
 
 
 class KernelResultTest(unittest.TestCase):

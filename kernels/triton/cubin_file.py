@@ -17,17 +17,6 @@ def parameters_of(cubin, kernel):
     return [found[ordinal] for ordinal in sorted(found)]
 
 
-def expected_layout(parameters):
-    """[(offset, size)] of a reply's parameters: each naturally aligned."""
-    layout, end = [], 0
-    for parameter in parameters:
-        size = 4 if parameter["type"] == "i32" else 8
-        offset = -(-end // size) * size
-        layout.append((offset, size))
-        end = offset + size
-    return layout
-
-
 def _section(elf, name):
     """Contents of a section of a 64-bit little-endian ELF file."""
     table, = struct.unpack_from("<Q", elf, 0x28)
