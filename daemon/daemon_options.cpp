@@ -97,9 +97,11 @@ std::variant<DaemonOptions, ExitNow> parse_daemon_options(int argc, char** argv)
       ->check(not_empty);
   app.add_option("--engine-path", options.engine_paths,
                  "folder of an installed or unpacked vLLM or SGLang, besides those that the Python has; repeatable")
-      ->check(not_empty);
+      ->check(not_empty)
+      ->check(CLI::ExistingDirectory);
   app.add_option("--kernel-path", options.kernel_paths, "folder of kernels for --kernel NAME.py; repeatable")
-      ->check(not_empty);
+      ->check(not_empty)
+      ->check(CLI::ExistingDirectory);
   app.add_option("--log-level", options.log_level, "trace, debug, info, warn, error or off")
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}));
   app.add_option("--exit-when-idle", idle, "end after SECONDS without a sweep or a request")

@@ -52,8 +52,8 @@ Result<void> end_attempt(Transaction& transaction, std::int64_t id, AttemptOutco
 /// Ends every open attempt of other runs of the daemon as interrupted and returns how many there were.
 Result<std::int64_t> interrupt_open_attempts(Transaction& transaction, std::string_view boot_id);
 
-/// Attempts of a sweep that some daemon died over and whose job no worker has answered, failed or overrun since: what has
-/// to be tried again one at a time. Oldest first.
+/// Attempts of a sweep that some daemon died over and whose job no worker has answered, failed or overrun since: what
+/// has to be tried again one at a time. Oldest first.
 Result<std::vector<Attempt>> cut_off_attempts(Snapshot& snapshot, std::int64_t sweep);
 
 /// The attempts of a sweep without an outcome, oldest first.

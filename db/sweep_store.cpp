@@ -18,13 +18,13 @@ using schema::SweepState;
 using schema::Timestamp;
 
 constexpr std::array k_transitions = {
-    std::pair{SweepState::queued, SweepState::running},   std::pair{SweepState::queued, SweepState::paused},
-    std::pair{SweepState::queued, SweepState::cancelled}, std::pair{SweepState::queued, SweepState::failed},
-    std::pair{SweepState::running, SweepState::running},
-    std::pair{SweepState::running, SweepState::done},     std::pair{SweepState::running, SweepState::failed},
-    std::pair{SweepState::running, SweepState::paused},   std::pair{SweepState::running, SweepState::cancelled},
-    std::pair{SweepState::paused, SweepState::paused},    std::pair{SweepState::paused, SweepState::running},
-    std::pair{SweepState::paused, SweepState::queued},    std::pair{SweepState::paused, SweepState::cancelled},
+    std::pair{SweepState::queued, SweepState::running},    std::pair{SweepState::queued, SweepState::paused},
+    std::pair{SweepState::queued, SweepState::cancelled},  std::pair{SweepState::queued, SweepState::failed},
+    std::pair{SweepState::running, SweepState::running},   std::pair{SweepState::running, SweepState::done},
+    std::pair{SweepState::running, SweepState::failed},    std::pair{SweepState::running, SweepState::paused},
+    std::pair{SweepState::running, SweepState::cancelled}, std::pair{SweepState::paused, SweepState::paused},
+    std::pair{SweepState::paused, SweepState::running},    std::pair{SweepState::paused, SweepState::queued},
+    std::pair{SweepState::paused, SweepState::cancelled},
 };
 
 bool is_allowed(SweepState from, SweepState to) {

@@ -60,9 +60,9 @@ Result<std::optional<Sweep>> next_queued_sweep(Snapshot& snapshot);
 /// Those queued, running or paused, ascending: what a starting daemon has to take up.
 Result<std::vector<Sweep>> unfinished_sweeps(Snapshot& snapshot);
 
-/// Allowed: queued -> running, paused, failed, cancelled; running -> done, failed, paused, cancelled; paused -> running,
-/// queued, cancelled. The state that it already has is accepted for running and paused and changes nothing. Errors:
-/// not_found; conflict naming both states.
+/// Allowed: queued -> running, paused, failed, cancelled; running -> done, failed, paused, cancelled; paused ->
+/// running, queued, cancelled. The state that it already has is accepted for running and paused and changes nothing.
+/// Errors: not_found; conflict naming both states.
 Result<Sweep> change_sweep_state(Transaction& transaction, std::int64_t id, schema::SweepState state,
                                  std::string_view error = "");
 

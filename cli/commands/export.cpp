@@ -77,15 +77,15 @@ Error with_ways_out(Error error, const ExportFlags& flags, const Context& contex
   return error;
 }
 
-/// The engine takes the nearest key: between keys that are far apart, and above the last one, it uses a tile that nobody
-/// compared with the default there.
+/// The engine takes the nearest key: between keys that are far apart, and above the last one, it uses a tile that
+/// nobody compared with the default there.
 void warn_of_gaps(Context& context, const Attachment& file) {
   const auto gap = schema::untested_range(keys_of(file.bytes));
   if (!gap) return;
-  context.err.line(
-      fmt::format("warning: the file has no key between {} and {}, where the engine takes the nearest one although it may "
-                  "be slower there than the default: tune the batches in between too (the default --batch covers them)",
-                  gap->low, gap->high));
+  context.err.line(fmt::format(
+      "warning: the file has no key between {} and {}, where the engine takes the nearest one although it may "
+      "be slower there than the default: tune the batches in between too (the default --batch covers them)",
+      gap->low, gap->high));
 }
 
 Result<void> write_to_folder(Context& context, const Attachment& file, const ExportFlags& flags) {

@@ -19,7 +19,6 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
-using testing::Not;
 using testing::StartsWith;
 
 using Words = std::vector<std::string>;
@@ -80,6 +79,9 @@ const std::map<std::string, Words>& bad_values() {
       {"--token-file", {"", "no-such", "/", "/dev/null"}},
       {"--gpus", {"", "x", "-1", "0,0", "0,,1", "1.5", "1024", "99999999999999999999"}},
       {"--compile-jobs", count},
+      {"--python", {""}},
+      {"--engine-path", {"", "no-such", "/dev/null"}},
+      {"--kernel-path", {"", "no-such", "/dev/null"}},
       {"--log-level", {"", "loud", "INFO"}},
       {"--exit-when-idle", {"", "x", "-1", "1.5", "1e30", "99999999999999999999"}},
       {"--compile-time-limit", count},

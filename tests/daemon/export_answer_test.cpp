@@ -7,7 +7,6 @@ namespace moetune::daemon {
 namespace {
 
 using db::example_config;
-using db::example_group;
 using db::failed_trial;
 using db::ok_trial;
 using nlohmann::json;

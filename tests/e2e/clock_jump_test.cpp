@@ -112,7 +112,6 @@ TEST_F(ClockJumpTest, RowsAndSweepsKeepTheOrderInWhichTheyWereMade) {
   EXPECT_EQ(listed.size(), ids.size() + 2);
   for (const auto id : listed) EXPECT_EQ(daemon->wait_for(id, {"done", "failed"})["state"], "done");
 
-  std::string paged;
   std::set<std::string> moments;
   std::vector<std::string> labels;
   std::string after;
@@ -120,7 +119,8 @@ TEST_F(ClockJumpTest, RowsAndSweepsKeepTheOrderInWhichTheyWereMade) {
     const json page = daemon->get("/trials?limit=17" + after).json();
     for (const json& row : page["items"]) {
       moments.insert(row["measured_at"].get<std::string>().substr(0, 4));
-      if (labels.empty() || labels.back() != row["sweep"]) labels.push_back(row["sweep"]);
+      const auto label = row["sweep"].get<std::string>();
+      if (labels.empty() || labels.back() != label) labels.push_back(label);
     }
     after = page["next"].is_null() ? "" : "&after=" + page["next"].dump();
   } while (!after.empty());

@@ -46,7 +46,7 @@ int clock_gettime(clockid_t clock, timespec* time) noexcept {
 int gettimeofday(timeval* time, void*) noexcept {
   timespec now{};
   const int status = shifted_time(CLOCK_REALTIME, &now);
-  if (time != nullptr) *time = {now.tv_sec, now.tv_nsec / 1000};
+  *time = {now.tv_sec, now.tv_nsec / 1000};
   return status;
 }
 

@@ -14,8 +14,6 @@ namespace {
 
 using nlohmann::json;
 using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::Not;
 
 constexpr std::int64_t k_disk = 48 << 20;
 constexpr auto k_patience = std::chrono::seconds(60);
