@@ -99,7 +99,8 @@ class SweepRun {
   void take_compile_outcomes(CompileCrew& crew);
   void take_step_outcome(CompileOutcome& outcome);
   void accept_compiled(search::KernelIndex kernel, const kernels::CompileReply& reply, std::int64_t job);
-  void judge_compile_death(search::KernelIndex kernel, const WorkerEnded& ended);
+  void judge_compile_death(search::KernelIndex kernel, const WorkerEnded& ended, const std::string& log);
+  std::string compiler_log_of(std::int64_t job, const WorkerEnded& ended) const;
   void fail_kernel(search::KernelIndex kernel, schema::TrialStatus status, const std::string& log_tail);
   nlohmann::json request_of(const KernelSpec& kernel, std::int64_t job) const;
   void submit_step();

@@ -6,7 +6,8 @@
 
 #include "daemon/sweep/blame.hpp"
 #include "daemon/sweep/sweep_run.hpp"
-#include "kernels/compile_plan.hpp"
+#include "kernels/atomic_file.hpp"
+#include "kernels/log_tail.hpp"
 
 namespace moetune::daemon {
 namespace {
@@ -120,7 +121,7 @@ void SweepRun::take_compile_outcomes(CompileCrew& crew) {
     } else {
       const auto& ended = std::get<WorkerEnded>(outcome.result);
       ledger_.end(outcome.job, outcome_of(ended), ended.explanation);
-      judge_compile_death(kernel, ended);
+      judge_compile_death(kernel, ended, compiler_log_of(outcome.job, ended));
     }
     std::error_code ignored;
     std::filesystem::remove(output_of(outcome.job), ignored);
@@ -157,7 +158,20 @@ void SweepRun::accept_compiled(KernelIndex kernel, const kernels::CompileReply& 
   board_.ready(kernel);
 }
 
-void SweepRun::judge_compile_death(KernelIndex kernel, const WorkerEnded& ended) {
+/// What the compiler of a worker that died has printed: Triton's goes to a file beside the output, NVRTC's to the
+/// worker's own log.
+std::string SweepRun::compiler_log_of(std::int64_t job, const WorkerEnded& ended) const {
+  constexpr std::size_t k_max_log = 64 << 20;
+  const std::filesystem::path file = output_of(job) + ".log";
+  const auto printed = kernels::read_file(file, k_max_log);
+  std::error_code ignored;
+  std::filesystem::remove(file, ignored);
+  if (!printed || printed->empty()) return ended.log_tail;
+  return fmt::format("{}\n{}", kernels::log_tail(*printed, kernels::k_log_tail_bytes / 2),
+                     kernels::log_tail(ended.log_tail, kernels::k_log_tail_bytes / 2));
+}
+
+void SweepRun::judge_compile_death(KernelIndex kernel, const WorkerEnded& ended, const std::string& log) {
   const auto name = spec_of(kernel).name;
   if (is_interruption(ended)) {
     if (board_.interrupted(kernel) == Verdict::stuck) {
@@ -171,7 +185,7 @@ void SweepRun::judge_compile_death(KernelIndex kernel, const WorkerEnded& ended)
   const bool timeout = ended.killed == KillReason::timeout;
   kernels::ArtifactInfo info;
   info.status = timeout ? TrialStatus::compile_timeout : TrialStatus::compiler_crash;
-  info.log_tail = fmt::format("compiler {}\n{}", ended.explanation, ended.log_tail);
+  info.log_tail = fmt::format("compiler {}\n{}", ended.explanation, log);
   info.compiled_at = schema::now();
   context_.cache.publish_failure(*spec_of(kernel).parts, info);
   ledger_.add_counts({.failed = 1});

@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <sstream>
+
 #include "tests/e2e/problem_in_space.hpp"
 #include "tests/e2e/running_daemon.hpp"
 
@@ -80,6 +83,45 @@ TEST_F(TritonSweepTest, AWorkerThatIsKilledBlamesNobody) {
   const json view = daemon_->wait_for(id, {"done", "failed", "paused"});
   EXPECT_EQ(view["state"], "done") << view.dump() << daemon_->log();
   EXPECT_EQ(view["trials"]["by_status"], json({{"ok", triton_problem().trials()}}));
+}
+
+/// moetune's kernel with assembly in it that makes LLVM abort the process for tiles with BLOCK_SIZE_N 32.
+void write_lethal_kernel(const std::filesystem::path& file) {
+  std::stringstream source;
+  source << std::ifstream(MOETUNE_TRITON_KERNEL).rdbuf();
+  const std::string after = "    lanes = tl.arange(0, BLOCK_SIZE_M)\n";
+  std::string text = source.str();
+  const auto at = text.find(after);
+  ASSERT_NE(at, std::string::npos);
+  text.insert(
+      at + after.size(),
+      "    if BLOCK_SIZE_N == 32:\n"
+      "        lanes = tl.inline_asm_elementwise(\"mov.u32 $0, $1; bogus $9;\", \"=r,r\", [lanes], dtype=tl.int32, "
+      "is_pure=True, pack=1)\n");
+  std::ofstream(file) << text;
+}
+
+TEST_F(TritonSweepTest, AKernelThatKillsTheCompilerIsAResultWithItsLastWords) {
+  write_lethal_kernel(folder_.path() / "lethal.py");
+  auto lethal = options();
+  lethal.arguments.insert(lethal.arguments.end(), {"--kernel-path", folder_.path().string()});
+  daemon_.reset();
+  daemon_ = std::make_unique<RunningDaemon>(lethal);
+  auto problem = triton_problem();
+  problem.space["BLOCK_SIZE_N"] = {32, 64};
+  problem.space["BLOCK_SIZE_M"] = {64};
+  json sweep = problem.sweep(
+      daemon_->upload(problem.recording([](schema::Trial& row) { row.group.kernel = "lethal.py"; })), true);
+  sweep["kernel"] = "lethal.py";
+  const json view = finished(sweep);
+  EXPECT_EQ(view["state"], "done") << view.dump() << daemon_->log();
+  EXPECT_EQ(view["trials"]["by_status"], json({{"compiler_crash", 4}, {"ok", problem.trials() - 4}})) << view.dump();
+  const json rows = daemon_->get("/trials?status=compiler_crash").json()["items"];
+  ASSERT_EQ(rows.size(), 4U);
+  EXPECT_EQ(rows[0]["config"]["BLOCK_SIZE_N"], 32);
+  EXPECT_THAT(rows[0]["log_tail"].get<std::string>(),
+              AllOf(HasSubstr("SIGABRT"), HasSubstr("Invalid $ operand number in inline asm string")));
+  EXPECT_EQ(finished(sweep)["compiles"]["done"], 0) << "it is remembered";
 }
 
 TEST_F(TritonSweepTest, AnEngineThatIsNotThereIsRefusedWithWhatToDo) {
