@@ -105,10 +105,10 @@ class SweepRun {
   nlohmann::json request_of(const KernelSpec& kernel, std::int64_t job) const;
   void submit_step();
   void send(StepKernels step, std::int64_t job);
-  void retry_step(int& count, int limit, const std::string& reason);
   void submit(search::KernelIndex kernel, bool alone);
   void send(search::KernelIndex kernel, std::int64_t job);
   std::string output_of(std::int64_t job) const;
+  void remove_output(std::int64_t job) const;
 
   // sweep_run_measure.cpp
   kernels::OpenProblem problem_for(std::size_t station) const;

@@ -72,14 +72,11 @@ void SweepRun::send(StepKernels, std::int64_t job) {
   step_job_.reset();
 }
 
-void SweepRun::retry_step(int& count, int limit, const std::string& reason) {
-  if (++count >= limit) get_stuck(fmt::format("the step's kernels do not compile: {}", reason));
-}
-
 void SweepRun::take_step_outcome(CompileOutcome& outcome) {
   step_job_.reset();
   std::string reason;
   if (const auto* reply = std::get_if<kernels::CompileReply>(&outcome.result)) {
+    ledger_.end(outcome.job, db::AttemptOutcome::answered);
     if (reply->not_written) {
       get_stuck(*reply->not_written);
       return;
@@ -96,7 +93,13 @@ void SweepRun::take_step_outcome(CompileOutcome& outcome) {
     reason = reply->log_tail;
   } else {
     const auto& ended = std::get<WorkerEnded>(outcome.result);
-    if (is_interruption(ended)) return;
+    ledger_.end(outcome.job, outcome_of(ended), ended.explanation);
+    if (is_interruption(ended)) {
+      if (++step_interruptions_ >= search::WorkBoard::k_max_interruptions) {
+        get_stuck("something kills the compile worker of the step's kernels again and again (out of memory?)");
+      }
+      return;
+    }
     reason = fmt::format("compiler {}: {}", ended.explanation, ended.log_tail);
   }
   if (++step_failures_ >= k_max_step_failures) {
@@ -109,6 +112,7 @@ void SweepRun::take_compile_outcomes(CompileCrew& crew) {
   for (CompileOutcome& outcome : crew.take_outcomes()) {
     if (outcome.job == step_job_) {
       take_step_outcome(outcome);
+      remove_output(outcome.job);
       continue;
     }
     const auto found = compiling_.find(outcome.job);
@@ -123,8 +127,7 @@ void SweepRun::take_compile_outcomes(CompileCrew& crew) {
       ledger_.end(outcome.job, outcome_of(ended), ended.explanation);
       judge_compile_death(kernel, ended, compiler_log_of(outcome.job, ended));
     }
-    std::error_code ignored;
-    std::filesystem::remove(output_of(outcome.job), ignored);
+    remove_output(outcome.job);
   }
   if (crew.broken()) get_stuck(crew.broken()->message);
 }
@@ -198,6 +201,11 @@ void SweepRun::fail_kernel(KernelIndex kernel, TrialStatus status, const std::st
     if (!log_tail.empty()) row.log_tail = log_tail;
     ledger_.add_row(std::move(row));
   }
+}
+
+void SweepRun::remove_output(std::int64_t job) const {
+  std::error_code ignored;
+  std::filesystem::remove(output_of(job), ignored);
 }
 
 std::string SweepRun::output_of(std::int64_t job) const {

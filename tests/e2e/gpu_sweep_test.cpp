@@ -1,4 +1,5 @@
 // Sweeps on a GPU that computes nothing: everything but the driver is real, the compiler too.
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <gtest/gtest.h>
 
 #include "tests/e2e/problem_in_space.hpp"
@@ -36,6 +37,9 @@ TEST_F(GpuSweepTest, CompilesTheStepAmongTheTilesWithAsManyWorkersAsThereAre) {
     EXPECT_EQ(view["compiles"], json({{"done", six_tiles().tiles()}, {"cached", 0}, {"failed", 0}}));
     const json rerun = finished(daemon);
     EXPECT_EQ(rerun["compiles"], json({{"done", 0}, {"cached", six_tiles().tiles()}, {"failed", 0}}));
+    const SQLite::Database database(folder_.path() / "data" / "results.db", SQLite::OPEN_READONLY);
+    EXPECT_EQ(SQLite::Statement(database, "SELECT 1 FROM open_attempts").executeStep(), false)
+        << "an attempt is still open";
   }
 }
 
