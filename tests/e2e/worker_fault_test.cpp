@@ -2,6 +2,7 @@
 #include <signal.h>
 
 #include <optional>
+#include <string_view>
 
 #include "tests/e2e/problem_in_space.hpp"
 #include "tests/e2e/running_daemon.hpp"
@@ -36,11 +37,14 @@ class WorkerFaultTest : public testing::TestWithParam<FaultCase> {
  protected:
   /// A finished sweep of the small problem whose workers have the fault at jobs with these facts.
   nlohmann::json sweep_with(const std::string& facts, bool compile) {
+    // Healthy jobs, and faults that are no hang, get time enough on a busy machine.
+    const bool hangs = std::string_view(GetParam().kind) == "hang";
     daemon_.emplace(
         RunningDaemon::Options{.data_dir = folder_.path() / "data",
                                .cache_dir = folder_.path() / "cache",
-                               .arguments = {"--compile-jobs", "2", "--compile-time-limit", "2",
-                                             "--compile-memory-limit", "1024", "--measure-time-limit", "1"},
+                               .arguments = {"--compile-jobs", "2", "--compile-time-limit", hangs ? "5" : "60",
+                                             "--compile-memory-limit", "1024", "--measure-time-limit",
+                                             hangs ? "2" : "30"},
                                .environment = {{"MOETUNE_TEST_FAULT", std::string(GetParam().kind) + "@" + facts}}});
     return daemon_->wait_for(daemon_->tune(small_problem(), compile), {"done", "failed", "paused"});
   }
@@ -80,7 +84,7 @@ TEST(WorkerDeathTest, AHangingCompilerIsATimeoutAndIsRememberedAcrossRuns) {
   const RunningDaemon::Options options{
       .data_dir = folder.path() / "data",
       .cache_dir = folder.path() / "cache",
-      .arguments = {"--compile-jobs", "2", "--compile-time-limit", "2"},
+      .arguments = {"--compile-jobs", "2", "--compile-time-limit", "5"},
       .environment = {{"MOETUNE_TEST_FAULT", "hang@unit=gemm,BLOCK_SIZE_M=64,BLOCK_SIZE_N=64,num_stages=2"}}};
   {
     RunningDaemon daemon(options);
