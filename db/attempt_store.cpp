@@ -33,7 +33,7 @@ Attempt read_attempt(Connection& connection, std::int64_t id) {
   attempt.sweep = row.integer(1);
   attempt.kind = kind_from_name(row.text(2));
   attempt.artifact_key = row.optional_text(3).value_or("");
-  if (!row.is_null(4)) attempt.candidate = TrialKey{row.integer(4), read_config(row, 11)};
+  if (!row.is_null(4)) attempt.candidate = TrialKey{row.integer(4), read_config(connection, row, 11)};
   attempt.boot_id = row.text(5);
   attempt.alone = row.integer(6) != 0;
   attempt.started_at = {row.integer(7)};

@@ -89,17 +89,17 @@ BatchBest read_best(Connection& connection, const Candidate& candidate) {
   entry.batch = candidate.batch;
   entry.sweep = row.optional_text(4);
   entry.best = {.trial = candidate.trial,
-                .config = read_config(row, 6),
+                .config = read_config(connection, row, 6),
                 .latency_us = row.real(1),
                 .samples_us = samples_of_row(connection, candidate, row.integer(0), imported, row, 5),
                 .measured_at = {row.integer(2)}};
-  if (row.is_null(13)) return entry;
-  entry.default_source = row.text(12);
-  entry.default_config = read_config(row, 14);
+  if (row.is_null(14)) return entry;
+  entry.default_source = row.text(13);
+  entry.default_config = read_config(connection, row, 15);
   if (entry.default_config == entry.best.config) {
     if (entry.sweep) entry.default_row = entry.best;
   } else {
-    add_default_row(connection, candidate, row.integer(13), imported, entry);
+    add_default_row(connection, candidate, row.integer(14), imported, entry);
   }
   return entry;
 }
@@ -128,6 +128,9 @@ Result<std::vector<GroupMatch>> matching_groups(Snapshot& snapshot, const schema
     if (!wanted.l2) wanted.l2 = schema::L2::cold;
     if (!wanted.routing) wanted.routing = "uniform";
     auto matches = groups_with_rows(snapshot.connection(), wanted);
+    if (!wanted.kernel) {
+      std::erase_if(matches, [](const GroupMatch& match) { return schema::is_scan(match.group.kernel); });
+    }
     if (versions == Versions::newest) matches = newest_versions(std::move(matches));
     std::ranges::sort(matches, {}, &GroupMatch::group);
     return matches;

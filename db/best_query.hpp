@@ -22,7 +22,8 @@ struct GroupMatch {
 /// newest: of groups that differ in kernel_digest and compiler only, the one measured last. all: every one.
 enum class Versions { newest, all };
 
-/// The groups that match, with l2 = cold and routing = uniform where the filter leaves them out; ordered by group.
+/// The groups that match, with l2 = cold, routing = uniform and no scans where the filter leaves l2, routing or kernel
+/// out; ordered by group.
 /// Fast when the filter has E and N.
 Result<std::vector<GroupMatch>> matching_groups(Snapshot& snapshot, const schema::GroupFilter& filter,
                                                 Versions versions = Versions::newest);

@@ -35,10 +35,11 @@ auto with_values(const Problem& problem, Use&& use) {
              problem.gated, problem.per_channel_quant);
 }
 
+/// The same for a configuration; `down` is the id of GEMM 2's own tile.
 template <typename Use>
-auto with_values(const TileConfig& config, Use&& use) {
+auto with_values(const TileConfig& config, const std::optional<std::int64_t>& down, Use&& use) {
   return use(config.block_size_m, config.block_size_n, config.block_size_k, config.group_size_m, config.num_warps,
-             config.num_stages);
+             config.num_stages, down);
 }
 
 std::int64_t intern_device(Connection& connection, const std::string& name) {
@@ -67,7 +68,8 @@ std::int64_t intern_group(Connection& connection, const Group& group) {
 }
 
 std::int64_t intern_config(Connection& connection, const TileConfig& config) {
-  return with_values(config, [&](const auto&... values) {
+  const auto down = config.down ? std::optional(intern_config(connection, down_tile(config))) : std::nullopt;
+  return with_values(config, down, [&](const auto&... values) {
     return intern(connection, sql::find_config_sql, sql::add_config_sql, values...);
   });
 }
@@ -97,18 +99,30 @@ std::optional<std::int64_t> find_group(Connection& connection, const Group& grou
 }
 
 std::optional<std::int64_t> find_config(Connection& connection, const TileConfig& config) {
-  return with_values(config,
+  std::optional<std::int64_t> down;
+  if (config.down) {
+    down = find_config(connection, down_tile(config));
+    if (!down) return std::nullopt;
+  }
+  return with_values(config, down,
                      [&](const auto&... values) { return id_in(connection.query(sql::find_config_sql, values...)); });
 }
 
-TileConfig read_config(const Query& row, int column) {
+TileConfig read_config(Connection& connection, const Query& row, int column) {
   const auto field = [&](int offset) { return static_cast<int>(row.integer(column + offset)); };
-  return {.block_size_m = field(0),
-          .block_size_n = field(1),
-          .block_size_k = field(2),
-          .group_size_m = field(3),
-          .num_warps = field(4),
-          .num_stages = field(5)};
+  const TileConfig tile{.block_size_m = field(0),
+                        .block_size_n = field(1),
+                        .block_size_k = field(2),
+                        .group_size_m = field(3),
+                        .num_warps = field(4),
+                        .num_stages = field(5)};
+  if (row.is_null(column + 6)) return tile;
+  auto down = connection.query(sql::find_tile_sql, row.integer(column + 6));
+  if (!down.step() || !down.is_null(6) || down.integer(0) != tile.block_size_m) {
+    throw Fault({schema::ErrorCode::data_damaged,
+                 connection.path().string() + " is damaged: GEMM 2's tile of a configuration"});
+  }
+  return paired(tile, read_config(connection, down, 0));
 }
 
 Problem read_problem(const Query& row, int column) {

@@ -1,5 +1,7 @@
 #include "db/imported_rows.hpp"
 
+#include <algorithm>
+
 #include "db/dictionary.hpp"
 #include "db/trial_rows.hpp"
 #include "queries.hpp"
@@ -67,20 +69,25 @@ std::int64_t ImportedRows::run_id(Connection& connection, std::int64_t group, co
 
 bool ImportedRows::is_own(Connection& connection, const std::string& label, std::int64_t environment,
                           std::int64_t config, const schema::Trial& trial) {
-  const auto run = label.empty() ? std::nullopt : own_run(connection, label);
-  if (!run) return false;
+  if (label.empty()) return false;
+  const auto& runs = own_runs(connection, label);
+  if (runs.empty()) return false;
   schema::Group group = trial.group;
   if (group.origin == schema::Origin::imported) group.origin = schema::Origin::measured;
   const auto own_group = find_group(connection, group);
   if (!own_group) return false;
-  return is_known(connection, {.run = *run, .group = *own_group, .environment = environment, .config = config}, trial);
+  return std::ranges::any_of(runs, [&](std::int64_t run) {
+    return is_known(connection, {.run = run, .group = *own_group, .environment = environment, .config = config}, trial);
+  });
 }
 
-std::optional<std::int64_t> ImportedRows::own_run(Connection& connection, const std::string& label) {
-  return remembered(own_runs_, label, [&]() -> std::optional<std::int64_t> {
-    auto row = connection.query(sql::find_sweep_run_by_label_sql, label);
-    return row.step() ? std::optional(row.integer(0)) : std::nullopt;
-  });
+const std::vector<std::int64_t>& ImportedRows::own_runs(Connection& connection, const std::string& label) {
+  const auto [known, added] = own_runs_.try_emplace(label);
+  if (added) {
+    auto row = connection.query(sql::find_sweep_runs_by_label_sql, label);
+    while (row.step()) known->second.push_back(row.integer(0));
+  }
+  return known->second;
 }
 
 }  // namespace moetune::db

@@ -35,14 +35,14 @@ class ImportedRows {
   /// Whether a sweep of this very database has the row, from which it went out as measured.
   bool is_own(Connection& connection, const std::string& label, std::int64_t environment, std::int64_t config,
               const schema::Trial& trial);
-  /// The sweep of this very database with that label: its own export is coming back.
-  std::optional<std::int64_t> own_run(Connection& connection, const std::string& label);
+  /// The runs of the sweep of this very database with that label: its own export is coming back.
+  const std::vector<std::int64_t>& own_runs(Connection& connection, const std::string& label);
 
   std::map<schema::Group, std::int64_t> groups_;
   std::map<schema::TileConfig, std::int64_t> configs_;
   std::map<EnvironmentKey, std::int64_t> environments_;
   std::map<std::pair<std::int64_t, std::string>, std::int64_t> runs_;
-  std::map<std::string, std::optional<std::int64_t>> own_runs_;
+  std::map<std::string, std::vector<std::int64_t>> own_runs_;
   std::set<std::pair<std::int64_t, std::int64_t>> defaults_;  ///< (run, batch) whose default is stored
 };
 

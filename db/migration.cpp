@@ -48,6 +48,33 @@ std::string fingerprint(Connection& connection) {
       "AS item FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%' ORDER BY type, name)");
 }
 
+/// While it lives, references to rows that are not there are not refused. Not for use inside a transaction.
+class ForeignKeysOff {
+ public:
+  explicit ForeignKeysOff(Connection& connection) : connection_(connection) {
+    connection_.execute("PRAGMA foreign_keys = OFF");
+  }
+  ~ForeignKeysOff() {
+    // In a transaction that failed this does nothing; such a connection is given up.
+    static_cast<void>(guarded([&]() -> Result<void> {
+      connection_.execute("PRAGMA foreign_keys = ON");
+      return {};
+    }));
+  }
+  ForeignKeysOff(const ForeignKeysOff&) = delete;
+  ForeignKeysOff& operator=(const ForeignKeysOff&) = delete;
+
+ private:
+  Connection& connection_;
+};
+
+/// Throws when a migration has left a reference to a row that is not there.
+void check_references(Connection& connection) {
+  if (connection.integer("SELECT count(*) FROM pragma_foreign_key_check") == 0) return;
+  throw Fault({ErrorCode::data_damaged,
+               fmt::format("{} is damaged: rows refer to others that are not there", connection.path().string())});
+}
+
 void apply(Connection& connection, const SchemaDefinition& definition, std::int64_t from) {
   for (const std::string_view migration : definition.migrations.subspan(static_cast<std::size_t>(from))) {
     connection.execute(std::string(migration));
@@ -59,7 +86,8 @@ void apply(Connection& connection, const SchemaDefinition& definition, std::int6
 }  // namespace
 
 const SchemaDefinition& results_schema() {
-  static const std::array migrations{sql::_0001_initial_sql, sql::_0002_twins_and_ties_sql};
+  static const std::array migrations{sql::_0001_initial_sql, sql::_0002_twins_and_ties_sql,
+                                     sql::_0004_pairs_and_scans_sql};
   static const SchemaDefinition definition{"a results database of moetune", 0x6D74756E, migrations};
   return definition;
 }
@@ -72,13 +100,19 @@ const SchemaDefinition& artifact_index_schema() {
 
 Result<void> migrate(Connection& connection, const SchemaDefinition& definition) {
   return guarded([&]() -> Result<void> {
+    // A table that others refer to can be made anew only while nobody enforces it; inside a transaction the switch is
+    // ignored.
+    const ForeignKeysOff off(connection);
     connection.execute("BEGIN IMMEDIATE");
     const Stamp stamp = read_stamp(connection);
     const bool is_new = stamp.application_id == 0 && stamp.version == 0 && stamp.objects == 0;
     if (!is_new) {
       if (auto fits = check_stamp(connection, definition, stamp); !fits) return fits;
     }
-    if (stamp.version < definition.version()) apply(connection, definition, stamp.version);
+    if (stamp.version < definition.version()) {
+      apply(connection, definition, stamp.version);
+      if (!is_new) check_references(connection);
+    }
     connection.execute("COMMIT");
     return {};
   });

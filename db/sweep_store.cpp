@@ -14,6 +14,7 @@
 namespace moetune::db {
 namespace {
 
+using schema::SweepPhase;
 using schema::SweepState;
 using schema::Timestamp;
 
@@ -59,6 +60,7 @@ Sweep read_sweep(const Query& row) {
   sweep.finished_at = optional_time(row, 12);
   sweep.error = row.text(13);
   sweep.discarded = row.integer(14) != 0;
+  sweep.phase = value_or_throw(schema::sweep_phase_from_name(row.text(15)));
   return sweep;
 }
 
@@ -85,7 +87,7 @@ Result<std::int64_t> create_sweep(Transaction& transaction, const schema::SweepS
     connection.run(sql::add_sweep_sql, intern_problem(connection, spec.problem), to_json(spec).dump(),
                    schema::now().ms);
     const std::int64_t id = connection.last_insert_id();
-    connection.run(sql::add_sweep_run_sql, id);
+    connection.run(sql::add_sweep_run_sql, id, name_of(SweepPhase::measure));
     return id;
   });
 }
@@ -142,8 +144,10 @@ Result<void> resolve_sweep(Transaction& transaction, std::int64_t id, const Reso
     if (is_final(sweep->state)) {
       return schema::fail(ErrorCode::conflict, fmt::format("sweep {} is {} already", id, name_of(sweep->state)));
     }
-    transaction.connection().run(sql::resolve_sweep_sql, id, as_text(resolution.resolved), resolution.total,
-                                 resolution.not_recorded);
+    Connection& connection = transaction.connection();
+    connection.run(sql::resolve_sweep_sql, id, as_text(resolution.resolved), resolution.total, resolution.not_recorded,
+                   name_of(resolution.phase));
+    connection.run(sql::add_sweep_run_sql, id, name_of(resolution.phase));
     return {};
   });
 }
@@ -177,10 +181,10 @@ Result<void> set_sweep_default(Transaction& transaction, std::int64_t id, std::i
     const std::int64_t run = run_of_sweep(connection, id);
     connection.run(sql::add_run_default_sql, run, batch, intern_config(connection, config), source);
     auto stored = connection.query(sql::find_run_default_sql, run, batch);
-    if (stored.step() && read_config(stored, 0) == config && stored.text(6) == source) return {};
+    if (stored.step() && read_config(connection, stored, 0) == config && stored.text(7) == source) return {};
     return schema::fail(ErrorCode::conflict,
                         fmt::format("sweep {} has another default for batch {} already: {} ({})", id, batch,
-                                    schema::short_text(read_config(stored, 0)), stored.text(6)));
+                                    schema::short_text(read_config(connection, stored, 0)), stored.text(7)));
   });
 }
 

@@ -27,8 +27,9 @@ struct Sweep {
   std::string label;  ///< "<first 8 digits of the database's uuid>-<id>": schema::Trial::sweep of its rows
   schema::SweepSpec spec;
   schema::SweepState state = schema::SweepState::queued;
+  schema::SweepPhase phase = schema::SweepPhase::measure;  ///< what it is at, or was when it ended
   nlohmann::json resolved;            ///< what the scheduler found at the start; null before. Opaque here
-  std::optional<std::int64_t> total;  ///< trials that the sweep will have; set with `resolved`
+  std::optional<std::int64_t> total;  ///< trials that the sweep will have, as far as known; set with `resolved`
   std::int64_t not_recorded = 0;
   CompileCounts compiles;
   schema::Timestamp created_at;
@@ -43,6 +44,7 @@ struct Resolution {
   nlohmann::json resolved;
   std::int64_t total = 0;
   std::int64_t not_recorded = 0;
+  schema::SweepPhase phase = schema::SweepPhase::measure;  ///< the one that begins
 };
 
 /// Stores a queued sweep and returns its id.
@@ -66,7 +68,8 @@ Result<std::vector<Sweep>> unfinished_sweeps(Snapshot& snapshot);
 Result<Sweep> change_sweep_state(Transaction& transaction, std::int64_t id, schema::SweepState state,
                                  std::string_view error = "");
 
-/// Stores what the scheduler found; may be repeated (a resumed sweep). Errors: not_found; conflict in a final state.
+/// Stores what the scheduler found at the begin of a phase; may be repeated (a resumed sweep). Errors: not_found;
+/// conflict in a final state.
 Result<void> resolve_sweep(Transaction& transaction, std::int64_t id, const Resolution& resolution);
 
 /// Adds to the sweep's counters. Errors: not_found.

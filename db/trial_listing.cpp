@@ -21,7 +21,6 @@ constexpr std::int64_t k_rows_of_a_page = 256;
 /// close together, so that a page need not walk over the whole table.
 struct Plan {
   std::optional<std::string> groups;  ///< JSON array of ids; none: every group
-  std::optional<std::int64_t> run;
   std::optional<std::int64_t> config;
   std::int64_t first = 0;
   std::int64_t last = std::numeric_limits<std::int64_t>::max();
@@ -55,8 +54,8 @@ void restrict_groups(Connection& connection, const schema::GroupFilter& filter, 
 Plan plan_for(Connection& connection, const TrialFilter& filter) {
   Plan plan;
   if (filter.sweep) {
-    plan.run = run_of_sweep(connection, *filter.sweep);
-    plan.narrow(connection.query(sql::trial_bounds_of_run_sql, *plan.run));
+    run_of_sweep(connection, *filter.sweep);  // throws when there is no such sweep
+    plan.narrow(connection.query(sql::trial_bounds_of_sweep_sql, *filter.sweep));
   }
   if (filter.sweep_label) plan.narrow(connection.query(sql::trial_bounds_of_label_sql, *filter.sweep_label));
   if (filter.config) {
@@ -71,7 +70,7 @@ std::vector<StoredTrial> read_page(Connection& connection, const TrialFilter& fi
                                    std::int64_t after, std::int64_t limit) {
   const auto status = filter.status ? std::optional(name_of(*filter.status)) : std::nullopt;
   auto row =
-      connection.query(sql::list_trial_ids_sql, std::max(after, plan.first - 1), plan.last, plan.groups, plan.run,
+      connection.query(sql::list_trial_ids_sql, std::max(after, plan.first - 1), plan.last, plan.groups, filter.sweep,
                        filter.sweep_label, filter.batch, status, plan.config, filter.include_discarded, limit);
   std::vector<StoredTrial> page;
   while (row.step()) page.push_back(read_trial(connection, row.integer(0)));

@@ -16,19 +16,8 @@ std::optional<std::string> stages_text(const Trial& trial) {
   return trial.stages_us.empty() ? std::nullopt : std::optional(nlohmann::json(trial.stages_us).dump());
 }
 
-std::map<std::string, double> read_stages(const Query& row, int column) {
-  std::map<std::string, double> stages;
-  if (row.is_null(column)) return stages;
-  const auto value = nlohmann::json::parse(row.text(column), nullptr, false);
-  if (!value.is_object()) {
-    throw Fault({ErrorCode::data_damaged, fmt::format("stages_us of trial {} is not an object", row.integer(0))});
-  }
-  for (const auto& [name, number] : value.items()) stages[name] = number.is_number() ? number.get<double>() : 0;
-  return stages;
-}
-
 /// Columns as find_trial.sql lists them, without the samples.
-Trial read_row(const Query& row) {
+Trial read_row(Connection& connection, const Query& row) {
   Trial trial;
   trial.sweep = row.optional_text(3);
   trial.batch = row.integer(6);
@@ -43,12 +32,24 @@ Trial read_row(const Query& row) {
   trial.gpu_uuid = row.optional_text(15);
   trial.driver = row.optional_text(16);
   trial.tool_version = row.optional_text(17);
-  trial.config = read_config(row, 18);
-  trial.group = read_group(row, 24);
+  trial.config = read_config(connection, row, 18);
+  trial.group = read_group(row, 25);
   return trial;
 }
 
 }  // namespace
+
+std::map<std::string, double> read_stages(const Query& row, int column) {
+  std::map<std::string, double> stages;
+  if (row.is_null(column)) return stages;
+  const auto value = nlohmann::json::parse(row.text(column), nullptr, false);
+  if (!value.is_object()) {
+    throw Fault({ErrorCode::data_damaged,
+                 fmt::format("a stages_us beginning with {} is not an object", row.text(column).substr(0, 40))});
+  }
+  for (const auto& [name, number] : value.items()) stages[name] = number.is_number() ? number.get<double>() : 0;
+  return stages;
+}
 
 std::optional<std::int64_t> insert_trial(Connection& connection, const TrialPlace& place, const Trial& trial) {
   const auto inserted =
@@ -87,7 +88,7 @@ StoredTrial read_trial(Connection& connection, std::int64_t id) {
     throw Fault({ErrorCode::data_damaged, fmt::format("{} is damaged: trial {} or what it refers to is missing",
                                                       connection.path().string(), id)});
   }
-  StoredTrial stored{.id = id, .discarded = row.integer(1) != 0, .trial = read_row(row)};
+  StoredTrial stored{.id = id, .discarded = row.integer(1) != 0, .trial = read_row(connection, row)};
   const bool imported = row.is_null(2);
   stored.trial.samples_us = imported ? read_imported_samples(connection, id)
                                      : read_samples(connection, row.integer(4), row.integer(6), row.integer(5));

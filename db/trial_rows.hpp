@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "db/connection.hpp"
@@ -33,6 +35,9 @@ bool is_known(Connection& connection, const TrialPlace& place, const schema::Tri
 
 /// The trial with this id, samples included. The id must be that of a row.
 StoredTrial read_trial(Connection& connection, std::int64_t id);
+
+/// The stages of a row, from their column; empty for null.
+std::map<std::string, double> read_stages(const Query& row, int column);
 
 /// The samples of a sweep's candidate, chunks in the order of their arrival.
 std::vector<double> read_samples(Connection& connection, std::int64_t run, std::int64_t batch, std::int64_t config);

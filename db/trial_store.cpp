@@ -13,6 +13,7 @@
 namespace moetune::db {
 namespace {
 
+using schema::SweepPhase;
 using schema::Trial;
 using schema::TrialStatus;
 
@@ -41,11 +42,11 @@ Result<void> validate(const Trial& trial) {
 
 }  // namespace
 
-Result<Recorded> record_trial(Transaction& transaction, std::int64_t sweep, const Trial& trial) {
+Result<Recorded> record_trial(Transaction& transaction, std::int64_t sweep, const Trial& trial, SweepPhase phase) {
   if (auto valid = validate(trial); !valid) return std::unexpected(valid.error());
   return guarded([&]() -> Result<Recorded> {
     Connection& connection = transaction.connection();
-    const TrialPlace place{.run = run_of_sweep(connection, sweep),
+    const TrialPlace place{.run = run_of_sweep(connection, sweep, phase),
                            .group = intern_group(connection, trial.group),
                            .environment = intern_environment(connection, trial),
                            .config = intern_config(connection, trial.config)};
@@ -78,20 +79,36 @@ Result<std::vector<double>> samples_of(Snapshot& snapshot, std::int64_t sweep, c
   });
 }
 
-Result<std::vector<TrialKey>> finished_trials(Snapshot& snapshot, std::int64_t sweep) {
+Result<std::vector<TrialKey>> finished_trials(Snapshot& snapshot, std::int64_t sweep, SweepPhase phase) {
   return guarded([&]() -> Result<std::vector<TrialKey>> {
     Connection& connection = snapshot.connection();
-    auto row = connection.query(sql::finished_trials_sql, run_of_sweep(connection, sweep));
+    auto row = connection.query(sql::finished_trials_sql, run_of_sweep(connection, sweep, phase));
     std::vector<TrialKey> keys;
-    while (row.step()) keys.push_back({row.integer(0), read_config(row, 1)});
+    while (row.step()) keys.push_back({row.integer(0), read_config(connection, row, 1)});
     return keys;
+  });
+}
+
+Result<std::vector<ScannedRow>> scanned_rows(Snapshot& snapshot, std::int64_t sweep) {
+  return guarded([&]() -> Result<std::vector<ScannedRow>> {
+    Connection& connection = snapshot.connection();
+    auto row = connection.query(sql::scanned_rows_sql, run_of_sweep(connection, sweep, SweepPhase::scan));
+    std::vector<ScannedRow> rows;
+    while (row.step()) {
+      rows.push_back({.key = {row.integer(0), read_config(connection, row, 4)},
+                      .latency_us = row.real(1),
+                      .stages_us = read_stages(row, 2),
+                      .remark = row.optional_text(3).value_or("")});
+    }
+    return rows;
   });
 }
 
 Result<std::map<TrialStatus, std::int64_t>> count_trials(Snapshot& snapshot, std::int64_t sweep) {
   return guarded([&]() -> Result<std::map<TrialStatus, std::int64_t>> {
     Connection& connection = snapshot.connection();
-    auto row = connection.query(sql::count_trials_of_run_sql, run_of_sweep(connection, sweep));
+    run_of_sweep(connection, sweep);  // throws when there is no such sweep
+    auto row = connection.query(sql::count_trials_of_sweep_sql, sweep);
     std::map<TrialStatus, std::int64_t> counts;
     while (row.step()) counts[value_or_throw(schema::trial_status_from_name(row.text(0)))] = row.integer(1);
     return counts;

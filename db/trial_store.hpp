@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "db/database.hpp"
+#include "schema/sweep_spec.hpp"
 #include "schema/tile_config.hpp"
 #include "schema/trial.hpp"
 
@@ -26,7 +27,9 @@ enum class Recorded { inserted, already_there };
 /// Writes the final outcome of one (sweep, batch, config). `trial.samples_us` are appended as one chunk: leave out
 /// those that append_samples has stored already. `trial.sweep` is ignored. A key that has its row keeps it, unchanged.
 /// Errors: not_found (no such sweep); invalid_argument (latency_us present unless ok, or missing, ...).
-Result<Recorded> record_trial(Transaction& transaction, std::int64_t sweep, const schema::Trial& trial);
+/// A row of phase scan needs a sweep that has been resolved with it.
+Result<Recorded> record_trial(Transaction& transaction, std::int64_t sweep, const schema::Trial& trial,
+                              schema::SweepPhase phase = schema::SweepPhase::measure);
 
 /// Stores samples of a candidate as they arrive, in microseconds; its trial may come later. Errors: not_found.
 Result<void> append_samples(Transaction& transaction, std::int64_t sweep, const TrialKey& key,
@@ -35,10 +38,22 @@ Result<void> append_samples(Transaction& transaction, std::int64_t sweep, const 
 /// All samples of a candidate in the order of their arrival; empty when there are none.
 Result<std::vector<double>> samples_of(Snapshot& snapshot, std::int64_t sweep, const TrialKey& key);
 
-/// The keys of a sweep's trials, in the order in which they were recorded.
-Result<std::vector<TrialKey>> finished_trials(Snapshot& snapshot, std::int64_t sweep);
+/// The keys of the trials of a sweep's phase, in the order in which they were recorded.
+Result<std::vector<TrialKey>> finished_trials(Snapshot& snapshot, std::int64_t sweep,
+                                              schema::SweepPhase phase = schema::SweepPhase::measure);
 
-/// Number of a sweep's trials by status; only those that occur.
+/// An ok row of a scan.
+struct ScannedRow {
+  TrialKey key;
+  double latency_us = 0;
+  std::map<std::string, double> stages_us;
+  std::string remark;  ///< the row's log_tail
+};
+
+/// The ok rows of a sweep's scan, in the order in which they were recorded. Errors: not_found without a scan.
+Result<std::vector<ScannedRow>> scanned_rows(Snapshot& snapshot, std::int64_t sweep);
+
+/// Number of a sweep's trials by status, of all phases; only those that occur.
 Result<std::map<schema::TrialStatus, std::int64_t>> count_trials(Snapshot& snapshot, std::int64_t sweep);
 
 }  // namespace moetune::db

@@ -67,9 +67,13 @@ std::string default_config_source() {
 TileConfig effective_config(const Problem& problem, const TileConfig& config) {
   TileConfig effective = config;
   if (has_block(problem)) {
-    effective.block_size_k = std::min({config.block_size_k, problem.block_shape->n, problem.block_shape->k});
+    const auto clamp = [&](int block_size_k) {
+      return std::min({block_size_k, problem.block_shape->n, problem.block_shape->k});
+    };
+    effective.block_size_k = clamp(config.block_size_k);
+    if (config.down) effective.down->block_size_k = clamp(config.down->block_size_k);
   }
-  return effective;
+  return paired(up_tile(effective), down_tile(effective));
 }
 
 bool uses_naive_assignment(const Problem& problem, std::int64_t batch) {

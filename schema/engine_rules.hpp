@@ -18,7 +18,8 @@ TileConfig default_config(const Problem& problem, std::int64_t batch);
 /// Where default_config comes from, stored with the rows: "vllm 2026-08 heuristic".
 std::string default_config_source();
 
-/// The configuration as the launcher runs it: with a block shape, BLOCK_SIZE_K is at most min(block n, block k).
+/// The configuration as the launcher runs it: with a block shape, BLOCK_SIZE_K is at most min(block n, block k); GEMM
+/// 2's own tile is left out where it runs the same as GEMM 1's.
 TileConfig effective_config(const Problem& problem, const TileConfig& config);
 
 /// True when alignment is skipped and every token-expert pair gets a block of its own: M * topk * 4 <= E.

@@ -7,6 +7,8 @@
 namespace moetune::schema {
 namespace {
 
+constexpr std::string_view k_scan_suffix = "-scan";
+
 template <typename T>
 bool admits(const std::optional<T>& wanted, const T& value) {
   return !wanted || *wanted == value;
@@ -55,6 +57,14 @@ std::string_view name_of(Origin origin) {
       return "imported";
   }
   return "measured";
+}
+
+std::string scan_of(std::string_view kernel) {
+  return std::string(kernel).append(k_scan_suffix);
+}
+
+bool is_scan(std::string_view kernel) {
+  return kernel.ends_with(k_scan_suffix);
 }
 
 Result<L2> l2_from_name(std::string_view name) {

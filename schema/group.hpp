@@ -22,6 +22,11 @@ std::string_view name_of(Origin origin);
 Result<L2> l2_from_name(std::string_view name);
 Result<Origin> origin_from_name(std::string_view name);
 
+/// The name under which rows of a kernel's scan are kept: "vllm-scan". They were measured on a changed copy that takes
+/// GROUP_SIZE_M at run time, and answer no question about the kernel itself.
+std::string scan_of(std::string_view kernel);
+bool is_scan(std::string_view kernel);
+
 /// What rows must share to be compared with each other.
 struct Group {
   std::string device;  ///< the engines' spelling of the GPU's name, e.g. "NVIDIA_H200"

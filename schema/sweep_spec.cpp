@@ -104,6 +104,16 @@ Result<SweepSpec> sweep_spec_from_json(const nlohmann::json& value) {
   return spec;
 }
 
+std::string_view name_of(SweepPhase phase) {
+  return phase == SweepPhase::scan ? "scan" : "measure";
+}
+
+Result<SweepPhase> sweep_phase_from_name(std::string_view name) {
+  if (name == "scan") return SweepPhase::scan;
+  if (name == "measure") return SweepPhase::measure;
+  return fail(ErrorCode::invalid_argument, fmt::format("phase must be scan or measure, not \"{}\"", name));
+}
+
 std::string_view name_of(SweepState state) {
   switch (state) {
     case SweepState::queued:

@@ -43,6 +43,13 @@ Result<SweepSpec> sweep_spec_from_json(const nlohmann::json& value);
 
 enum class SweepState { queued, running, paused, done, failed, cancelled };
 
+/// A sweep of a Triton kernel first scans a variant of it that takes GROUP_SIZE_M at run time, so that far fewer
+/// kernels are compiled; the rows that can be chosen are then measured on the kernel itself. Other sweeps have no scan.
+enum class SweepPhase { scan, measure };
+
+std::string_view name_of(SweepPhase phase);
+Result<SweepPhase> sweep_phase_from_name(std::string_view name);
+
 std::string_view name_of(SweepState state);
 Result<SweepState> sweep_state_from_name(std::string_view name);
 /// done, failed and cancelled sweeps never run again.

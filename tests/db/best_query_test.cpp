@@ -71,6 +71,24 @@ TEST_F(BestQueryTest, FindsTheFastestRowOfEveryBatchWithTheDefaultOfItsSweep) {
   EXPECT_EQ(rows[1].default_row->trial, rows[1].best.trial);
 }
 
+TEST_F(BestQueryTest, AScanIsFoundOnlyByItsName) {
+  schema::Trial scanned = ok_trial(1, 0, 5);
+  const std::string kernel = schema::scan_of(scanned.group.kernel);
+  EXPECT_TRUE(schema::is_scan(kernel));
+  EXPECT_FALSE(schema::is_scan(scanned.group.kernel));
+  record(new_sweep(), ok_trial(1, 0, 20));
+  scanned.group.kernel = kernel;
+  record(new_sweep(), scanned);
+  const auto groups = [&](const schema::GroupFilter& filter) {
+    return read([&](Snapshot& snapshot) { return matching_groups(snapshot, filter); });
+  };
+  EXPECT_EQ(groups({}).size(), 1U);
+  schema::GroupFilter by_name;
+  by_name.kernel = kernel;
+  ASSERT_EQ(groups(by_name).size(), 1U);
+  EXPECT_EQ(groups(by_name)[0].group.kernel, kernel);
+}
+
 TEST_F(BestQueryTest, DoesNotBorrowTheDefaultOfAnotherSweep) {
   const std::int64_t with = new_sweep();
   set_default(with, 1, 0);

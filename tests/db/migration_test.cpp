@@ -48,11 +48,11 @@ TEST(MigrationTest, TellsOlderFromNewerAndForeign) {
   EXPECT_EQ(check_version(connection, old_one).error().code, ErrorCode::conflict);
 }
 
-/// A database file as version 1 wrote it, made once by `db_writer FOLDER fill-with-examples`.
-class VersionOneTest : public ::testing::Test {
+/// A database file as an earlier version wrote it, made once by that version's `db_writer FOLDER fill-with-examples`.
+class EarlierVersionTest : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
-    std::filesystem::copy_file(std::filesystem::path(MOETUNE_DB_FIXTURES) / "v1.db", database_path(folder_.path()));
+    std::filesystem::copy_file(std::filesystem::path(MOETUNE_DB_FIXTURES) / GetParam(), database_path(folder_.path()));
     database_ = open_or_throw(folder_.path());
   }
   template <typename Query>
@@ -64,7 +64,7 @@ class VersionOneTest : public ::testing::Test {
   std::unique_ptr<Database> database_;
 };
 
-TEST_F(VersionOneTest, OpensAndHoldsTogether) {
+TEST_P(EarlierVersionTest, OpensAndHoldsTogether) {
   const CheckReport report = must(check_database(folder_.path()));
   EXPECT_EQ(report.findings, std::vector<std::string>{});
   EXPECT_EQ(report.schema_version, results_schema().version());
@@ -73,7 +73,7 @@ TEST_F(VersionOneTest, OpensAndHoldsTogether) {
   EXPECT_EQ(database_->uuid().size(), 32U);
 }
 
-TEST_F(VersionOneTest, KeepsItsRows) {
+TEST_P(EarlierVersionTest, KeepsItsRows) {
   const std::string label = database_->uuid().substr(0, 8) + "-1";
   const auto rows =
       read([](Snapshot& snapshot) { return list_trials(snapshot, {.include_discarded = true}, std::nullopt, 1000); });
@@ -94,7 +94,7 @@ TEST_F(VersionOneTest, KeepsItsRows) {
   EXPECT_EQ(rows[302].trial, imported);
 }
 
-TEST_F(VersionOneTest, KnowsItsImportedRowsAndTakesTheirTwins) {
+TEST_P(EarlierVersionTest, KnowsItsImportedRowsAndTakesTheirTwins) {
   schema::Trial known = ok_trial(16, 0, 34);
   std::vector<std::string> lines = {to_json(known).dump()};
   known.latency_us = 35;
@@ -112,7 +112,7 @@ TEST_F(VersionOneTest, KnowsItsImportedRowsAndTakesTheirTwins) {
   EXPECT_EQ(must(check_database(folder_.path())).findings, std::vector<std::string>{});
 }
 
-TEST_F(VersionOneTest, AnswersTheBestRows) {
+TEST_P(EarlierVersionTest, AnswersTheBestRows) {
   schema::GroupFilter measured;
   measured.origin = schema::Origin::measured;
   const auto best = read([&](Snapshot& snapshot) -> Result<std::vector<BatchBest>> {
@@ -125,7 +125,7 @@ TEST_F(VersionOneTest, AnswersTheBestRows) {
   EXPECT_EQ(best[0].rows, 100);
 }
 
-TEST_F(VersionOneTest, GoesOnWithItsSweeps) {
+TEST_P(EarlierVersionTest, GoesOnWithItsSweeps) {
   const auto unfinished = read([](Snapshot& snapshot) { return unfinished_sweeps(snapshot); });
   ASSERT_EQ(unfinished.size(), 1U);
   EXPECT_EQ(unfinished[0].id, 3);
@@ -136,6 +136,9 @@ TEST_F(VersionOneTest, GoesOnWithItsSweeps) {
   EXPECT_EQ(must(database_->write([](Transaction& t) { return record_trial(t, 3, ok_trial(1, 0, 4)); })),
             Recorded::inserted);
 }
+
+INSTANTIATE_TEST_SUITE_P(Files, EarlierVersionTest, ::testing::Values("v1.db", "v2.db"),
+                         [](const auto& tested) { return std::string(tested.param).substr(0, 2); });
 
 }  // namespace
 }  // namespace moetune::db

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "db/best_query.hpp"
 #include "db/trial_listing.hpp"
 #include "tests/db/store_fixture.hpp"
 
@@ -46,6 +47,80 @@ TEST_F(TrialStoreTest, KeepsTheFirstRowOfAKey) {
   ASSERT_EQ(rows.size(), 1U);
   EXPECT_EQ(rows[0].trial.latency_us, 20);
   EXPECT_EQ(rows[0].trial.samples_us.size(), 3U);
+}
+
+TEST_F(TrialStoreTest, TellsPairsOfTilesApart) {
+  const std::int64_t id = new_sweep();
+  const schema::TileConfig up = ok_trial(1, 0, 20).config;
+  schema::TileConfig down = up;
+  std::vector<Trial> trials;
+  for (const int warps : {up.num_warps, 8, 16}) {
+    down.num_warps = warps;
+    Trial trial = ok_trial(1, 0, 20 + warps);
+    trial.config = paired(up, down);
+    trials.push_back(trial);
+    EXPECT_EQ(record(id, trial), Recorded::inserted);
+    EXPECT_EQ(record(id, trial), Recorded::already_there);
+  }
+  const auto rows = all_rows();
+  ASSERT_EQ(rows.size(), 3U);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    EXPECT_EQ(rows[i].trial.config, trials[i].config);
+    EXPECT_EQ(rows[i].trial.samples_us, trials[i].samples_us);
+  }
+  const auto keys = read([&](Snapshot& snapshot) { return finished_trials(snapshot, id); });
+  EXPECT_EQ(keys.at(2).config, trials[2].config);
+}
+
+TEST_F(TrialStoreTest, OfEquallyFastPairsTheSmallestIsTheBest) {
+  schema::TileConfig small = ok_trial(1, 0, 1).config;
+  schema::TileConfig large = small;
+  small.num_warps = 1;
+  large.num_warps = 2;
+  const schema::TileConfig up = ok_trial(1, 0, 1).config;
+  for (const bool small_first : {false, true}) {
+    const std::int64_t id = new_sweep();
+    for (const bool first : {true, false}) {
+      Trial trial = ok_trial(1, 0, 10);
+      trial.config = paired(up, first == small_first ? small : large);
+      record(id, trial);
+    }
+    const auto best = read([&](Snapshot& snapshot) { return best_of_sweep(snapshot, id); });
+    EXPECT_EQ(best.at(0).best.config, paired(up, small));
+  }
+}
+
+TEST_F(TrialStoreTest, RowsOfAScanAreASweepsOwnAndNeverItsBest) {
+  const std::int64_t id = new_sweep();
+  const auto record_scanned = [&](const Trial& trial) {
+    return write([&](Transaction& t) { return record_trial(t, id, trial, schema::SweepPhase::scan); });
+  };
+  EXPECT_FALSE(database().write(
+      [&](Transaction& t) { return record_trial(t, id, ok_trial(1, 0, 1), schema::SweepPhase::scan); }));
+  write([&](Transaction& t) {
+    return resolve_sweep(t, id, {.resolved = {}, .total = 2, .phase = schema::SweepPhase::scan});
+  });
+  EXPECT_EQ(sweep(id).phase, schema::SweepPhase::scan);
+  Trial scanned = ok_trial(1, 0, 5);
+  scanned.group.kernel = "vllm-scan";
+  scanned.stages_us = {{"gemm_1", 3}, {"gemm_2", 2}};
+  scanned.log_tail = "the clock fell";
+  EXPECT_EQ(record_scanned(scanned), Recorded::inserted);
+  EXPECT_EQ(record_scanned(scanned), Recorded::already_there);
+  write([&](Transaction& t) { return resolve_sweep(t, id, {.resolved = {}, .total = 3}); });
+  EXPECT_EQ(record(id, ok_trial(1, 0, 20)), Recorded::inserted);
+
+  const auto scan = read([&](Snapshot& snapshot) { return scanned_rows(snapshot, id); });
+  ASSERT_EQ(scan.size(), 1U);
+  EXPECT_EQ(scan[0].key.config, scanned.config);
+  EXPECT_EQ(scan[0].latency_us, 5);
+  EXPECT_EQ(scan[0].stages_us, scanned.stages_us);
+  EXPECT_EQ(scan[0].remark, "the clock fell");
+  EXPECT_EQ(read([&](Snapshot& snapshot) { return best_of_sweep(snapshot, id); }).at(0).best.latency_us, 20);
+  EXPECT_EQ(read([&](Snapshot& snapshot) { return count_trials(snapshot, id); }).at(TrialStatus::ok), 2);
+  EXPECT_EQ(read([&](Snapshot& snapshot) { return finished_trials(snapshot, id); }).size(), 1U);
+  EXPECT_EQ(read([&](Snapshot& snapshot) { return list_trials(snapshot, {.sweep = id}, std::nullopt, 10); }).size(),
+            2U);
 }
 
 TEST_F(TrialStoreTest, KeepsOneRowPerSweepAndBatch) {

@@ -39,13 +39,12 @@ class WorkerFaultTest : public testing::TestWithParam<FaultCase> {
   nlohmann::json sweep_with(const std::string& facts, bool compile) {
     // Healthy jobs, and faults that are no hang, get time enough on a busy machine.
     const bool hangs = std::string_view(GetParam().kind) == "hang";
-    daemon_.emplace(
-        RunningDaemon::Options{.data_dir = folder_.path() / "data",
-                               .cache_dir = folder_.path() / "cache",
-                               .arguments = {"--compile-jobs", "2", "--compile-time-limit", hangs ? "5" : "60",
-                                             "--compile-memory-limit", "1024", "--measure-time-limit",
-                                             hangs ? "2" : "30"},
-                               .environment = {{"MOETUNE_TEST_FAULT", std::string(GetParam().kind) + "@" + facts}}});
+    daemon_.emplace(RunningDaemon::Options{
+        .data_dir = folder_.path() / "data",
+        .cache_dir = folder_.path() / "cache",
+        .arguments = {"--compile-jobs", "2", "--compile-time-limit", hangs ? "5" : "60", "--compile-memory-limit",
+                      "1024", "--measure-time-limit", hangs ? "2" : "30"},
+        .environment = {{"MOETUNE_TEST_FAULT", std::string(GetParam().kind) + "@" + facts}}});
     return daemon_->wait_for(daemon_->tune(small_problem(), compile), {"done", "failed", "paused"});
   }
   /// `failed` trials have the status, all others are ok.

@@ -30,5 +30,33 @@ TEST(TileConfigTest, RefusesWhatNoKernelAccepts) {
   EXPECT_FALSE(with("waves_per_eu", 1).has_value());
 }
 
+constexpr TileConfig k_down{64, 64, 64, 1, 8, 4};
+
+TEST(TileConfigTest, APairHoldsATileForEachGemm) {
+  const TileConfig pair = paired(k_config, k_down);
+  EXPECT_EQ(up_tile(pair), k_config);
+  EXPECT_EQ(down_tile(pair), k_down);
+  EXPECT_EQ(short_text(pair), "64x128x128 g16 w4 s3 | 64x64x64 g1 w8 s4");
+  EXPECT_EQ(paired(k_config, k_config), k_config);
+  EXPECT_EQ(down_tile(k_config), k_config);
+  EXPECT_NE(pair, k_config);
+}
+
+TEST(TileConfigTest, APairIsReadAsItIsWritten) {
+  const TileConfig pair = paired(k_config, k_down);
+  nlohmann::json object = to_json(pair);
+  EXPECT_EQ(object["down"]["BLOCK_SIZE_M"], 64);
+  EXPECT_EQ(tile_config_from_json(object).value(), pair);
+  object["down"]["BLOCK_SIZE_M"] = 32;
+  EXPECT_EQ(tile_config_from_json(object).error().message,
+            "config.down.BLOCK_SIZE_M must be 64 as in config, not 32: both GEMMs share one alignment");
+  object["down"] = nlohmann::json(to_json(k_config));
+  EXPECT_EQ(tile_config_from_json(object).value(), k_config);
+  object["down"]["down"] = nlohmann::json(to_json(k_config));
+  EXPECT_EQ(tile_config_from_json(object).error().message,
+            "config.down has no field \"down\"; its fields are BLOCK_SIZE_K, BLOCK_SIZE_M, BLOCK_SIZE_N, GROUP_SIZE_M, "
+            "num_stages, num_warps");
+}
+
 }  // namespace
 }  // namespace moetune::schema

@@ -1,4 +1,5 @@
-SELECT c.block_size_m, c.block_size_n, c.block_size_k, c.group_size_m, c.num_warps, c.num_stages, f.source, f.config_id
+SELECT c.block_size_m, c.block_size_n, c.block_size_k, c.group_size_m, c.num_warps, c.num_stages, c.down_config_id,
+       f.source, f.config_id
 FROM run_defaults f
 CROSS JOIN configs c ON c.id = f.config_id
 WHERE f.run_id = ?1 AND f.batch = ?2;

@@ -1,4 +1,5 @@
-SELECT t.batch, c.block_size_m, c.block_size_n, c.block_size_k, c.group_size_m, c.num_warps, c.num_stages
+SELECT t.batch, c.block_size_m, c.block_size_n, c.block_size_k, c.group_size_m, c.num_warps, c.num_stages,
+       c.down_config_id
 FROM trials t
 CROSS JOIN configs c ON c.id = t.config_id
 WHERE t.run_id = ?1

@@ -1,1 +1,0 @@
-SELECT min(first_trial_id), max(last_trial_id) FROM tallies WHERE run_id = ?1;
