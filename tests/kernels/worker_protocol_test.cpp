@@ -114,12 +114,15 @@ TEST(WorkerProtocolTest, CarriesMeasurements) {
                                                                          .config = testing::small_job(1, "").config,
                                                                          .gemm_1 = "/a.art",
                                                                          .gemm_2 = "/b.art",
-                                                                         .best_us = 17.5})));
+                                                                         .best_us = 17.5,
+                                                                         .quick = true,
+                                                                         .apart = true})));
   ASSERT_TRUE(job) << job.error().message;
   EXPECT_EQ(job->batch, 64);
   EXPECT_EQ(job->gemm_1, "/a.art");
   EXPECT_EQ(job->gemm_2, "/b.art");
   EXPECT_EQ(job->best_us, 17.5);
+  EXPECT_TRUE(job->quick && job->apart);
 
   MeasureReply reply;
   reply.id = 5;
