@@ -87,10 +87,13 @@ std::string heading(const SweepStatus& status, const FrameView& view, std::size_
                      view.note.empty() ? about : paint(Tone::warning, about));
 }
 
-/// "52%  2995/5760  31.2 trials/s  ETA 1m28s"; `rate_unit` is what narrow terminals save on.
+/// "52%  2995/5760  31.2 trials/s  ETA 1m28s", "scan 52%  ..." while the finalists are not known yet; `rate_unit` is
+/// what narrow terminals save on.
 std::string progress_facts(const SweepStatus& status, const FrameView& view, std::string_view rate_unit) {
   if (status.total == 0) return "no trials planned yet";
-  std::string facts = fmt::format("{}  {}/{}", percent_text(status.done, status.total), status.done, status.total);
+  const bool scanning = status.phase == schema::SweepPhase::scan && !is_final(status.state);
+  std::string facts = fmt::format("{}{}  {}/{}", scanning ? "scan " : "", percent_text(status.done, status.total),
+                                  status.done, status.total);
   if (status.state != SweepState::running) return facts;
   return facts + fmt::format("  {}{}  ETA {}", rate_text(view.rate), rate_unit, duration_text(status.eta_s));
 }
@@ -184,8 +187,10 @@ std::vector<std::string> progress_frame(const SweepStatus& status, const FrameVi
 }
 
 std::string progress_line(const SweepStatus& status, std::optional<double> rate) {
-  std::string line = fmt::format("sweep {}: {}, {}/{} ({})", status.id, schema::name_of(status.state), status.done,
-                                 status.total, percent_text(status.done, status.total));
+  const bool scanning = status.phase == schema::SweepPhase::scan && status.state == SweepState::running;
+  std::string line =
+      fmt::format("sweep {}: {}, {}/{} ({})", status.id, scanning ? "scanning" : schema::name_of(status.state),
+                  status.done, status.total, percent_text(status.done, status.total));
   if (status.state == SweepState::running) {
     line += fmt::format(", {} trials/s, ETA {}", rate_text(rate), duration_text(status.eta_s));
   }

@@ -115,6 +115,11 @@ Result<SweepStatus> sweep_status_from_json(const ordered_json& ordered) {
   } else {
     reader.adopt(state.error());
   }
+  if (const auto phase = schema::sweep_phase_from_name(reader.text("phase"))) {
+    status.phase = *phase;
+  } else {
+    reader.adopt(phase.error());
+  }
   if (reader.required_raw("spec") != nullptr) status.spec = ordered["spec"];
   if (const auto* trials = reader.required_raw("trials")) read_trials(*trials, status, reader);
   if (const auto* compiles = reader.required_raw("compiles")) read_compiles(*compiles, status, reader);

@@ -34,6 +34,7 @@ struct BatchBest {
 struct SweepStatus {
   std::int64_t id = 0;
   schema::SweepState state = schema::SweepState::queued;
+  schema::SweepPhase phase = schema::SweepPhase::measure;
   nlohmann::ordered_json spec;
   std::int64_t total = 0;
   std::int64_t done = 0;

@@ -61,6 +61,7 @@ Sweep read_sweep(const Query& row) {
   sweep.error = row.text(13);
   sweep.discarded = row.integer(14) != 0;
   sweep.phase = value_or_throw(schema::sweep_phase_from_name(row.text(15)));
+  sweep.scanned = row.integer(16) != 0;
   return sweep;
 }
 

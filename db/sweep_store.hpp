@@ -28,6 +28,7 @@ struct Sweep {
   schema::SweepSpec spec;
   schema::SweepState state = schema::SweepState::queued;
   schema::SweepPhase phase = schema::SweepPhase::measure;  ///< what it is at, or was when it ended
+  bool scanned = false;                                    ///< it has, or had, a phase scan
   nlohmann::json resolved;            ///< what the scheduler found at the start; null before. Opaque here
   std::optional<std::int64_t> total;  ///< trials that the sweep will have, as far as known; set with `resolved`
   std::int64_t not_recorded = 0;

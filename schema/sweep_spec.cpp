@@ -76,6 +76,7 @@ nlohmann::ordered_json to_json(const SweepSpec& spec) {
   object["seed"] = spec.seed;
   object["reuse"] = spec.reuse;
   object["retry_failed"] = spec.retry_failed;
+  object["scan"] = spec.scan;
   object["recording"] = nullptr;
   if (spec.recording) object["recording"] = *spec.recording;
   object["compile"] = spec.compile;
@@ -96,6 +97,7 @@ Result<SweepSpec> sweep_spec_from_json(const nlohmann::json& value) {
   spec.seed = static_cast<std::uint64_t>(reader.optional_integer("seed", 0, ObjectReader::k_max).value_or(0));
   spec.reuse = reader.boolean_or("reuse", false);
   spec.retry_failed = reader.boolean_or("retry_failed", false);
+  spec.scan = reader.boolean_or("scan", true);
   spec.recording = reader.optional_text("recording", 128);
   spec.compile = reader.boolean_or("compile", false);
   if (spec.compile && !spec.recording)

@@ -29,6 +29,7 @@ struct SweepSpec {
   std::uint64_t seed = 0;
   bool reuse = false;                    ///< take finished rows of the same group over
   bool retry_failed = false;             ///< ask again what failed before
+  bool scan = true;                      ///< Triton kernels: scan first, measure the finalists (SweepPhase)
   std::optional<std::string> recording;  ///< upload id: look the samples up instead of measuring
   bool compile = false;                  ///< with a recording: really compile the kernels
 

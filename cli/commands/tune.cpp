@@ -37,6 +37,7 @@ struct TuneFlags {
   std::string batch, kernel, space, strategy, routing, l2, gpus, seed, recording;
   bool reuse = false;
   bool retry_failed = false;
+  bool no_scan = false;
   bool compile = false;
   bool detach = false;
 };
@@ -148,6 +149,7 @@ Result<ordered_json> spec_of(const TuneFlags& flags) {
   }
   if (flags.reuse) spec["reuse"] = true;
   if (flags.retry_failed) spec["retry_failed"] = true;
+  if (flags.no_scan) spec["scan"] = false;
   if (flags.compile) spec["compile"] = true;
   if (!flags.recording.empty()) spec["recording"] = "an upload";  // its id takes this place once it is uploaded
   const auto checked = schema::sweep_spec_from_json(nlohmann::json(spec));
@@ -217,7 +219,7 @@ void add_tune(CommandLine& line) {
   text("--act-dtype", flags->act_dtype, "NAME", "bfloat16 (default) or float16")->group("Problem");
   text("--block-shape", flags->block_shape, "N,K", "quantisation block, e.g. 128,128")->group("Problem");
   text("--batch", flags->batch, "M,M,..", "numbers of tokens to tune for (default: the 18 of vLLM)");
-  text("--kernel", flags->kernel, "NAME", "kernel to measure: cuda (default)");
+  text("--kernel", flags->kernel, "NAME", "vllm, sglang, builtin, NAME.py or cuda (default)");
   text("--space", flags->space, "NAME|FILE.json", "candidates: vllm (default) or a space file");
   text("--strategy", flags->strategy, "NAME", "exhaustive (default)");
   text("--routing", flags->routing, "NAME", "routing of the tokens: uniform (default)");
@@ -228,6 +230,8 @@ void add_tune(CommandLine& line) {
   command.add_flag("--compile", flags->compile, "with --recording: really compile the kernels")->group("Sweep");
   command.add_flag("--reuse", flags->reuse, "take over finished rows of the same group")->group("Sweep");
   command.add_flag("--retry-failed", flags->retry_failed, "try again what failed before")->group("Sweep");
+  command.add_flag("--no-scan", flags->no_scan, "measure every candidate on the unchanged Triton kernel")
+      ->group("Sweep");
   command.add_flag("--detach", flags->detach, "return at once; the sweep goes on in the daemon")->group("Sweep");
 }
 

@@ -77,6 +77,12 @@ std::vector<Candidate> exhaustive_plan(const std::map<std::int64_t, TileConfig>&
   return plan;
 }
 
+bool is_slow_to_compile(const TileConfig& tile) {
+  constexpr int k_threads_per_warp = 32;
+  constexpr int k_registers_per_thread = 255;
+  return tile.block_size_m * tile.block_size_n > k_registers_per_thread * k_threads_per_warp * tile.num_warps;
+}
+
 TileKernels one_kernel_per_tile(const std::vector<Candidate>& plan) {
   TileKernels kernels;
   std::map<TileConfig, KernelIndex> known;

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <vector>
 
 #include "schema/problem.hpp"
@@ -37,7 +38,13 @@ struct KernelIndex {
 struct KernelNeeds {
   std::size_t kernels = 0;
   std::vector<std::vector<KernelIndex>> of_trial;  ///< by trial: for both GEMMs, or GEMM 1's and GEMM 2's
+  std::set<KernelIndex> slow = {};                 ///< stragglers: they begin early, but never fill the compile slots
 };
+
+/// Whether Triton takes seconds to compile this tile instead of tenths: its accumulators are more than the 255
+/// registers that a thread can have. Measured with fp8 tiles on Triton 3.6: 256x256 with 4 warps 11 to 13 s, 128x256
+/// with 4 warps 4 s, most others 0.3 s.
+bool is_slow_to_compile(const schema::TileConfig& tile);
 
 /// The configuration with GROUP_SIZE_M taken out: configurations that share it share a compiled kernel.
 schema::TileConfig without_group(schema::TileConfig config);

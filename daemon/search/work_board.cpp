@@ -5,7 +5,7 @@
 
 namespace moetune::daemon::search {
 
-WorkBoard::WorkBoard(std::vector<Candidate> plan, std::size_t workers, KernelNeeds needs)
+WorkBoard::WorkBoard(std::vector<Candidate> plan, std::size_t workers, KernelNeeds needs, std::size_t compile_slots)
     : trials_(std::move(plan)),
       needs_(std::move(needs)),
       finished_(trials_.size(), false),
@@ -13,6 +13,7 @@ WorkBoard::WorkBoard(std::vector<Candidate> plan, std::size_t workers, KernelNee
       kernels_(needs_.kernels),
       kernel_suspicion_(needs_.kernels),
       trial_suspicion_(trials_.size()),
+      slow_slots_(compile_slots / 2),
       to_measure_(std::max<std::size_t>(workers, 1)),
       unfinished_(trials_.size()) {
   needs_.of_trial.resize(trials_.size());
@@ -37,8 +38,9 @@ WorkBoard::WorkBoard(std::vector<Candidate> plan, std::size_t workers, KernelNee
     ++unfinished_of_[worker_of_.back()];
   }
 
+  for (const KernelIndex kernel : needs_.slow) kernels_[kernel.value].slow = true;
   for (std::size_t i = 0; i < kernels_.size(); ++i) {
-    if (kernels_[i].unfinished > 0) to_compile_.insert({i});
+    if (kernels_[i].unfinished > 0) waiting_with({i}).insert({i});
   }
   for (std::size_t i = 0; i < trials_.size(); ++i) enqueue({i});
 }
@@ -88,7 +90,7 @@ void WorkBoard::finish(TrialIndex trial) {
   --unfinished_of_[worker_of_[trial.value]];
   to_measure_[worker_of_[trial.value]].erase(trial);
   for (const KernelIndex kernel : kernels_of(trial)) {
-    if (--kernels_[kernel.value].unfinished == 0) to_compile_.erase(kernel);
+    if (--kernels_[kernel.value].unfinished == 0) waiting_with(kernel).erase(kernel);
   }
 }
 
@@ -96,7 +98,7 @@ void WorkBoard::ready(KernelIndex index) {
   Kernel& kernel = kernels_[index.value];
   if (kernel.state == KernelState::ready) return;
   if (kernel.state == KernelState::compiling) leave_flight(index);
-  to_compile_.erase(index);
+  waiting_with(index).erase(index);
   kernel.state = KernelState::ready;
   for (const TrialIndex trial : kernel.trials) {
     --missing_[trial.value];
@@ -107,7 +109,7 @@ void WorkBoard::ready(KernelIndex index) {
 std::vector<TrialIndex> WorkBoard::fail(KernelIndex index) {
   Kernel& kernel = kernels_[index.value];
   if (kernel.state == KernelState::compiling) leave_flight(index);
-  to_compile_.erase(index);
+  waiting_with(index).erase(index);
   kernel.state = KernelState::failed;
   std::vector<TrialIndex> failed;
   for (const TrialIndex trial : kernel.trials) {
@@ -125,7 +127,7 @@ void WorkBoard::lost(KernelIndex index) {
     ++missing_[trial.value];
     to_measure_[worker_of_[trial.value]].erase(trial);
   }
-  if (kernel.unfinished > 0) to_compile_.insert(index);
+  if (kernel.unfinished > 0) waiting_with(index).insert(index);
 }
 
 void WorkBoard::suspect(WorkItem item) {
@@ -133,7 +135,7 @@ void WorkBoard::suspect(WorkItem item) {
   if (suspicion.is_suspect || !needed(item)) return;
   if (const auto* kernel = std::get_if<KernelIndex>(&item)) {
     if (kernels_[kernel->value].state == KernelState::ready) return;
-    to_compile_.erase(*kernel);
+    waiting_with(*kernel).erase(*kernel);
   } else {
     const auto trial = std::get<TrialIndex>(item);
     to_measure_[worker_of_[trial.value]].erase(trial);
@@ -143,9 +145,13 @@ void WorkBoard::suspect(WorkItem item) {
 }
 
 std::optional<KernelIndex> WorkBoard::next_compile() {
-  if (alone_ || to_compile_.empty()) return std::nullopt;
-  const KernelIndex kernel = *to_compile_.begin();
-  to_compile_.erase(to_compile_.begin());
+  const auto is_compiling = [&](KernelIndex slow) { return kernels_[slow.value].state == KernelState::compiling; };
+  const auto slow_compiling = static_cast<std::size_t>(std::ranges::count_if(needs_.slow, is_compiling));
+  const bool slow_first = slow_compiling < slow_slots_ && !slow_to_compile_.empty();
+  auto& waiting = slow_first || to_compile_.empty() ? slow_to_compile_ : to_compile_;
+  if (alone_ || waiting.empty()) return std::nullopt;
+  const KernelIndex kernel = *waiting.begin();
+  waiting.erase(waiting.begin());
   kernels_[kernel.value].state = KernelState::compiling;
   ++in_flight_;
   return kernel;
@@ -162,7 +168,7 @@ std::optional<TrialIndex> WorkBoard::next_trial(std::size_t worker) {
 }
 
 std::optional<WorkItem> WorkBoard::next_suspect() {
-  if (in_flight_ > 0 || !to_compile_.empty()) return std::nullopt;
+  if (in_flight_ > 0 || !to_compile_.empty() || !slow_to_compile_.empty()) return std::nullopt;
   for (const auto& queue : to_measure_) {
     if (!queue.empty()) return std::nullopt;
   }
@@ -192,7 +198,7 @@ void WorkBoard::put_back(WorkItem item) {
   const bool is_suspect = suspicion_of(item).is_suspect;
   if (const auto* kernel = std::get_if<KernelIndex>(&item)) {
     kernels_[kernel->value].state = KernelState::waiting;
-    if (!is_suspect && needed(item)) to_compile_.insert(*kernel);
+    if (!is_suspect && needed(item)) waiting_with(*kernel).insert(*kernel);
   } else {
     const auto trial = std::get<TrialIndex>(item);
     flying_[trial.value] = false;

@@ -35,9 +35,10 @@ enum class Verdict {
 /// thread-safe.
 class WorkBoard {
  public:
-  /// All trials wait; `workers` measure workers share the batches out. Precondition: `needs` is of these trials, or has
-  /// none at all (a recording).
-  WorkBoard(std::vector<Candidate> plan, std::size_t workers, KernelNeeds needs);
+  /// All trials wait; `workers` measure workers share the batches out, and at most half of the `compile_slots` are
+  /// given to slow kernels while there are others. Precondition: `needs` is of these trials, or has none at all (a
+  /// recording).
+  WorkBoard(std::vector<Candidate> plan, std::size_t workers, KernelNeeds needs, std::size_t compile_slots = 1);
 
   const std::vector<Candidate>& trials() const { return trials_; }
   std::size_t kernels() const { return kernels_.size(); }
@@ -94,6 +95,7 @@ class WorkBoard {
   enum class KernelState { waiting, compiling, ready, failed };
   struct Kernel {
     KernelState state = KernelState::waiting;
+    bool slow = false;
     std::size_t unfinished = 0;
     std::vector<TrialIndex> trials;
   };
@@ -107,6 +109,9 @@ class WorkBoard {
   void enqueue(TrialIndex trial);
   void leave_flight(WorkItem item);
   bool needed(WorkItem item) const;
+  std::set<KernelIndex>& waiting_with(KernelIndex kernel) {
+    return kernels_[kernel.value].slow ? slow_to_compile_ : to_compile_;
+  }
 
   std::vector<Candidate> trials_;
   std::map<Candidate, TrialIndex> index_of_;
@@ -118,7 +123,9 @@ class WorkBoard {
   std::vector<Kernel> kernels_;
   std::vector<Suspicion> kernel_suspicion_;
   std::vector<Suspicion> trial_suspicion_;
+  std::size_t slow_slots_;
   std::set<KernelIndex> to_compile_;
+  std::set<KernelIndex> slow_to_compile_;
   std::vector<std::set<TrialIndex>> to_measure_;  ///< per worker
   std::deque<WorkItem> suspects_;
   std::optional<WorkItem> alone_;

@@ -31,7 +31,7 @@ schema::Result<std::vector<schema::Trial>> RunLedger::commit(db::Database& datab
   auto written = database.write([&](db::Transaction& transaction) -> schema::Result<void> {
     attempts.clear();
     for (const schema::Trial& row : rows_) {
-      if (auto done = db::record_trial(transaction, sweep_, row); !done) return std::unexpected(done.error());
+      if (auto done = db::record_trial(transaction, sweep_, row, phase_); !done) return std::unexpected(done.error());
     }
     for (const Ending& ending : ended_) {
       if (auto done = db::end_attempt(transaction, ending.attempt, ending.outcome, ending.detail); !done) return done;

@@ -16,7 +16,11 @@ namespace moetune::daemon {
 /// written in one transaction; what cannot be written (a full disk) is kept and tried again. Not thread-safe.
 class RunLedger {
  public:
-  explicit RunLedger(std::int64_t sweep, std::string boot_id) : sweep_(sweep), boot_id_(std::move(boot_id)) {}
+  RunLedger(std::int64_t sweep, schema::SweepPhase phase, std::string boot_id)
+      : sweep_(sweep), phase_(phase), boot_id_(std::move(boot_id)) {}
+
+  /// From now on rows are of that phase. Precondition: empty().
+  void enter(schema::SweepPhase phase) { phase_ = phase; }
 
   void add_row(schema::Trial row) { rows_.push_back(std::move(row)); }
   void add_counts(const db::CompileCounts& counts);
@@ -41,6 +45,7 @@ class RunLedger {
   bool has_counts() const { return counts_ != db::CompileCounts{}; }
 
   std::int64_t sweep_;
+  schema::SweepPhase phase_;
   std::string boot_id_;
   std::vector<schema::Trial> rows_;
   std::vector<Ending> ended_;

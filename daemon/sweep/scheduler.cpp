@@ -82,9 +82,11 @@ Result<std::int64_t> Scheduler::create(const schema::SweepSpec& spec) {
   auto id = state_->services.database.write([&](db::Transaction& transaction) -> Result<std::int64_t> {
     const auto created = db::create_sweep(transaction, spec);
     if (!created) return created;
-    const auto resolved =
-        db::resolve_sweep(transaction, *created,
-                          {identity_of(*plan), static_cast<std::int64_t>(plan->candidates.size()), plan->not_recorded});
+    const auto resolved = db::resolve_sweep(transaction, *created,
+                                            {.resolved = identity_of(*plan),
+                                             .total = std::ssize(plan->candidates),
+                                             .not_recorded = plan->not_recorded,
+                                             .phase = plan->phase});
     if (!resolved) return std::unexpected(resolved.error());
     return created;
   });

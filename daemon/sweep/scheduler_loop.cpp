@@ -8,18 +8,21 @@
 #include "daemon/sweep/sweep_view.hpp"
 #include "daemon/upload_store.hpp"
 #include "db/database.hpp"
+#include "db/trial_store.hpp"
 
 namespace moetune::daemon {
 namespace {
 
 using namespace std::chrono_literals;
 using schema::Result;
+using schema::SweepPhase;
 using schema::SweepState;
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr auto k_progress_interval = 250ms;
 constexpr auto k_idle_patience = 1000ms;
 constexpr auto k_busy_patience = 100ms;
+constexpr auto k_phase_pause = 1000ms;  // between attempts to enter a phase
 
 }  // namespace
 
@@ -90,17 +93,22 @@ void SchedulerLoop::pick_sweep() {
     spdlog::info("sweep {} runs: {}", id, short_text((*sweep)->spec.problem));
     return;
   }
-  spdlog::error("sweep {} cannot run: {}", id, run.error().message);
-  switch (run.error().code) {
+  refuse_to_run(id, run.error());
+}
+
+void SchedulerLoop::refuse_to_run(std::int64_t id, const schema::Error& error) {
+  spdlog::error("sweep {} cannot run: {}", id, error.message);
+  switch (error.code) {
     case schema::ErrorCode::io:
     case schema::ErrorCode::conflict:
-      shared_.running = 0;  // a full disk, or somebody steered it in between: looked at again in the next turn
+      // A full disk, or somebody steered it in between: looked at again later.
+      if (!run_) shared_.running = 0;
       break;
     case schema::ErrorCode::unavailable:  // a GPU or a compiler that may come back
-      end_run(SweepState::paused, run.error().message);
+      end_run(SweepState::paused, error.message);
       break;
     default:
-      end_run(SweepState::failed, run.error().message);
+      end_run(SweepState::failed, error.message);
   }
 }
 
@@ -113,17 +121,29 @@ Result<std::unique_ptr<SweepRun>> SchedulerLoop::begin(const db::Sweep& queued) 
     }
     recording = std::move(*path);
   }
-  auto plan = plan_sweep(queued.spec, services_.machine, recording);
+  schema::SweepSpec spec = queued.spec;
+  // Begun by a version of the daemon that knew no scans.
+  if (queued.started_at && !queued.scanned) spec.scan = false;
+  auto plan = plan_sweep(spec, services_.machine, recording);
   if (!plan) return std::unexpected(plan.error());
   const auto identity = identity_of(*plan);
+  std::int64_t earlier_trials = 0;
   if (queued.started_at && queued.resolved != identity) {
     return schema::fail(
         schema::ErrorCode::invalid_argument,
         "its kernel, compiler or GPU is not the one that it began with; start a new sweep (with reuse)");
   }
+  if (queued.started_at && plan->phase == SweepPhase::scan && queued.phase == SweepPhase::measure) {
+    earlier_trials = std::ssize(plan->candidates);
+    plan = plan_after_scan(queued, *plan);
+    if (!plan) return std::unexpected(plan.error());
+  }
   auto sweep = services_.database.write([&](db::Transaction& transaction) -> Result<db::Sweep> {
-    auto resolved = db::resolve_sweep(
-        transaction, queued.id, {identity, static_cast<std::int64_t>(plan->candidates.size()), plan->not_recorded});
+    auto resolved = db::resolve_sweep(transaction, queued.id,
+                                      {.resolved = identity,
+                                       .total = earlier_trials + std::ssize(plan->candidates),
+                                       .not_recorded = plan->not_recorded,
+                                       .phase = plan->phase});
     if (!resolved) return std::unexpected(resolved.error());
     return db::change_sweep_state(transaction, queued.id, SweepState::running);
   });
@@ -132,13 +152,37 @@ Result<std::unique_ptr<SweepRun>> SchedulerLoop::begin(const db::Sweep& queued) 
   const RunContext context{.database = services_.database,
                            .cache = services_.cache,
                            .poller = poller_,
-                           .crew = crew_for(plan->compiles ? plan->group.kernel : "cuda"),
+                           .crew = crew_for(plan->compiles ? plan->kernel : "cuda"),
                            .step_crew = nvrtc_crew_,
                            .hub = hub_,
                            .station = options_.measure,
                            .scratch = options_.scratch,
                            .boot_id = boot_id_};
   return SweepRun::begin(context, *sweep, std::move(*plan));
+}
+
+Result<SweepPlan> SchedulerLoop::plan_after_scan(const db::Sweep& sweep, const SweepPlan& scan) {
+  const auto rows =
+      services_.database.read([&](db::Snapshot& snapshot) { return db::scanned_rows(snapshot, sweep.id); });
+  if (!rows) return std::unexpected(rows.error());
+  return plan_measure_phase(scan, sweep.spec, services_.machine, *rows);
+}
+
+Result<SweepPlan> SchedulerLoop::resolve_measure_phase() {
+  auto plan = plan_after_scan(run_->sweep(), run_->plan());
+  if (!plan) return plan;
+  const std::int64_t scanned = std::ssize(run_->plan().candidates);
+  auto resolved = services_.database.write([&](db::Transaction& transaction) {
+    return db::resolve_sweep(transaction, run_->id(),
+                             {.resolved = identity_of(*plan),
+                              .total = scanned + std::ssize(plan->candidates),
+                              .not_recorded = plan->not_recorded,
+                              .phase = plan->phase});
+  });
+  if (!resolved) return std::unexpected(resolved.error());
+  spdlog::info("sweep {} has scanned {} candidates and measures {} of them", run_->id(), scanned,
+               plan->candidates.size());
+  return plan;
 }
 
 CompileCrew& SchedulerLoop::crew_for(const std::string& kernel) {
@@ -177,12 +221,31 @@ void SchedulerLoop::conclude() {
   } else if (run_->stuck()) {
     run_->abandon();
     end_run(SweepState::paused, *run_->stuck());
+  } else if (run_->done() && !draining_ && run_->plan().phase == SweepPhase::scan) {
+    go_on_after_scan();
   } else if (run_->done() && !draining_) {
     const double seconds = std::chrono::duration<double>(SteadyClock::now() - began_).count();
     const double possible = seconds * static_cast<double>(run_->stations());
     spdlog::info("sweep {} is done after {:.1f} s, {} device(s) measured for {:.1f} s in all ({:.0f} %)", run_->id(),
                  seconds, run_->stations(), run_->busy_seconds(), 100 * run_->busy_seconds() / possible);
     end_run(SweepState::done, "");
+  }
+}
+
+void SchedulerLoop::go_on_after_scan() {
+  if (!run_->quiet() || SteadyClock::now() < next_phase_try_) return;
+  auto plan = resolve_measure_phase();
+  if (!plan) {
+    next_phase_try_ = SteadyClock::now() + k_phase_pause;
+    note_trouble(run_->id(), plan.error().message);
+    refuse_to_run(run_->id(), plan.error());
+    return;
+  }
+  if (auto entered = run_->enter(std::move(*plan)); !entered) {
+    // The next turn begins the sweep anew, in this phase.
+    spdlog::error("sweep {} begins again: {}", run_->id(), entered.error().message);
+    run_->abandon();
+    let_go();
   }
 }
 

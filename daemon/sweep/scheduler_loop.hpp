@@ -44,6 +44,12 @@ class SchedulerLoop {
   void turn();
   void pick_sweep();
   schema::Result<std::unique_ptr<SweepRun>> begin(const db::Sweep& sweep);
+  /// The second phase of a sweep, from the rows of its first.
+  schema::Result<SweepPlan> plan_after_scan(const db::Sweep& sweep, const SweepPlan& scan);
+  schema::Result<SweepPlan> resolve_measure_phase();
+  void go_on_after_scan();
+  /// Pauses or fails a sweep that cannot run, or leaves it for another try.
+  void refuse_to_run(std::int64_t id, const schema::Error& error);
   CompileCrew& crew_for(const std::string& kernel);
   void dismiss_crews();
   void follow_state();
@@ -66,6 +72,7 @@ class SchedulerLoop {
   bool draining_ = false;  ///< the sweep was paused: what is under way is finished, nothing new begins
   std::chrono::steady_clock::time_point next_progress_;
   std::chrono::steady_clock::time_point began_;
+  std::chrono::steady_clock::time_point next_phase_try_;
 };
 
 }  // namespace moetune::daemon

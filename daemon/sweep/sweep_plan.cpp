@@ -3,12 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
+#include "daemon/search/finalists.hpp"
 #include "daemon/search/space.hpp"
 #include "daemon/sweep/triton_sweep_plan.hpp"
 #include "kernels/compile_plan.hpp"
 #include "kernels/cuda_kernel.hpp"
 #include "kernels/recording.hpp"
+#include "kernels/sample_plan.hpp"
 #include "schema/engine_rules.hpp"
 
 namespace moetune::daemon {
@@ -17,6 +21,7 @@ namespace {
 using schema::ErrorCode;
 using schema::fail;
 using schema::Result;
+using schema::SweepPhase;
 using schema::SweepSpec;
 
 /// What one sweep may consist of: days of measuring, and tens of megabytes of the daemon's memory.
@@ -62,7 +67,7 @@ Result<std::vector<Gpu>> gpus_of(const SweepSpec& spec, const Machine& machine) 
 
 /// NVRTC compiles the kernel cuda, and the rest of the step whatever the kernel.
 Result<void> check_compilers(const SweepPlan& plan, const SweepSpec& spec, const Machine& machine) {
-  const bool needs_nvrtc = !plan.recording || !is_triton_kernel(plan.group.kernel);
+  const bool needs_nvrtc = !plan.recording || !is_triton_kernel(plan.kernel);
   if (needs_nvrtc && machine.compiler.empty()) {
     return fail(ErrorCode::unavailable, fmt::format("no compiler: {}", machine.missing));
   }
@@ -75,6 +80,7 @@ Result<void> apply_recording(SweepPlan& plan, const SweepSpec& spec, const std::
   auto recording = kernels::Recording::load(path, query);
   if (!recording) return std::unexpected(recording.error());
   plan.group = recording->group;
+  plan.kernel = plan.group.kernel;
   plan.arch = recording->arch;
   plan.target = kernels::compile_arch_of(plan.arch);
   plan.recording = path;
@@ -135,6 +141,39 @@ void apply_step_kernels(SweepPlan& plan, const SweepSpec& spec, const Machine& m
   plan.step = cuda_kernel(job, machine.compiler);
 }
 
+/// Whether the space has a tile with more than one GROUP_SIZE_M.
+bool has_groups(const std::vector<schema::TileConfig>& configs) {
+  std::set<schema::TileConfig> tiles;
+  return !std::ranges::all_of(configs,
+                              [&](const auto& config) { return tiles.insert(search::without_group(config)).second; });
+}
+
+/// A scan pays where it saves kernels, and finds the pairs of tiles that SGLang can read.
+void choose_phase(SweepPlan& plan, const SweepSpec& spec, const std::vector<schema::TileConfig>& configs) {
+  if (plan.recording || !spec.scan) return;
+  plan.pairs = plan.kernel == "sglang";
+  if (!plan.pairs && !has_groups(configs)) return;
+  plan.phase = SweepPhase::scan;
+  plan.group.kernel = schema::scan_of(plan.kernel);
+}
+
+/// What the rows of a scan say, by batch.
+std::map<std::int64_t, std::vector<search::Scanned>> scanned_by_batch(const std::vector<db::ScannedRow>& rows) {
+  std::map<std::int64_t, std::vector<search::Scanned>> by_batch;
+  for (const db::ScannedRow& row : rows) {
+    const auto stage = [&](const char* name) {
+      const auto found = row.stages_us.find(name);
+      return found == row.stages_us.end() ? std::nullopt : std::optional(found->second);
+    };
+    by_batch[row.key.batch].push_back({.config = row.key.config,
+                                       .latency_us = row.latency_us,
+                                       .gemm_1_us = stage("gemm_1"),
+                                       .gemm_2_us = stage("gemm_2"),
+                                       .clock_fell = row.remark == kernels::k_clock_fell_remark});
+  }
+  return by_batch;
+}
+
 Result<void> apply_gpus(SweepPlan& plan, const SweepSpec& spec, const Machine& machine) {
   auto gpus = gpus_of(spec, machine);
   if (!gpus) return std::unexpected(gpus.error());
@@ -149,6 +188,7 @@ Result<void> apply_gpus(SweepPlan& plan, const SweepSpec& spec, const Machine& m
                 .l2 = spec.l2,
                 .routing = spec.routing,
                 .origin = schema::Origin::measured};
+  plan.kernel = spec.kernel;
   if (is_triton_kernel(spec.kernel)) {
     plan.group.kernel_digest.clear();  // known once the kernel's source has been found
     plan.group.compiler = machine.triton.compiler();
@@ -171,7 +211,8 @@ Result<SweepPlan> plan_sweep(const SweepSpec& spec, const Machine& machine,
   }
   if (!plan.compiles) return plan;
   if (auto able = check_compilers(plan, spec, machine); !able) return std::unexpected(able.error());
-  if (is_triton_kernel(plan.group.kernel)) {
+  if (is_triton_kernel(plan.kernel)) {
+    choose_phase(plan, spec, *configs);
     auto applied = apply_triton_kernels(plan, spec, machine.triton, *configs);
     if (!applied) return std::unexpected(applied.error());
   } else {
@@ -181,9 +222,27 @@ Result<SweepPlan> plan_sweep(const SweepSpec& spec, const Machine& machine,
   return plan;
 }
 
+Result<SweepPlan> plan_measure_phase(const SweepPlan& scan, const SweepSpec& spec, const Machine& machine,
+                                     const std::vector<db::ScannedRow>& rows) {
+  SweepPlan plan = scan;
+  plan.phase = SweepPhase::measure;
+  plan.group.kernel = plan.kernel;
+  std::map<std::int64_t, std::vector<schema::TileConfig>> finalists;
+  for (auto& [batch, scanned] : scanned_by_batch(rows)) {
+    finalists[batch] = search::finalists_of(std::move(scanned), search::FinalistRule{}, plan.pairs);
+  }
+  plan.candidates = search::finalist_plan(plan.default_of_batch, finalists);
+  plan.kernels.clear();
+  auto applied = apply_triton_kernels(plan, spec, machine.triton, {});
+  if (!applied) return std::unexpected(applied.error());
+  return plan;
+}
+
 nlohmann::json identity_of(const SweepPlan& plan) {
+  schema::Group group = plan.group;
+  group.kernel = plan.kernel;
   nlohmann::ordered_json identity;
-  schema::write_group(plan.group, identity);
+  schema::write_group(group, identity);
   identity["arch"] = plan.arch;
   return identity;
 }

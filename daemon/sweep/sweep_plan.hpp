@@ -10,6 +10,7 @@
 
 #include "daemon/search/plan.hpp"
 #include "daemon/sweep/machine.hpp"
+#include "db/trial_store.hpp"
 #include "kernels/artifact_file.hpp"
 #include "schema/error.hpp"
 #include "schema/group.hpp"
@@ -25,9 +26,12 @@ struct KernelSpec {
   nlohmann::json job;                           ///< the request to a compile worker, without "id" and "output"
 };
 
-/// What a sweep's spec means on this machine: where its rows belong and which trials it has, in their order.
+/// What a phase of a sweep means on this machine: where its rows belong and which trials it has, in their order.
 struct SweepPlan {
+  schema::SweepPhase phase = schema::SweepPhase::measure;
   schema::Group group;
+  std::string kernel;     ///< the group's, also in a scan, whose rows are kept under another name
+  bool pairs = false;     ///< the GEMMs get tiles of their own; a scan times them apart
   std::string arch;       ///< "sm_90"
   std::string target;     ///< "sm_90a"; what kernels are compiled for
   bool compiles = true;   ///< false: a recording without compile
@@ -43,10 +47,14 @@ struct SweepPlan {
   std::int64_t not_recorded = 0;   ///< candidates of the space that the recording lacks
 };
 
-/// Errors: invalid_argument (the kernel does not compute the problem, a bad space, gpus of several names); unavailable
-/// (no GPU, no compiler: says what to do); those of kernels::Recording::load.
+/// The first phase of a sweep. Errors: invalid_argument (the kernel does not compute the problem, a bad space, gpus of
+/// several names); unavailable (no GPU, no compiler: says what to do); those of kernels::Recording::load.
 schema::Result<SweepPlan> plan_sweep(const schema::SweepSpec& spec, const Machine& machine,
                                      const std::optional<std::filesystem::path>& recording);
+
+/// The second phase of a sweep whose scan has these rows. Errors: those of plan_sweep.
+schema::Result<SweepPlan> plan_measure_phase(const SweepPlan& scan, const schema::SweepSpec& spec,
+                                             const Machine& machine, const std::vector<db::ScannedRow>& rows);
 
 /// The part of a plan that must not change while a sweep is unfinished, as it is stored with the sweep.
 nlohmann::json identity_of(const SweepPlan& plan);

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <utility>
 
+#include "daemon/search/finalists.hpp"
 #include "db/database.hpp"
 
 namespace moetune::daemon {
@@ -101,10 +102,16 @@ std::optional<double> SweepRun::eta() const {
   std::map<std::int64_t, double> seconds_per_trial;
   for (const auto& [batch, mean] : trial_seconds_)
     seconds_per_trial[batch] = mean.sum / static_cast<double>(mean.count);
-  return search::eta_seconds({.trials = board_.unfinished_by_batch(),
+  auto trials = board_.unfinished_by_batch();
+  std::size_t compiles = board_.kernels_to_compile();
+  if (plan_.phase == schema::SweepPhase::scan) {
+    for (const auto& [batch, config] : plan_.default_of_batch) trials[batch] += search::k_expected_finalists;
+    compiles += plan_.default_of_batch.size() * search::k_expected_finalist_kernels;
+  }
+  return search::eta_seconds({.trials = trials,
                               .seconds_per_trial = seconds_per_trial,
                               .measure_workers = std::max<std::size_t>(stations_.size(), 1),
-                              .compiles = board_.kernels_to_compile(),
+                              .compiles = compiles,
                               .seconds_per_compile = seconds_per_compile_,
                               .compile_slots = context_.crew.slots()});
 }

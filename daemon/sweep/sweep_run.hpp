@@ -47,12 +47,17 @@ class SweepRun {
                                                          SweepPlan plan);
   ~SweepRun();
 
+  /// Goes on with the next phase of the sweep; the measure workers stay as they are. Precondition: done() and quiet().
+  schema::Result<void> enter(SweepPlan plan);
+
   enum class Dispatch { yes, no };  ///< no: only take in what is still under way
   /// Takes in what the workers have done, commits it and hands out work.
   void step(Dispatch dispatch);
 
   std::int64_t id() const { return sweep_.id; }
-  /// Every trial has its committed row.
+  const db::Sweep& sweep() const { return sweep_; }
+  const SweepPlan& plan() const { return plan_; }
+  /// Every trial of the phase has its committed row.
   bool done() const { return board_.done() && ledger_.empty(); }
   /// Nothing is under way and nothing waits to be committed.
   bool quiet() const { return compiling_.empty() && measuring_.empty() && !step_job_ && ledger_.empty(); }
@@ -88,6 +93,8 @@ class SweepRun {
   SweepRun(const RunContext& context, const db::Sweep& sweep, SweepPlan plan, search::WorkBoard board);
 
   // sweep_run_begin.cpp: what earlier runs left
+  static search::WorkBoard board_for(const RunContext& context, const SweepPlan& plan);
+  schema::Result<void> take_up(bool first_time);
   schema::Result<void> store_defaults();
   schema::Result<void> skip_finished(db::Snapshot& snapshot);
   schema::Result<void> use_earlier_outcomes(db::Snapshot& snapshot);

@@ -23,31 +23,51 @@ SweepRun::SweepRun(const RunContext& context, const db::Sweep& sweep, SweepPlan 
       sweep_(sweep),
       plan_(std::move(plan)),
       board_(std::move(board)),
-      ledger_(sweep.id, context.boot_id) {}
+      ledger_(sweep.id, plan_.phase, context.boot_id) {}
 
 SweepRun::~SweepRun() {
   context_.cache.release_all();
 }
 
+WorkBoard SweepRun::board_for(const RunContext& context, const SweepPlan& plan) {
+  return {plan.candidates, stations_needed(plan), plan.needs, context.crew.slots()};
+}
+
 Result<std::unique_ptr<SweepRun>> SweepRun::begin(const RunContext& context, const db::Sweep& sweep, SweepPlan plan) {
-  WorkBoard board(plan.candidates, stations_needed(plan), plan.needs);
+  WorkBoard board = board_for(context, plan);
   std::unique_ptr<SweepRun> run(new SweepRun(context, sweep, std::move(plan), std::move(board)));
-  if (auto done = run->store_defaults(); !done) return std::unexpected(done.error());
+  if (auto done = run->take_up(sweep.compiles == db::CompileCounts{}); !done) return std::unexpected(done.error());
+  return run;
+}
+
+Result<void> SweepRun::enter(SweepPlan plan) {
+  board_ = board_for(context_, plan);
+  plan_ = std::move(plan);
+  ledger_.enter(plan_.phase);
+  kernels_.clear();
+  best_us_.clear();
+  trial_seconds_.clear();
+  return take_up(true);
+}
+
+/// Finishes what earlier runs of the phase have finished, and suspects what the daemon died over.
+Result<void> SweepRun::take_up(bool first_time) {
+  if (auto done = store_defaults(); !done) return done;
   std::vector<db::Attempt> cut_off;
-  auto done = context.database.read([&](db::Snapshot& snapshot) -> Result<void> {
-    auto attempts = db::cut_off_attempts(snapshot, sweep.id);
+  auto done = context_.database.read([&](db::Snapshot& snapshot) -> Result<void> {
+    auto attempts = db::cut_off_attempts(snapshot, id());
     if (!attempts) return std::unexpected(attempts.error());
     cut_off = std::move(*attempts);
-    if (auto skipped = run->skip_finished(snapshot); !skipped) return skipped;
-    return run->use_earlier_outcomes(snapshot);
+    if (auto skipped = skip_finished(snapshot); !skipped) return skipped;
+    return use_earlier_outcomes(snapshot);
   });
-  if (!done) return std::unexpected(done.error());
-  if (run->plan_.compiles) {
-    run->refuse_kernels();
-    run->use_cached_kernels(sweep.compiles == db::CompileCounts{});
+  if (!done) return done;
+  if (plan_.compiles) {
+    refuse_kernels();
+    use_cached_kernels(first_time);
   }
-  run->suspect(cut_off);
-  return run;
+  suspect(cut_off);
+  return {};
 }
 
 Result<void> SweepRun::store_defaults() {
@@ -61,11 +81,12 @@ Result<void> SweepRun::store_defaults() {
 }
 
 Result<void> SweepRun::skip_finished(db::Snapshot& snapshot) {
-  const auto finished = db::finished_trials(snapshot, id());
+  const auto finished = db::finished_trials(snapshot, id(), plan_.phase);
   if (!finished) return std::unexpected(finished.error());
   for (const db::TrialKey& key : *finished) {
     if (const auto trial = board_.find_trial({key.batch, key.config})) board_.finish(*trial);
   }
+  if (plan_.phase == schema::SweepPhase::scan) return {};
   const auto best = db::best_of_sweep(snapshot, id());
   if (!best) return std::unexpected(best.error());
   for (const auto& row : *best) best_us_[row.batch] = row.best.latency_us;

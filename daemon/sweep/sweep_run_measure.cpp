@@ -68,6 +68,8 @@ void SweepRun::send(TrialIndex trial, std::int64_t job) {
     request.gemm_2 = kernels_.at(needed.back());
   }
   if (const auto best = best_us_.find(candidate.batch); best != best_us_.end()) request.best_us = best->second;
+  request.quick = plan_.phase == schema::SweepPhase::scan;
+  request.apart = request.quick && plan_.pairs;
   Station& station = stations_[board_.worker_of(trial)];
   if (station.station.send(request)) {
     measuring_.emplace(job, trial);

@@ -49,6 +49,7 @@ schema::Result<ordered_json> sweep_view(db::Snapshot& snapshot, const db::Sweep&
   ordered_json view;
   view["id"] = sweep.id;
   view["state"] = name_of(sweep.state);
+  view["phase"] = name_of(sweep.phase);
   view["spec"] = schema::to_json(sweep.spec);
   view["trials"] = std::move(*trials);
   view["compiles"] = {

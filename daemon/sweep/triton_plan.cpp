@@ -82,7 +82,8 @@ json to_json(const TritonPlanRequest& request) {
           {"arch", request.arch},
           {"device", request.device},
           {"batches", request.batches},
-          {"configs", configs}};
+          {"configs", configs},
+          {"group", request.group_at_run_time ? "runtime" : "constant"}};
 }
 
 Result<TritonPlan> triton_plan_from_json(const json& answer, const TritonPlanRequest& request) {

@@ -20,6 +20,9 @@ struct TritonPlanRequest {
   std::string device;  ///< the engines' spelling: their heuristics may ask for it
   std::vector<std::int64_t> batches;
   std::vector<schema::TileConfig> configs;
+  /// One kernel takes every GROUP_SIZE_M at run time, on a changed copy of the kernel's signature; else GROUP_SIZE_M is
+  /// compiled in, as the engine does.
+  bool group_at_run_time = false;
 };
 nlohmann::json to_json(const TritonPlanRequest& request);
 

@@ -16,9 +16,13 @@ using schema::Result;
 using schema::TileConfig;
 using search::KernelIndex;
 
-std::vector<TileConfig> distinct_configs(const std::vector<search::Candidate>& candidates) {
+/// What the GEMMs of the candidates run with.
+std::vector<TileConfig> distinct_tiles(const std::vector<search::Candidate>& candidates) {
   std::set<TileConfig> distinct;
-  for (const auto& candidate : candidates) distinct.insert(candidate.config);
+  for (const auto& candidate : candidates) {
+    distinct.insert(up_tile(candidate.config));
+    distinct.insert(down_tile(candidate.config));
+  }
   return {distinct.begin(), distinct.end()};
 }
 
@@ -34,11 +38,9 @@ class KernelList {
   }
 
   std::vector<KernelIndex> kernels_of(const search::Candidate& candidate) {
-    const std::size_t place = place_of_.at(candidate.config);
     const TritonClass& shared = *class_of_.at(candidate.batch);
-    if (shared.up[place] < 0 || shared.down[place] < 0) return {refused(place, candidate.config)};
-    const auto up = kernel(static_cast<std::size_t>(shared.up[place]), candidate.config, "GEMM 1");
-    const auto down = kernel(static_cast<std::size_t>(shared.down[place]), candidate.config, "GEMM 2");
+    const auto up = kernel(shared.up, up_tile(candidate.config), "GEMM 1");
+    const auto down = kernel(shared.down, down_tile(candidate.config), "GEMM 2");
     return up == down ? std::vector{up} : std::vector{up, down};
   }
 
@@ -55,13 +57,16 @@ class KernelList {
     return found->second;
   }
 
-  KernelIndex kernel(std::size_t artifact, const TileConfig& config, const char* gemm) {
+  /// `artifacts` has a class's artifact for each configuration.
+  KernelIndex kernel(const std::vector<std::int64_t>& artifacts, const TileConfig& tile, const char* gemm) {
+    const std::size_t place = place_of_.at(tile);
+    if (artifacts[place] < 0) return refused(place, tile);
+    const auto artifact = static_cast<std::size_t>(artifacts[place]);
     const auto [found, added] = known_.try_emplace(artifact);
     if (!added) return found->second;
     const nlohmann::json& options = answer_.artifacts[artifact];
-    const auto& group = plan_.group;
-    found->second = add({.name = fmt::format("{} ({})", short_text(config), gemm),
-                         .parts = kernels::ArtifactParts{.kernel = group.kernel,
+    found->second = add({.name = fmt::format("{} ({})", short_text(tile), gemm),
+                         .parts = kernels::ArtifactParts{.kernel = plan_.kernel,
                                                          .kernel_digest = answer_.kernel_digest,
                                                          .compiler = compiler_,
                                                          .arch = plan_.target,
@@ -72,6 +77,7 @@ class KernelList {
                                  {"kernel_digest", answer_.kernel_digest},
                                  {"arch", plan_.target},
                                  {"options", options}}});
+    if (search::is_slow_to_compile(tile)) plan_.needs.slow.insert(found->second);
     return found->second;
   }
 
@@ -102,16 +108,17 @@ bool adopt_defaults(SweepPlan& plan, const schema::SweepSpec& spec, const Triton
 
 Result<void> apply_triton_kernels(SweepPlan& plan, const schema::SweepSpec& spec, const TritonToolchain& toolchain,
                                   const std::vector<TileConfig>& configs) {
-  TritonPlanRequest request{.kernel = plan.group.kernel,
+  TritonPlanRequest request{.kernel = plan.kernel,
                             .problem = spec.problem,
                             .arch = plan.target,
                             .device = plan.group.device,
                             .batches = spec.batches,
-                            .configs = distinct_configs(plan.candidates)};
+                            .configs = distinct_tiles(plan.candidates),
+                            .group_at_run_time = plan.phase == schema::SweepPhase::scan};
   auto answer = toolchain.plan(request);
   if (!answer) return std::unexpected(answer.error());
-  if (adopt_defaults(plan, spec, *answer, configs)) {
-    request.configs = distinct_configs(plan.candidates);
+  if (!configs.empty() && adopt_defaults(plan, spec, *answer, configs)) {
+    request.configs = distinct_tiles(plan.candidates);
     answer = toolchain.plan(request);
     if (!answer) return std::unexpected(answer.error());
   }

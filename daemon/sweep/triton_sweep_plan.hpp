@@ -10,9 +10,10 @@
 
 namespace moetune::daemon {
 
-/// Gives a plan that has its group, target and candidates the kernels that Triton compiles for them. Without a
+/// Gives a plan that has its phase, group, target and candidates the kernels that Triton compiles for them. Without a
 /// recording the engine's own heuristic, where it has one, replaces the defaults known to schema/, and the candidates
-/// are made again from `configs`, the configurations of the space. Errors: those of TritonToolchain::plan.
+/// are made again from `configs`, the configurations of the space; none where the defaults are known. Errors: those of
+/// TritonToolchain::plan.
 schema::Result<void> apply_triton_kernels(SweepPlan& plan, const schema::SweepSpec& spec,
                                           const TritonToolchain& toolchain,
                                           const std::vector<schema::TileConfig>& configs);

@@ -42,6 +42,15 @@ TEST(ProgressFrameTest, Fits120Columns) {
           "    4  16x128x128 g1 w4 s3     90.105    1.001x"));
 }
 
+TEST(ProgressFrameTest, SaysThatASweepScans) {
+  SweepStatus scanning = sweep("running", 2995, 0);
+  scanning.phase = schema::SweepPhase::scan;
+  EXPECT_THAT(progress_frame(scanning, view(120, 30)), Contains(HasSubstr("  scan 51%  2995/5760")));
+  EXPECT_THAT(progress_line(scanning, 31.23), HasSubstr("sweep 3: scanning, 2995/5760"));
+  scanning.state = schema::SweepState::cancelled;
+  EXPECT_THAT(progress_frame(scanning, view(120, 30)), Each(Not(HasSubstr("scan "))));
+}
+
 TEST(ProgressFrameTest, Fits80Columns) {
   EXPECT_THAT(
       progress_frame(sweep("running", 2995, 1), view(80, 24)),

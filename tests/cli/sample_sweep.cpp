@@ -35,6 +35,7 @@ nlohmann::ordered_json sample_sweep(const std::string& state, std::int64_t done,
   const std::int64_t failed = done / 20;
   return {{"id", 3},
           {"state", state},
+          {"phase", "measure"},
           {"spec", schema::to_json(spec)},
           {"trials",
            {{"total", 5760},

@@ -51,6 +51,7 @@ Result<ordered_json> FakeSweeps::show(std::int64_t id) {
   ordered_json view;
   view["id"] = id;
   view["state"] = name_of(sweep.state);
+  view["phase"] = "measure";
   view["spec"] = schema::to_json(sweep.spec);
   view["trials"] = {{"total", 0}, {"done", 0}, {"by_status", ordered_json::object()}, {"not_recorded", 0}};
   view["compiles"] = {{"done", 0}, {"cached", 0}, {"failed", 0}};

@@ -38,6 +38,44 @@ TEST_F(WorkBoardTest, OneKernelServesEveryGroupSizeAndBatch) {
   EXPECT_EQ(measured, (std::set<std::size_t>{0, 1, 2, 3}));
 }
 
+TEST(SlowKernelTest, BeginEarlyInHalfOfTheSlots) {
+  std::vector<Candidate> trials;
+  for (const int stages : {2, 3, 4, 5, 6, 7}) trials.push_back({1, {16, 64, 64, 1, 4, stages}});
+  auto needs = one_kernel_per_tile(trials).needs;
+  needs.slow = {KernelIndex{2}, KernelIndex{4}, KernelIndex{5}};
+  WorkBoard board(trials, 1, needs, 4);
+  std::vector<std::size_t> order;
+  const auto begin = [&] { order.push_back(board.next_compile()->value); };
+  for (int slot = 0; slot < 4; ++slot) begin();
+  EXPECT_EQ(order, (std::vector<std::size_t>{2, 4, 0, 1}));
+  board.ready({0});
+  begin();
+  board.ready({4});
+  begin();
+  EXPECT_EQ(order, (std::vector<std::size_t>{2, 4, 0, 1, 3, 5}));
+  EXPECT_EQ(board.next_compile(), std::nullopt);
+}
+
+TEST(SlowKernelTest, TakeAllSlotsWhenNothingElseIsLeft) {
+  std::vector<Candidate> trials;
+  for (const int stages : {2, 3, 4}) trials.push_back({1, {16, 64, 64, 1, 4, stages}});
+  auto needs = one_kernel_per_tile(trials).needs;
+  needs.slow = {KernelIndex{0}, KernelIndex{1}, KernelIndex{2}};
+  WorkBoard board(trials, 1, needs, 2);
+  std::size_t begun = 0;
+  while (board.next_compile()) ++begun;
+  EXPECT_EQ(begun, 3u);
+  board.put_back(KernelIndex{1});
+  EXPECT_EQ(board.next_compile(), KernelIndex{1});
+}
+
+TEST(SlowKernelTest, HaveMoreAccumulatorsThanAThreadHasRegisters) {
+  EXPECT_TRUE(is_slow_to_compile({256, 256, 128, 1, 4, 3}));
+  EXPECT_TRUE(is_slow_to_compile({128, 256, 128, 1, 4, 3}));
+  EXPECT_FALSE(is_slow_to_compile({128, 256, 128, 1, 8, 3}));
+  EXPECT_FALSE(is_slow_to_compile({128, 128, 128, 1, 4, 3}));
+}
+
 TEST_F(WorkBoardTest, EndsWhenEveryTrialIsFinished) {
   run_the_rest();
   EXPECT_TRUE(board_.done());
