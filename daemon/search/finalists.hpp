@@ -24,8 +24,8 @@ struct Scanned {
 /// exact: with GROUP_SIZE_M at run time a kernel takes 0.992 to 1.0145 times as long, rows repeat within 0.2 %, and a
 /// scan without rests takes good configurations for up to 18 % too slow once the clock falls.
 struct FinalistRule {
-  double within = 1.05;             ///< of the batch's best
-  double within_when_hot = 1.20;    ///< the same for a batch during whose scan the clock fell
+  double within = 1.05;           ///< of the batch's best
+  double within_when_hot = 1.20;  ///< the same for a batch during whose scan the clock fell
   std::size_t at_least = 8;
   std::size_t at_most = 32;
 };

@@ -149,9 +149,10 @@ bool has_groups(const std::vector<schema::TileConfig>& configs) {
 }
 
 /// A scan pays where it saves kernels, and finds the pairs of tiles that SGLang can read.
-void choose_phase(SweepPlan& plan, const SweepSpec& spec, const std::vector<schema::TileConfig>& configs) {
+void choose_phase(SweepPlan& plan, const SweepSpec& spec, const Machine& machine,
+                  const std::vector<schema::TileConfig>& configs) {
   if (plan.recording || !spec.scan) return;
-  plan.pairs = plan.kernel == "sglang";
+  plan.pairs = machine.triton.reads_down_file(plan.kernel);
   if (!plan.pairs && !has_groups(configs)) return;
   plan.phase = SweepPhase::scan;
   plan.group.kernel = schema::scan_of(plan.kernel);
@@ -212,7 +213,7 @@ Result<SweepPlan> plan_sweep(const SweepSpec& spec, const Machine& machine,
   if (!plan.compiles) return plan;
   if (auto able = check_compilers(plan, spec, machine); !able) return std::unexpected(able.error());
   if (is_triton_kernel(plan.kernel)) {
-    choose_phase(plan, spec, *configs);
+    choose_phase(plan, spec, machine, *configs);
     auto applied = apply_triton_kernels(plan, spec, machine.triton, *configs);
     if (!applied) return std::unexpected(applied.error());
   } else {

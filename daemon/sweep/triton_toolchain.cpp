@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -64,6 +65,12 @@ TritonToolchain TritonToolchain::examine(Paths paths) {
   }
   toolchain.facts_ = std::move(*facts);
   return toolchain;
+}
+
+bool TritonToolchain::reads_down_file(const std::string& engine) const {
+  const json engines = facts_.value("engines", json::array());
+  return std::ranges::any_of(
+      engines, [&](const json& facts) { return facts.value("name", "") == engine && facts.value("down_file", false); });
 }
 
 Result<TritonPlan> TritonToolchain::plan(const TritonPlanRequest& request) const {

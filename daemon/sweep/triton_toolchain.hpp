@@ -34,6 +34,9 @@ class TritonToolchain {
   /// All that inspect_engines.py said: engines, their versions, what can be tuned with them.
   const nlohmann::json& facts() const { return facts_; }
 
+  /// Whether that engine looks for a second file, with GEMM 2's tiles.
+  bool reads_down_file(const std::string& engine) const;
+
   /// Errors: unavailable without Triton; invalid_argument with the reason when the kernel is not there or cannot be
   /// tuned for the problem.
   schema::Result<TritonPlan> plan(const TritonPlanRequest& request) const;

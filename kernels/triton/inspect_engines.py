@@ -92,7 +92,7 @@ def inspect(engine_paths):
         engine = {"name": name, "version": found[name].version, "root": str(found[name].root)}
         try:
             kernel = Kernel.find(name, engine_paths)
-            engine |= kernel_facts(kernel) | {"default": default_facts(kernel)}
+            engine |= kernel_facts(kernel) | {"default": default_facts(kernel), "down_file": kernel.reads_down_file}
         except Refusal as refusal:
             engine["reason"] = str(refusal)
         answer["engines"].append(engine)

@@ -5,13 +5,14 @@ import pathlib
 from binding import bind, tile_constants
 from default_config import DefaultConfig
 from engine_package import ENGINES, find_engine
-from host_function import lift_function
+from host_function import lift_function, parameter_names
 from kernel_source import KERNEL, lift
 from platform_facts import facts_about
 from refusal import Refusal
 from source_file import SourceFile
 
 BUILTIN = "builtin"
+LOOK_UP = "get_moe_configs"
 SWAP_RULES = ("enable_swap_ab", "should_enable_swap_ab")
 
 
@@ -59,6 +60,18 @@ class Kernel:
     def clamps_block_k(self):
         """SGLang's launcher leaves BLOCK_SIZE_K alone, all others limit it to a quantisation block."""
         return self.engine is None or self.engine.name != "sglang"
+
+    @property
+    def reads_down_file(self):
+        """Whether the engine looks for a second file, with GEMM 2's tiles: newer versions of SGLang do."""
+        if self.engine is None:
+            return False
+        try:
+            path = self.engine.file_with(LOOK_UP)
+        except Refusal:
+            return False
+        names, _ = parameter_names(SourceFile.read(path, self.engine.root), LOOK_UP)
+        return "down_moe" in names
 
     def swap_rule(self, machine):
         """(BLOCK_SIZE_M, BLOCK_SIZE_N) -> whether the launcher exchanges the operands of fp8 kernels: the engine's own

@@ -34,11 +34,11 @@ class ScanTest : public testing::Test {
     }
   }
   void start() {
-    daemon_ =
-        std::make_unique<RunningDaemon>(RunningDaemon::Options{.data_dir = folder_.path() / "data",
-                                                               .cache_dir = folder_.path() / "cache",
-                                                               .arguments = {"--compile-jobs", "2"},
-                                                               .environment = {{"LD_LIBRARY_PATH", MOETUNE_FAKE_DRIVER}}});
+    daemon_ = std::make_unique<RunningDaemon>(
+        RunningDaemon::Options{.data_dir = folder_.path() / "data",
+                               .cache_dir = folder_.path() / "cache",
+                               .arguments = {"--compile-jobs", "2"},
+                               .environment = {{"LD_LIBRARY_PATH", MOETUNE_FAKE_DRIVER}}});
   }
   static json spec() {
     json spec = scanned_problem().sweep("", true);

@@ -151,6 +151,14 @@ class InspectTest(unittest.TestCase):
         self.assertEqual("vllm 0.33.0 get_default_config", answer["engines"][0]["default"]["source"])
         self.assertIn("found", answer["triton"])
 
+    def test_only_newer_versions_of_sglang_read_a_file_for_gemm_2(self):
+        reads = {}
+        for name, version in [(name, version) for name, versions in engine_files.VERSIONS.items() for version in versions]:
+            _, answer, _ = self.run_script("--engine-path", str(engine_files.folder(name, version)))
+            reads |= {(name, version): engine["down_file"] for engine in answer["engines"] if engine["name"] == name}
+        self.assertEqual({("sglang", version) for version in ("0.5.8", "0.5.15", "0.5.23")},
+                         {release for release, down in reads.items() if down})
+
     def test_a_plan_without_triton(self):
         request = json.dumps(support.request(kernel="builtin", configs=TILES))
         status, answer, _ = self.run_script("plan", stdin=request)

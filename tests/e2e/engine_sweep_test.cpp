@@ -1,0 +1,92 @@
+// Sweeps of the engines' kernels, lifted out of their released packages, on a GPU that computes nothing.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/e2e/problem_in_space.hpp"
+#include "tests/e2e/running_daemon.hpp"
+
+namespace moetune::e2e {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+ProblemInSpace two_tiles() {
+  return {.problem = {8, 256, 256, 2, schema::Dtype::none, schema::ActDtype::bfloat16, {}, true, false},
+          .space = {{"BLOCK_SIZE_M", {16}},
+                    {"BLOCK_SIZE_N", {64}},
+                    {"BLOCK_SIZE_K", {64}},
+                    {"GROUP_SIZE_M", {1, 16}},
+                    {"num_warps", {4}},
+                    {"num_stages", {2, 3}}},
+          .batches = {64}};
+}
+
+struct Release {
+  const char* engine;
+  const char* version;
+  bool reads_down_file;
+};
+
+class EngineSweepTest : public testing::TestWithParam<Release> {
+ protected:
+  EngineSweepTest()
+      : daemon_({.data_dir = folder_.path() / "data",
+                 .cache_dir = folder_.path() / "cache",
+                 .arguments = {"--compile-jobs", "2", "--engine-path",
+                               std::string(MOETUNE_ENGINES) + "/" + GetParam().engine + "-" + GetParam().version},
+                 .environment = {{"LD_LIBRARY_PATH", MOETUNE_FAKE_DRIVER}}}) {}
+  void SetUp() override {
+    for (const json& check : daemon_.get("/doctor").json()["checks"]) {
+      if (check["name"] == "Triton" && check["status"] != "ok") GTEST_SKIP() << "no Triton: " << check.dump();
+    }
+  }
+  json spec() const {
+    json spec = two_tiles().sweep("", true);
+    for (const char* field : {"recording", "compile"}) spec.erase(field);
+    spec["kernel"] = GetParam().engine;
+    return spec;
+  }
+  json rows(const std::string& kernel) const {
+    return daemon_.get("/trials?limit=1000&kernel=" + kernel).json()["items"];
+  }
+
+  TempFolder folder_;
+  RunningDaemon daemon_;
+};
+
+TEST_P(EngineSweepTest, ScansAndMeasuresTheEnginesOwnKernel) {
+  const std::string engine = GetParam().engine;
+  const json view = daemon_.wait_for(daemon_.create_sweep(spec()), {"done", "failed", "paused"});
+  ASSERT_EQ(view["state"], "done") << view.dump() << daemon_.log();
+  const json scanned = rows(engine + "-scan");
+  const json measured = rows(engine);
+  EXPECT_GE(scanned.size(), 4U);
+  EXPECT_GE(measured.size(), 4U);
+  EXPECT_EQ(view["trials"]["by_status"], json({{"ok", scanned.size() + measured.size()}})) << view.dump();
+  EXPECT_EQ(view["compiles"]["failed"], 0);
+  const bool paired = std::ranges::any_of(measured, [](const json& row) { return row["config"].contains("down"); });
+  EXPECT_EQ(paired, GetParam().reads_down_file);
+  const bool timed_apart = std::ranges::all_of(scanned, [](const json& row) {
+    const json stages = row.value("stages_us", json::object());
+    return stages.contains("gemm_1") && stages.contains("gemm_2");
+  });
+  EXPECT_EQ(timed_apart, GetParam().reads_down_file);
+  const json best = daemon_.get("/best?E=8&N=256").json()["results"];
+  ASSERT_EQ(best.size(), 1U);
+  EXPECT_EQ(best[0]["kernel"], engine);
+}
+
+INSTANTIATE_TEST_SUITE_P(Releases, EngineSweepTest,
+                         testing::Values(Release{"vllm", "0.33.0", false}, Release{"vllm", "0.8.5", false},
+                                         Release{"sglang", "0.5.23", true}, Release{"sglang", "0.4.6", false}),
+                         [](const auto& tested) {
+                           std::string name = std::string(tested.param.engine) + "_" + tested.param.version;
+                           std::ranges::replace(name, '.', '_');
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace moetune::e2e
