@@ -185,6 +185,12 @@ Result<Stream> Stream::create() {
   return stream;
 }
 
+Stream Stream::borrowed(std::uint64_t raw) {
+  Stream stream;
+  stream.borrowed_ = raw;
+  return stream;
+}
+
 Result<void> Stream::synchronize() const {
   return check((*cuda_api())->stream_synchronize(as<CUstream>(raw())), "wait for the stream");
 }

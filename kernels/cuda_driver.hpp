@@ -107,11 +107,14 @@ class Context {
 class Stream {
  public:
   static Result<Stream> create();
+  /// A view of somebody else's stream (a CUstream; 0 is the null stream), which must outlive it.
+  static Stream borrowed(std::uint64_t raw);
   Result<void> synchronize() const;
-  std::uint64_t raw() const { return handle_.get(); }
+  std::uint64_t raw() const { return handle_.get() != 0 ? handle_.get() : borrowed_; }
 
  private:
   detail::Handle<detail::HandleKind::stream> handle_;
+  std::uint64_t borrowed_ = 0;
 };
 
 /// A point in a stream, with time stamp.
