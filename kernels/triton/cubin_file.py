@@ -7,7 +7,7 @@ _PARAMETER = b"\x04\x17\x0c\x00"  # EIFMT_SVAL, EIATTR_KPARAM_INFO, 12 bytes
 
 def parameters_of(cubin, kernel):
     """[(offset, size)] in bytes, in order."""
-    info = _section(cubin, f".nv.info.{kernel}")
+    info = section(cubin, f".nv.info.{kernel}")
     found = {}
     at = info.find(_PARAMETER)
     while at >= 0:
@@ -17,7 +17,7 @@ def parameters_of(cubin, kernel):
     return [found[ordinal] for ordinal in sorted(found)]
 
 
-def _section(elf, name):
+def section(elf, name):
     """Contents of a section of a 64-bit little-endian ELF file."""
     table, = struct.unpack_from("<Q", elf, 0x28)
     entry, count, names = struct.unpack_from("<HHH", elf, 0x3A)
