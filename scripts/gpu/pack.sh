@@ -18,6 +18,10 @@ for name in "${programs[@]}" "${tests[@]}"; do
   cp "$bin/$name" "$folder/bin/"
   strip --strip-debug "$folder/bin/$name"
 done
+# For scripts/gpu/evidence.sh: the launch library for Python, and what compresses rows.
+[ -e "$bin/libmoetune_triton_launch.so" ] && cp "$bin/libmoetune_triton_launch.so" "$folder/bin/" &&
+  strip --strip-debug "$folder/bin/libmoetune_triton_launch.so"
+zstd=$(command -v zstd) && cp "$zstd" "$folder/bin/"
 # The C and C++ runtimes come from the machine itself; everything else travels along.
 find "$folder/bin" -maxdepth 1 -type f -exec ldd {} + | awk '/=> \// {print $3}' | sort -u |
   grep -Ev '/(libc|libm|libdl|libpthread|librt|libresolv|libstdc\+\+|libgcc_s|ld-linux[^/]*)\.so' |
