@@ -122,6 +122,8 @@ class TritonCompiler:
         except (OSError, MemoryError):  # says nothing about the kernel: a full disk
             raise
         except Exception as error:  # whatever a compiler does is a result
+            if _ran_out_of_memory(error):  # Triton wraps what is raised while it walks through the source
+                raise MemoryError from error
             return _failure(error, time.monotonic() - begin)
         return Result("compile_error", time.monotonic() - begin, reason="the compiler ended without a result")
 
@@ -254,6 +256,12 @@ def _temporary_folder(path):
         yield
     finally:
         tempfile.tempdir = before
+
+
+def _ran_out_of_memory(error):
+    while error is not None and not isinstance(error, MemoryError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _too_much(shared, limit, seconds):

@@ -85,44 +85,74 @@ TEST_F(TritonSweepTest, AWorkerThatIsKilledBlamesNobody) {
   EXPECT_EQ(view["trials"]["by_status"], json({{"ok", triton_problem().trials()}}));
 }
 
-/// moetune's kernel with assembly in it that makes LLVM abort the process for tiles with BLOCK_SIZE_N 32.
-void write_lethal_kernel(const std::filesystem::path& file) {
+/// What a tile with BLOCK_SIZE_N 32 does to the compiler, and what its trials get for it.
+struct BadTile {
+  const char* name;
+  const char* statement;  ///< in the kernel's body
+  const char* status;
+  const char* words;  ///< in the rows' log_tail
+};
+constexpr BadTile k_bad_tiles[] = {
+    {"KillsLlvm",
+     "lanes = tl.inline_asm_elementwise(\"mov.u32 $0, $1; bogus $9;\", \"=r,r\", [lanes], dtype=tl.int32, "
+     "is_pure=True, "
+     "pack=1)",
+     "compiler_crash", "Invalid $ operand number in inline asm string"},
+    {"BlowsTheMemory", "tl.static_assert((1 << (1 << 34)) != 0)", "compiler_crash", "out of memory"},
+    {"NeverEnds", "for i in tl.static_range(1 << 40):\n            lanes += 0", "compile_timeout", "longer than"},
+    {"FailsAnAssertion", "tl.static_assert(BLOCK_SIZE_N != 32, \"no thirty-two\")", "compile_error", "no thirty-two"},
+};
+
+/// moetune's kernel with that statement in it.
+void write_kernel(const std::filesystem::path& file, const BadTile& tile) {
   std::stringstream source;
   source << std::ifstream(MOETUNE_TRITON_KERNEL).rdbuf();
   const std::string after = "    lanes = tl.arange(0, BLOCK_SIZE_M)\n";
   std::string text = source.str();
   const auto at = text.find(after);
   ASSERT_NE(at, std::string::npos);
-  text.insert(
-      at + after.size(),
-      "    if BLOCK_SIZE_N == 32:\n"
-      "        lanes = tl.inline_asm_elementwise(\"mov.u32 $0, $1; bogus $9;\", \"=r,r\", [lanes], dtype=tl.int32, "
-      "is_pure=True, pack=1)\n");
+  text.insert(at + after.size(), std::string("    if BLOCK_SIZE_N == 32:\n        ") + tile.statement + "\n");
   std::ofstream(file) << text;
 }
 
-TEST_F(TritonSweepTest, AKernelThatKillsTheCompilerIsAResultWithItsLastWords) {
-  write_lethal_kernel(folder_.path() / "lethal.py");
-  auto lethal = options();
-  lethal.arguments.insert(lethal.arguments.end(), {"--kernel-path", folder_.path().string()});
+class BadTileTest : public TritonSweepTest, public testing::WithParamInterface<BadTile> {};
+
+TEST_P(BadTileTest, IsAResultThatSaysWhyAndIsRemembered) {
+  write_kernel(folder_.path() / "bad.py", GetParam());
+  auto with_bad_kernel = options();
+  const bool hangs = std::string_view(GetParam().status) == "compile_timeout";
+  with_bad_kernel.arguments.insert(with_bad_kernel.arguments.end(),
+                                   {"--kernel-path", folder_.path().string(), "--compile-memory-limit", "1024",
+                                    "--compile-time-limit", hangs ? "5" : "100"});
   daemon_.reset();
-  daemon_ = std::make_unique<RunningDaemon>(lethal);
+  daemon_ = std::make_unique<RunningDaemon>(with_bad_kernel);
   auto problem = triton_problem();
+  problem.problem.dtype = schema::Dtype::none;
+  problem.problem.block_shape.reset();
+  problem.batches = {64};
   problem.space["BLOCK_SIZE_N"] = {32, 64};
   problem.space["BLOCK_SIZE_M"] = {64};
-  json sweep = problem.sweep(
-      daemon_->upload(problem.recording([](schema::Trial& row) { row.group.kernel = "lethal.py"; })), true);
-  sweep["kernel"] = "lethal.py";
+  problem.space["BLOCK_SIZE_K"] = {64};
+  problem.space["GROUP_SIZE_M"] = {1};
+  json sweep = problem.sweep(daemon_->upload(problem.recording([](schema::Trial& row) {
+    row.group.kernel = "bad.py";
+    row.group.compiler = "triton 3.6.0";
+  })),
+                             true);
+  sweep["kernel"] = "bad.py";
   const json view = finished(sweep);
   EXPECT_EQ(view["state"], "done") << view.dump() << daemon_->log();
-  EXPECT_EQ(view["trials"]["by_status"], json({{"compiler_crash", 4}, {"ok", problem.trials() - 4}})) << view.dump();
-  const json rows = daemon_->get("/trials?status=compiler_crash").json()["items"];
-  ASSERT_EQ(rows.size(), 4U);
+  EXPECT_EQ(view["trials"]["by_status"], json({{GetParam().status, 1}, {"ok", problem.trials() - 1}}))
+      << view.dump() << daemon_->log();
+  const json rows = daemon_->get(std::string("/trials?status=") + GetParam().status).json()["items"];
+  ASSERT_EQ(rows.size(), 1U) << daemon_->get("/trials").body;
   EXPECT_EQ(rows[0]["config"]["BLOCK_SIZE_N"], 32);
-  EXPECT_THAT(rows[0]["log_tail"].get<std::string>(),
-              AllOf(HasSubstr("SIGABRT"), HasSubstr("Invalid $ operand number in inline asm string")));
+  EXPECT_THAT(rows[0]["log_tail"].get<std::string>(), HasSubstr(GetParam().words));
+  EXPECT_EQ(rows[0]["compiler"], "triton 3.6.0");
   EXPECT_EQ(finished(sweep)["compiles"]["done"], 0) << "it is remembered";
 }
+INSTANTIATE_TEST_SUITE_P(Kinds, BadTileTest, testing::ValuesIn(k_bad_tiles),
+                         [](const auto& tested) { return tested.param.name; });
 
 TEST_F(TritonSweepTest, AnEngineThatIsNotThereIsRefusedWithWhatToDo) {
   json wanted = triton_problem().sweep(
