@@ -5,23 +5,24 @@
 
 namespace moetune::kernels {
 
-const GemmKernel* GemmModules::find(const std::string& key) {
+const GemmKernel* GemmModules::find(const GemmKey& key) {
   const auto found = std::ranges::find(entries_, key, &Entry::key);
   if (found == entries_.end()) return nullptr;
   entries_.splice(entries_.begin(), entries_, found);
   return entries_.front().kernel.get();
 }
 
-const GemmKernel* GemmModules::put(const std::string& key, std::unique_ptr<GemmKernel> kernel) {
+const GemmKernel* GemmModules::put(const GemmKey& key, std::unique_ptr<GemmKernel> kernel) {
   if (entries_.size() >= k_capacity) entries_.pop_back();
   entries_.push_front({key, std::move(kernel)});
   return entries_.front().kernel.get();
 }
 
 Result<void> GemmCandidate::start(const Stream& stream, Gemm gemm, const GemmPointers& pointers) const {
-  const GemmKernel& kernel = gemm == Gemm::first ? *kernels_.first : *kernels_.second;
+  const bool first = gemm == Gemm::first;
+  const GemmKernel& kernel = first ? *kernels_.first : *kernels_.second;
   return kernel.launch(stream, {.problem = resident_.problem(),
-                                .config = config_,
+                                .config = first ? up_tile(config_) : down_tile(config_),
                                 .batch = batch_,
                                 .gemm = gemm,
                                 .small_batch = resident_.batch(batch_).plan().small_batch,

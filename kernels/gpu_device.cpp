@@ -55,6 +55,17 @@ void judge(const Error& error, MeasureReply& reply) {
                                                                    : TrialStatus::launch_error;
 }
 
+/// A candidate whose output has been compared. The files are part of it: a scan runs a configuration with other code
+/// than the measurement after it.
+struct Checked {
+  std::int64_t batch = 0;
+  schema::TileConfig config;
+  std::string gemm_1, gemm_2;
+  explicit Checked(const MeasureJob& job)
+      : batch(job.batch), config(job.config), gemm_1(job.gemm_1), gemm_2(job.gemm_2) {}
+  auto operator<=>(const Checked&) const = default;
+};
+
 }  // namespace
 
 /// Members are in the order in which they depend on each other; the context goes last.
@@ -76,12 +87,12 @@ struct GpuDevice::State {
   std::optional<ReplayTimer> timer;
   std::optional<ResidentProblem> resident;
   GemmModules modules;
-  std::set<std::pair<std::int64_t, schema::TileConfig>> checked;
+  std::set<Checked> checked;
   std::set<std::int64_t> hot;  // batches that made the clock fall
   std::map<std::pair<std::int64_t, int>, std::map<std::string, double>> stages;
 
   Result<std::optional<GemmPair>> load(const MeasureJob& job, MeasureReply& reply);
-  Result<const GemmKernel*> load(const MeasureJob& job, const std::string& path, MeasureReply& reply);
+  Result<const GemmKernel*> load(const GemmKey& key, MeasureReply& reply);
   Result<void> prepare(const MeasureJob& job);
   Result<void> check(const MeasureJob& job, const GemmPair& gemms, SteadyTime deadline, MeasureReply& reply);
   Result<void> time(const MeasureJob& job, const GemmPair& gemms, SteadyTime deadline, MeasureReply& reply);
@@ -122,8 +133,9 @@ Result<std::unique_ptr<GpuDevice>> GpuDevice::open(const OpenProblem& request, c
 /// The loaded kernels, or nothing when the reply has been decided.
 Result<std::optional<GemmPair>> GpuDevice::State::load(const MeasureJob& job, MeasureReply& reply) {
   GemmPair gemms;
-  for (const auto& [kernel, path] : {std::pair(&gemms.first, &job.gemm_1), std::pair(&gemms.second, &job.gemm_2)}) {
-    const auto loaded = load(job, *path, reply);
+  for (const auto& [kernel, key] : {std::pair(&gemms.first, GemmKey(job.gemm_1, up_tile(job.config))),
+                                    std::pair(&gemms.second, GemmKey(job.gemm_2, down_tile(job.config)))}) {
+    const auto loaded = load(key, reply);
     if (!loaded) return std::unexpected(loaded.error());
     if (*loaded == nullptr) return std::nullopt;
     *kernel = *loaded;
@@ -132,16 +144,17 @@ Result<std::optional<GemmPair>> GpuDevice::State::load(const MeasureJob& job, Me
 }
 
 /// The loaded kernel, or null when the reply has been decided.
-Result<const GemmKernel*> GpuDevice::State::load(const MeasureJob& job, const std::string& path, MeasureReply& reply) {
-  if (const GemmKernel* loaded = modules.find(path)) return loaded;
-  const auto artifact = read_artifact(path);
+Result<const GemmKernel*> GpuDevice::State::load(const GemmKey& key, MeasureReply& reply) {
+  if (const GemmKernel* loaded = modules.find(key)) return loaded;
+  const auto artifact = read_artifact(key.path());
   if (!artifact || artifact->parts.unit != Unit::gemm || artifact->info.status != TrialStatus::ok) {
     reply.artifact_damaged = true;
-    reply.log_tail = artifact ? fmt::format("{} holds no compiled GEMM", path) : log_tail(artifact.error().message);
+    reply.log_tail =
+        artifact ? fmt::format("{} holds no compiled GEMM", key.path()) : log_tail(artifact.error().message);
     return nullptr;
   }
-  auto loaded = load_gemm(*artifact, resident->problem(), job.config, arch, context.device().shared_optin_bytes);
-  if (loaded) return modules.put(path, std::move(*loaded));
+  auto loaded = load_gemm(*artifact, resident->problem(), key.tile(), arch, context.device().shared_optin_bytes);
+  if (loaded) return modules.put(key, std::move(*loaded));
   judge(loaded.error(), reply);
   return nullptr;
 }
@@ -156,7 +169,7 @@ Result<void> GpuDevice::State::prepare(const MeasureJob& job) {
 
 Result<void> GpuDevice::State::check(const MeasureJob& job, const GemmPair& gemms, SteadyTime deadline,
                                      MeasureReply& reply) {
-  if (checked.contains({job.batch, job.config})) return {};
+  if (checked.contains(Checked(job))) return {};
   const GemmCandidate candidate(gemms, *resident, job.batch, job.config);
   for (const bool again : {false, true}) {
     const auto errors = check_step(candidate, stream, deadline, watch);
@@ -165,7 +178,7 @@ Result<void> GpuDevice::State::check(const MeasureJob& job, const GemmPair& gemm
     const double heat_us = errors->busy_us * heat_share(errors->busy_us / k_check_passes, job.best_us);
     watch.heat().worked(microseconds{static_cast<std::int64_t>(heat_us)}, std::chrono::steady_clock::now());
     if (is_correct(*errors)) {
-      checked.emplace(job.batch, job.config);
+      checked.emplace(job);
       return {};
     }
     reply.status = TrialStatus::wrong_result;

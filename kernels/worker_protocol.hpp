@@ -83,7 +83,7 @@ struct MeasureJob {
   std::int64_t batch = 0;
   schema::TileConfig config;
   std::string gemm_1;             ///< path of GEMM 1's artifact; empty with a recording that is not compiled
-  std::string gemm_2;             ///< of GEMM 2's; the same for a kernel that computes both
+  std::string gemm_2;             ///< of GEMM 2's; the same for a kernel that computes both with one tile
   std::optional<double> best_us;  ///< best latency of this batch so far: contenders near it get more samples
   bool quick = false;  ///< for a scan: few samples for everybody, and no rests; a fallen clock is remarked in log_tail
   bool apart = false;  ///< each GEMM in a graph of its own: latency_us is their sum, stages_us has gemm_1 and gemm_2

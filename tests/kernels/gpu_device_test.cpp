@@ -35,9 +35,11 @@ class GpuDeviceTest : public ::testing::Test {
   }
 
   /// An artifact whose code tells the driver how to behave; its path.
-  std::string artifact(const std::string& name, const std::string& behaviour, Unit unit = Unit::gemm) {
+  std::string artifact(const std::string& name, const std::string& behaviour, Unit unit = Unit::gemm,
+                       const nlohmann::json& options = nlohmann::json::object()) {
     Artifact made;
     made.parts.unit = unit;
+    made.parts.options = options;
     made.cubin = behaviour;
     const auto path = folder_.path() / name;
     if (auto written = write_artifact(path, made); !written) ADD_FAILURE() << written.error().message;
@@ -52,6 +54,15 @@ class GpuDeviceTest : public ::testing::Test {
         .block_size_m = 16, .block_size_n = 32, .block_size_k = 32, .group_size_m = 1, .num_warps = 4, .num_stages = 2};
     job.gemm_1 = job.gemm_2 = artifact("gemm" + std::to_string(job.id), behaviour);
     return job;
+  }
+
+  /// GEMM 1 with `up` and the tile of job(), GEMM 2 with `down` and another.
+  MeasureJob pair(const std::string& up, const std::string& down) {
+    MeasureJob pair = job(up);
+    pair.config.down =
+        schema::DownTile{.block_size_n = 64, .block_size_k = 64, .group_size_m = 4, .num_warps = 8, .num_stages = 3};
+    pair.gemm_2 = artifact("down" + std::to_string(pair.id), down);
+    return pair;
   }
 
   /// A worker with the problem open.
@@ -184,6 +195,46 @@ TEST_F(GpuDeviceTest, ADamagedArtifactIsNoTrial) {
   EXPECT_TRUE(worker->measure(step).artifact_damaged);
 }
 
+TEST_F(GpuDeviceTest, EachGemmOfAPairRunsWithItsOwnTile) {
+  auto worker = start();
+  // Two pairs, each a block of its own: 2 x 128 columns of GEMM 1 by 32, 128 columns of GEMM 2 by 64.
+  const auto reply = worker->measure(pair("us=20 grid=8 group=1", "us=30 grid=4 group=4"));
+  EXPECT_EQ(reply.status, TrialStatus::ok) << reply.log_tail;
+  EXPECT_THAT(reply.samples_us, AllOf(SizeIs(9), Each(::testing::DoubleNear(50, 0.01))));
+  EXPECT_EQ(worker->measure(pair("us=20 grid=4", "us=30")).status, TrialStatus::launch_error);
+  EXPECT_EQ(worker->measure(pair("us=20", "us=30 group=1")).status, TrialStatus::launch_error);
+}
+
+TEST_F(GpuDeviceTest, TilesThatDifferInGroupSizeShareAnArtifact) {
+  set("FAKE_CUDA_MODULES", "2");  // the step's and one more
+  auto worker = start();
+  auto shared = job("us=20");
+  shared.config.down =
+      schema::DownTile{.block_size_n = 32, .block_size_k = 32, .group_size_m = 8, .num_warps = 4, .num_stages = 2};
+  EXPECT_EQ(worker->measure(shared).status, TrialStatus::ok);
+}
+
+TEST_F(GpuDeviceTest, AnArtifactOfAnotherTileIsRefused) {
+  auto worker = start();
+  auto plain = job("us=20");
+  plain.gemm_1 = plain.gemm_2 = artifact("tile", "us=20", Unit::gemm, {{"defines", {{"BLOCK_SIZE_N", "32"}}}});
+  EXPECT_EQ(worker->measure(plain).status, TrialStatus::ok);
+  // The same file again, loaded by now, for a pair whose GEMM 2 has another tile.
+  auto mixed = pair("us=20", "us=30");
+  mixed.gemm_1 = mixed.gemm_2 = plain.gemm_1;
+  const auto reply = worker->measure(mixed);
+  EXPECT_EQ(reply.status, TrialStatus::launch_error);
+  EXPECT_FALSE(reply.context_lost);
+  EXPECT_THAT(reply.log_tail, HasSubstr("compiled with BLOCK_SIZE_N 32, its GEMM is to run with 64"));
+  EXPECT_EQ(worker->measure(plain).status, TrialStatus::ok);
+}
+
+TEST_F(GpuDeviceTest, OtherCodeForTheSameConfigurationIsCheckedAnew) {
+  auto worker = start();
+  EXPECT_EQ(worker->measure(job("us=20")).status, TrialStatus::ok);
+  EXPECT_EQ(worker->measure(job("us=20 wrong=1000")).status, TrialStatus::wrong_result);
+}
+
 TEST_F(GpuDeviceTest, UnloadsModulesAgain) {
   set("FAKE_CUDA_MODULES", "20");
   auto worker = start();
@@ -195,8 +246,9 @@ TEST_F(GpuDeviceTest, MeasuresAgainWhenTheClockFell) {
   set("FAKE_SM_CLOCKS", "1980,1500,1980");
   set("MOETUNE_TEST_MEASURE_DELAY_MS", "10");
   auto worker = start();
-  EXPECT_EQ(worker->measure(job("us=20")).sm_clock_mhz, 1980);
-  const auto reply = worker->measure(job("us=20"));
+  const auto candidate = job("us=20");
+  EXPECT_EQ(worker->measure(candidate).sm_clock_mhz, 1980);
+  const auto reply = worker->measure(candidate);
   EXPECT_EQ(reply.status, TrialStatus::ok);
   EXPECT_EQ(reply.sm_clock_mhz, 1980);
   EXPECT_THAT(reply.log_tail, HasSubstr("the clock fell"));
@@ -208,11 +260,12 @@ TEST_F(GpuDeviceTest, GoesOnWithAClockThatStaysLow) {
   set("FAKE_THROTTLE", "32");
   set("MOETUNE_TEST_MEASURE_DELAY_MS", "10");
   auto worker = start();
-  EXPECT_EQ(worker->measure(job("us=20")).sm_clock_mhz, 1980);
-  auto reply = worker->measure(job("us=20"));
+  const auto candidate = job("us=20");
+  EXPECT_EQ(worker->measure(candidate).sm_clock_mhz, 1980);
+  auto reply = worker->measure(candidate);
   EXPECT_EQ(reply.sm_clock_mhz, 1500);
   EXPECT_EQ(reply.throttle, "sw_thermal_slowdown");
-  reply = worker->measure(job("us=20"));
+  reply = worker->measure(candidate);
   EXPECT_EQ(reply.log_tail, "");
 }
 

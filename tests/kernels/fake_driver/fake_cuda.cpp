@@ -30,6 +30,8 @@ struct FakeModule {
   bool faults = false;
   bool refuses = false;   // the launch fails
   int wrong_results = 0;  // how many of its first results are wrong
+  unsigned grid = 0;      // blocks of every launch of the GEMM, when not 0
+  int group = 0;          // GROUP_SIZE_M of every launch of the GEMM, when not 0
   std::list<FakeFunction> functions{};
 };
 struct FakeEvent {
@@ -61,6 +63,12 @@ CUresult run(Node node) {
     node();
   }
   return CUDA_SUCCESS;
+}
+
+bool is_launched_as_told(const FakeModule& module, unsigned grid, void** arguments) {
+  constexpr int k_group_size_m = 22;  // the last parameter of moe_gemm
+  const bool grid_is_right = module.grid == 0 || module.grid == grid;
+  return grid_is_right && (module.group == 0 || module.group == *static_cast<int*>(arguments[k_group_size_m]));
 }
 
 void execute(FakeModule& module, const std::string& name) {
@@ -216,6 +224,8 @@ CUresult cuModuleLoadData(CUmodule* result, const void* image) {
     if (word.starts_with("us=")) module.us = std::atof(word.c_str() + 3);
     if (word.starts_with("threads=")) module.max_threads = std::atoi(word.c_str() + 8);
     if (word.starts_with("wrong=")) module.wrong_results = std::atoi(word.c_str() + 6);
+    if (word.starts_with("grid=")) module.grid = static_cast<unsigned>(std::atoi(word.c_str() + 5));
+    if (word.starts_with("group=")) module.group = std::atoi(word.c_str() + 6);
     if (word == "hang") module.hangs = true;
     if (word == "illegal") module.faults = true;
     if (word == "refuse") module.refuses = true;
@@ -247,10 +257,12 @@ CUresult cuFuncSetAttribute(CUfunction, CUfunction_attribute, int) {
 CUresult cuFuncSetCacheConfig(CUfunction, CUfunc_cache) {
   return CUDA_SUCCESS;
 }
-CUresult cuLaunchKernel(CUfunction raw, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, CUstream,
-                        void** arguments, void**) {
+CUresult cuLaunchKernel(CUfunction raw, unsigned grid, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,
+                        CUstream, void** arguments, void**) {
   auto& function = *reinterpret_cast<FakeFunction*>(raw);
   if (function.module->refuses) return CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES;
+  if (function.name == "moe_gemm" && !is_launched_as_told(*function.module, grid, arguments))
+    return CUDA_ERROR_INVALID_VALUE;
   if (function.name != "compare") return run([&function] { execute(*function.module, function.name); });
   // Sums of the squares of differences and of expected values.
   auto* sums = *static_cast<double**>(arguments[2]);
