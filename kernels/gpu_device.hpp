@@ -22,6 +22,9 @@ class GpuDevice : public MeasureDevice {
   static schema::Result<std::unique_ptr<GpuDevice>> open(const OpenProblem& request, const Options& options);
   ~GpuDevice() override;
 
+  /// job.apart times each GEMM in a graph of its own, whose replays take turns; a sample is the sum of both. The same
+  /// operands and the same distance between two uses of a weight set as together, but between two passes of a GEMM the
+  /// other one does not go through the L2: the sum may lie some percent below what both take together.
   schema::Result<MeasureReply> measure(const MeasureJob& job) override;
 
  private:

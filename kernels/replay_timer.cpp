@@ -1,7 +1,9 @@
 #include "kernels/replay_timer.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <thread>
+#include <utility>
 
 #include "kernels/sample_plan.hpp"
 #include "schema/trial.hpp"
@@ -25,7 +27,11 @@ microseconds rounded(double us) {
   return microseconds{static_cast<std::int64_t>(us) + 1};
 }
 
-/// What a replay of `us` adds to the heat.
+double sum_of(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0);
+}
+
+/// What a round of `us` adds to the heat.
 microseconds heat_of(double us, const ReplayRequest& request) {
   return rounded(us * heat_share(us / static_cast<double>(request.passes), request.best_us));
 }
@@ -42,10 +48,10 @@ Result<ReplayTimer> ReplayTimer::create(const Stream& stream, PowerWatch& watch)
   return ReplayTimer(stream, watch, std::move(*begin), std::move(*end), std::move(*done));
 }
 
-Result<GraphExec> ReplayTimer::capture(const std::function<Result<void>()>& record) const {
+Result<GraphExec> ReplayTimer::capture(const Recorder& recorder) const {
   auto graph = GraphExec::capture(*stream_, [&]() -> Result<void> {
     auto recorded = begin_.record_in_graph(*stream_);
-    if (recorded) recorded = record();
+    if (recorded) recorded = recorder();
     if (recorded) recorded = end_.record_in_graph(*stream_);
     return recorded;
   });
@@ -54,15 +60,27 @@ Result<GraphExec> ReplayTimer::capture(const std::function<Result<void>()>& reco
   return graph;
 }
 
-Result<double> ReplayTimer::replay(const GraphExec& graph, const ReplayRequest& request) {
+Result<double> ReplayTimer::replay(const GraphExec& graph, SteadyTime deadline) {
   auto done = graph.launch(*stream_);
   if (done) done = done_.record(*stream_);
-  if (done) done = wait_bounded(done_, request.deadline, *watch_);
+  if (done) done = wait_bounded(done_, deadline, *watch_);
   if (!done) return std::unexpected(done.error());
   last_busy_ = steady_clock::now();
-  const auto us = Event::elapsed_us(begin_, end_);
-  if (us) watch_->heat().worked(heat_of(*us, request), last_busy_);
-  return us;
+  return Event::elapsed_us(begin_, end_);
+}
+
+Result<std::vector<double>> ReplayTimer::replay_round(const Graphs& graphs, const ReplayRequest& request,
+                                                      ReplayTimes& times) {
+  std::vector<double> parts_us;
+  for (const GraphExec& graph : graphs) {
+    const auto us = replay(graph, request.deadline);
+    if (!us) return std::unexpected(us.error());
+    parts_us.push_back(*us);
+  }
+  const double us = sum_of(parts_us);
+  times.busy_us += us;
+  watch_->heat().worked(heat_of(us, request), last_busy_);
+  return parts_us;
 }
 
 void ReplayTimer::rest(ReplayRequest& request, microseconds duration) const {
@@ -71,46 +89,57 @@ void ReplayTimer::rest(ReplayRequest& request, microseconds duration) const {
   request.deadline += duration;
 }
 
-Result<double> ReplayTimer::warm_up(const GraphExec& graph, ReplayRequest& request, ReplayTimes& times) {
+Result<double> ReplayTimer::warm_up(const Graphs& graphs, const ReplayRequest& request, ReplayTimes& times) {
   double to_drop = steady_clock::now() - last_busy_ > k_drowsy_after ? k_wake_up_us : 0;
   for (;;) {
-    const auto us = replay(graph, request);
-    if (!us) return us;
-    times.busy_us += *us;
-    to_drop -= *us;
+    const auto parts_us = replay_round(graphs, request, times);
+    if (!parts_us) return std::unexpected(parts_us.error());
+    const double us = sum_of(*parts_us);
+    to_drop -= us;
     if (to_drop <= 0) return us;
   }
 }
 
-Result<void> ReplayTimer::sample(const GraphExec& graph, ReplayRequest& request, ReplayTimes& times) {
-  times.samples_us.clear();
-  auto us = warm_up(graph, request, times);
+Result<double> ReplayTimer::add_sample(const Graphs& graphs, const ReplayRequest& request, ReplayTimes& times) {
+  const auto parts_us = replay_round(graphs, request, times);
+  if (!parts_us) return std::unexpected(parts_us.error());
   const auto passes = static_cast<double>(request.passes);
+  for (std::size_t i = 0; i < graphs.size(); ++i) times.parts_us[i].push_back((*parts_us)[i] / passes);
+  const double us = sum_of(*parts_us);
+  times.samples_us.push_back(us / passes);
+  return us;
+}
+
+Result<void> ReplayTimer::sample(const Graphs& graphs, ReplayRequest& request, ReplayTimes& times) {
+  times.samples_us.clear();
+  times.parts_us.assign(graphs.size(), {});
+  auto us = warm_up(graphs, request, times);
   if (us && request.heavy) {
-    // All samples from one stretch of work that begins cool; a replay that follows a rest is slower and does not count.
-    const bool contends = is_contender(*us / passes, request.best_us);
+    // All samples from one stretch of work that begins cool; a round that follows a rest is slower and does not count.
+    const bool contends = is_contender(*us / static_cast<double>(request.passes), request.best_us);
     const microseconds all = heat_of(*us, request) * ((contends ? k_max_samples : k_min_samples) + 1);
     rest(request, watch_->heat().rest_before(all, steady_clock::now()));
-    us = warm_up(graph, request, times);
+    us = warm_up(graphs, request, times);
   }
   while (us && !has_enough_samples(times.samples_us, request.best_us)) {
     if (request.heavy) rest(request, watch_->heat().rest_before(heat_of(*us, request), steady_clock::now()));
-    us = replay(graph, request);
-    if (!us) break;
-    times.busy_us += *us;
-    times.samples_us.push_back(*us / passes);
+    us = add_sample(graphs, request, times);
   }
   if (!us) return std::unexpected(us.error());
   return {};
 }
 
 Result<ReplayTimes> ReplayTimer::measure(ReplayRequest request) {
-  const auto graph = capture(request.record);
-  if (!graph) return std::unexpected(graph.error());
+  Graphs graphs;
+  for (const Recorder& recorder : request.recorders) {
+    auto graph = capture(recorder);
+    if (!graph) return std::unexpected(graph.error());
+    graphs.push_back(std::move(*graph));
+  }
   ReplayTimes times;
   for (int attempt = 1;; ++attempt) {
     watch_->begin();
-    if (auto done = sample(*graph, request, times); !done) return std::unexpected(done.error());
+    if (auto done = sample(graphs, request, times); !done) return std::unexpected(done.error());
     if (!watch_->clock_fell()) return times;
     times.clock_fell = true;
     request.heavy = true;
@@ -123,23 +152,25 @@ Result<ReplayTimes> ReplayTimer::measure(ReplayRequest request) {
   }
 }
 
-Result<double> ReplayTimer::measure_simple(const std::function<Result<void>()>& record, SteadyTime deadline) {
-  const auto graph = capture([&]() -> Result<void> {
+Result<double> ReplayTimer::measure_simple(const Recorder& recorder, SteadyTime deadline) {
+  auto graph = capture([&]() -> Result<void> {
     for (int i = 0; i < k_simple_repeats; ++i) {
-      if (auto recorded = record(); !recorded) return recorded;
+      if (auto recorded = recorder(); !recorded) return recorded;
     }
     return {};
   });
   if (!graph) return std::unexpected(graph.error());
+  Graphs graphs;
+  graphs.push_back(std::move(*graph));
   ReplayRequest request;
+  request.passes = k_simple_repeats;
   request.deadline = deadline;
-  std::vector<double> samples;
-  for (int i = 0; i <= k_simple_replays; ++i) {
-    const auto us = replay(*graph, request);
-    if (!us) return us;
-    if (i > 0) samples.push_back(*us / k_simple_repeats);
-  }
-  return schema::median(samples);
+  ReplayTimes times;
+  times.parts_us.resize(1);
+  auto us = add_sample(graphs, request, times);
+  times.samples_us.clear();
+  while (us && times.samples_us.size() < k_simple_replays) us = add_sample(graphs, request, times);
+  return us ? Result<double>(schema::median(times.samples_us)) : us;
 }
 
 }  // namespace moetune::kernels

@@ -1,6 +1,5 @@
 #include "kernels/stage_timer.hpp"
 
-#include <functional>
 #include <utility>
 #include <vector>
 
@@ -31,7 +30,7 @@ Result<std::map<std::string, double>> time_stages(const ResidentProblem& residen
   const Workspace& workspace = resident.workspace();
   AlignmentPointers aligned = resident.batch(batch).alignment(0, block_size_m);
   aligned.workspace = workspace.alignment.address();
-  std::vector<std::pair<const char*, std::function<Result<void>()>>> stages = {
+  std::vector<std::pair<const char*, Recorder>> stages = {
       {"alignment",
        [&] {
          return step.align(stream, problem, batch, block_size_m, resident.batch(batch).topk_ids(0), aligned,

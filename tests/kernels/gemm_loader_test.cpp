@@ -32,7 +32,8 @@ TEST(GemmLoaderTest, ACudaArtifactIsOfItsWholeTile) {
     Artifact other = artifact;
     ASSERT_TRUE(other.parts.options["defines"].contains(name));
     other.parts.options["defines"][name] = "1";
-    EXPECT_THAT(refusal(other), HasSubstr(std::string("compiled with ") + name + " 1, its GEMM is to run with")) << name;
+    EXPECT_THAT(refusal(other), HasSubstr(std::string("compiled with ") + name + " 1, its GEMM is to run with"))
+        << name;
   }
 }
 
@@ -52,7 +53,8 @@ TEST(GemmLoaderTest, ATritonArtifactIsOfTheTileThatItsGridFollows) {
   for (const char* name : {"BLOCK_SIZE_M", "BLOCK_SIZE_N"}) {
     Artifact other = artifact;
     other.parts.options["constants"][name] = 256;
-    EXPECT_THAT(refusal(other), HasSubstr(std::string("compiled with ") + name + " 256, its GEMM is to run with")) << name;
+    EXPECT_THAT(refusal(other), HasSubstr(std::string("compiled with ") + name + " 256, its GEMM is to run with"))
+        << name;
   }
 }
 

@@ -205,6 +205,27 @@ TEST_F(GpuDeviceTest, EachGemmOfAPairRunsWithItsOwnTile) {
   EXPECT_EQ(worker->measure(pair("us=20", "us=30 group=1")).status, TrialStatus::launch_error);
 }
 
+TEST_F(GpuDeviceTest, GemmsThatAreTimedApartAddUp) {
+  auto worker = start();
+  auto apart = pair("us=20", "us=30");
+  for (const bool is_apart : {true, false}) {
+    apart.apart = is_apart;
+    const auto reply = worker->measure(apart);
+    EXPECT_EQ(reply.status, TrialStatus::ok) << reply.log_tail;
+    EXPECT_THAT(reply.samples_us, AllOf(SizeIs(9), Each(::testing::DoubleNear(50, 0.01))));
+    EXPECT_THAT(reply.stages_us, SizeIs(is_apart ? 5 : 3));
+    if (!is_apart) continue;
+    EXPECT_NEAR(reply.stages_us.at("gemm_1"), 20, 0.01);
+    EXPECT_NEAR(reply.stages_us.at("gemm_2"), 30, 0.01);
+    EXPECT_THAT(reply.stages_us, Contains(Key("alignment")));
+  }
+  apart.apart = true;
+  apart.best_us = 40;  // the sum decides who contends
+  EXPECT_THAT(worker->measure(apart).samples_us, SizeIs(3));
+  apart.best_us = 49;
+  EXPECT_THAT(worker->measure(apart).samples_us, SizeIs(9));
+}
+
 TEST_F(GpuDeviceTest, TilesThatDifferInGroupSizeShareAnArtifact) {
   set("FAKE_CUDA_MODULES", "2");  // the step's and one more
   auto worker = start();

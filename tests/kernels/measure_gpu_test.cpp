@@ -87,6 +87,13 @@ class MeasureGpuTest : public ::testing::Test {
     job.gemm_1 = job.gemm_2 = path.value_or("");
     return job;
   }
+  /// GEMM 1 with one tile, GEMM 2 with another of the same BLOCK_SIZE_M.
+  MeasureJob pair(std::int64_t batch, const schema::TileConfig& up, const schema::TileConfig& down) {
+    MeasureJob made = job(batch, up);
+    made.config = paired(up, down);
+    made.gemm_2 = job(batch, down).gemm_2;
+    return made;
+  }
   MeasureJob impostor(const std::string& name, const std::string& body) {
     MeasureJob made;
     made.id = next_id_++;
@@ -123,6 +130,48 @@ TEST_F(MeasureGpuTest, MeasuresAndChecksBothKindsOfProblem) {
         EXPECT_EQ(reply.sm_clock_mhz.has_value(), facts_.has_nvml);
       }
     }
+  }
+}
+
+TEST_F(MeasureGpuTest, BothGemmsOfAPairAreRight) {
+  for (const auto& problem : {bf16_problem(), sample_problem()}) {
+    request_.problem = problem;
+    auto worker = start();
+    ASSERT_FALSE(ready_.error) << ready_.error->message;
+    for (const std::int64_t batch : {1, 64}) {
+      for (auto made : {pair(batch, tile(16, 64, 64), tile(16, 128, 32, 8)),
+                        pair(batch, tile(64, 128, 64, 16), tile(64, 32, 128))}) {
+        for (const bool apart : {false, true}) {
+          made.apart = apart;
+          const auto reply = worker->measure(made);
+          EXPECT_EQ(reply.status, TrialStatus::ok) << short_text(made.config) << ": " << reply.log_tail;
+        }
+      }
+      // A file of GEMM 1's tile for GEMM 2 is noticed, by its constants or by what it computes.
+      auto wrong = pair(batch, tile(16, 64, 64), tile(16, 128, 64));
+      wrong.gemm_2 = wrong.gemm_1;
+      EXPECT_NE(worker->measure(wrong).status, TrialStatus::ok);
+    }
+  }
+}
+
+TEST_F(MeasureGpuTest, GemmsTakeApartWhatTheyTakeTogether) {
+  request_.problem = sample_problem();
+  request_.batches = {16, 512};
+  auto worker = start();
+  ASSERT_FALSE(ready_.error) << ready_.error->message;
+  for (const auto& [batch, config] : {std::pair(16, tile(16, 128, 128)), std::pair(512, tile(64, 128, 128, 16))}) {
+    auto candidate = job(batch, config);
+    const double together = schema::median(worker->measure(candidate).samples_us);
+    candidate.apart = true;
+    const auto reply = worker->measure(candidate);
+    ASSERT_EQ(reply.status, TrialStatus::ok) << reply.log_tail;
+    const double apart = schema::median(reply.samples_us);
+    const double gemm_1 = reply.stages_us.at("gemm_1");
+    const double gemm_2 = reply.stages_us.at("gemm_2");
+    std::cout << "M = " << batch << ", together " << together << " us, apart " << gemm_1 << " + " << gemm_2 << " us\n";
+    EXPECT_NEAR(apart / together, 1, 0.1) << batch;
+    EXPECT_NEAR((gemm_1 + gemm_2) / apart, 1, 0.02) << batch;
   }
 }
 
