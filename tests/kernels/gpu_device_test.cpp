@@ -1,11 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "kernels/artifact_file.hpp"
 #include "kernels/cuda_kernel.hpp"
 #include "kernels/probe.hpp"
-#include "tests/kernels/temp_file.hpp"
-#include "tests/kernels/worker_session.hpp"
+#include "tests/kernels/fake_gpu.hpp"
 
 namespace moetune::kernels {
 namespace {
@@ -18,70 +16,9 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Key;
 using ::testing::SizeIs;
-using testing::TempFolder;
 using testing::WorkerSession;
 
-/// The real worker on a driver that computes nothing and fails as it is told to: what it does with a GPU, without one.
-class GpuDeviceTest : public ::testing::Test {
- protected:
-  GpuDeviceTest() {
-    request_.problem.num_experts = 8;
-    request_.problem.intermediate_size = 64;
-    request_.problem.hidden_size = 128;
-    request_.problem.topk = 2;
-    request_.batches = {1, 16};
-    request_.step_artifact = artifact("step", "us=1", Unit::step);
-    environment_ = {{"LD_LIBRARY_PATH", MOETUNE_FAKE_DRIVER}};
-  }
-
-  /// An artifact whose code tells the driver how to behave; its path.
-  std::string artifact(const std::string& name, const std::string& behaviour, Unit unit = Unit::gemm,
-                       const nlohmann::json& options = nlohmann::json::object()) {
-    Artifact made;
-    made.parts.unit = unit;
-    made.parts.options = options;
-    made.cubin = behaviour;
-    const auto path = folder_.path() / name;
-    if (auto written = write_artifact(path, made); !written) ADD_FAILURE() << written.error().message;
-    return path.string();
-  }
-
-  MeasureJob job(const std::string& behaviour, std::int64_t batch = 1) {
-    MeasureJob job;
-    job.id = next_id_++;
-    job.batch = batch;
-    job.config = {
-        .block_size_m = 16, .block_size_n = 32, .block_size_k = 32, .group_size_m = 1, .num_warps = 4, .num_stages = 2};
-    job.gemm_1 = job.gemm_2 = artifact("gemm" + std::to_string(job.id), behaviour);
-    return job;
-  }
-
-  /// GEMM 1 with `up` and the tile of job(), GEMM 2 with `down` and another.
-  MeasureJob pair(const std::string& up, const std::string& down) {
-    MeasureJob pair = job(up);
-    pair.config.down =
-        schema::DownTile{.block_size_n = 64, .block_size_k = 64, .group_size_m = 4, .num_warps = 8, .num_stages = 3};
-    pair.gemm_2 = artifact("down" + std::to_string(pair.id), down);
-    return pair;
-  }
-
-  /// A worker with the problem open.
-  std::unique_ptr<WorkerSession> start(const std::vector<std::string>& arguments = {}) {
-    std::vector<std::string> argv = {MOETUNE_MEASURE_WORKER};
-    argv.insert(argv.end(), arguments.begin(), arguments.end());
-    auto worker = std::make_unique<WorkerSession>(argv, environment_);
-    EXPECT_TRUE(worker->receive());
-    ready_ = worker->open(request_);
-    return worker;
-  }
-  void set(const std::string& name, const std::string& value) { environment_.emplace_back(name, value); }
-
-  TempFolder folder_;
-  OpenProblem request_;
-  WorkerSession::Environment environment_;
-  MeasureReady ready_;
-  std::int64_t next_id_ = 1;
-};
+class GpuDeviceTest : public testing::FakeGpuTest {};
 
 TEST_F(GpuDeviceTest, ASampleIsTheTimeOfOnePassOfBothGemms) {
   auto worker = start();
@@ -260,34 +197,6 @@ TEST_F(GpuDeviceTest, UnloadsModulesAgain) {
   set("FAKE_CUDA_MODULES", "20");
   auto worker = start();
   for (int i = 0; i < 50; ++i) EXPECT_EQ(worker->measure(job("us=20")).status, TrialStatus::ok);
-}
-
-TEST_F(GpuDeviceTest, MeasuresAgainWhenTheClockFell) {
-  // The first job sets the norm; the second is measured at 1500 MHz, then rested at 1980.
-  set("FAKE_SM_CLOCKS", "1980,1500,1980");
-  set("MOETUNE_TEST_MEASURE_DELAY_MS", "10");
-  auto worker = start();
-  const auto candidate = job("us=20");
-  EXPECT_EQ(worker->measure(candidate).sm_clock_mhz, 1980);
-  const auto reply = worker->measure(candidate);
-  EXPECT_EQ(reply.status, TrialStatus::ok);
-  EXPECT_EQ(reply.sm_clock_mhz, 1980);
-  EXPECT_THAT(reply.log_tail, HasSubstr("the clock fell"));
-  EXPECT_THAT(reply.samples_us, SizeIs(9));
-}
-
-TEST_F(GpuDeviceTest, GoesOnWithAClockThatStaysLow) {
-  set("FAKE_SM_CLOCKS", "1980,1500");
-  set("FAKE_THROTTLE", "32");
-  set("MOETUNE_TEST_MEASURE_DELAY_MS", "10");
-  auto worker = start();
-  const auto candidate = job("us=20");
-  EXPECT_EQ(worker->measure(candidate).sm_clock_mhz, 1980);
-  auto reply = worker->measure(candidate);
-  EXPECT_EQ(reply.sm_clock_mhz, 1500);
-  EXPECT_EQ(reply.throttle, "sw_thermal_slowdown");
-  reply = worker->measure(candidate);
-  EXPECT_EQ(reply.log_tail, "");
 }
 
 TEST_F(GpuDeviceTest, NoticesOtherProcesses) {
