@@ -68,6 +68,12 @@ struct Checked {
   auto operator<=>(const Checked&) const = default;
 };
 
+/// What time_stages() said, and whether the clock was low then: such times are for quick jobs alone.
+struct StepStages {
+  std::map<std::string, double> times;
+  bool hot = false;
+};
+
 /// Launches these GEMMs, one after the other, of every pass.
 Recorder passes_of(const GemmCandidate& candidate, const Stream& stream, std::vector<Gemm> gemms, std::int64_t passes) {
   return [&candidate, &stream, gemms = std::move(gemms), passes]() -> Result<void> {
@@ -114,8 +120,8 @@ struct GpuDevice::State {
   std::optional<ResidentProblem> resident;
   GemmModules modules;
   std::set<Checked> checked;
-  std::set<std::int64_t> hot;  // batches that made the clock fall
-  std::map<std::pair<std::int64_t, int>, std::map<std::string, double>> stages;
+  std::set<std::int64_t> hot;                                 // batches that made the clock fall
+  std::map<std::pair<std::int64_t, int>, StepStages> stages;  // by batch and BLOCK_SIZE_M
 
   Result<std::optional<GemmPair>> load(const MeasureJob& job, MeasureReply& reply);
   Result<const GemmKernel*> load(const GemmKey& key, MeasureReply& reply);
@@ -226,6 +232,7 @@ Result<void> GpuDevice::State::time(const MeasureJob& job, const GemmPair& gemms
                                .passes = plan.passes,
                                .best_us = job.best_us,
                                .heavy = plan.heavy || hot.contains(job.batch),
+                               .pace = job.quick ? Pace::quick : Pace::thorough,
                                .deadline = deadline});
   if (!times) return std::unexpected(times.error());
   reply.samples_us = std::move(times->samples_us);
@@ -238,20 +245,20 @@ Result<void> GpuDevice::State::time(const MeasureJob& job, const GemmPair& gemms
   if (std::string reasons = watch.throttle(); !reasons.empty()) reply.throttle = std::move(reasons);
   if (times->clock_fell) {
     hot.insert(job.batch);
-    reply.log_tail = "the clock fell while this was measured: measured again after a rest";
+    reply.log_tail = job.quick ? k_clock_fell : k_measured_again;
   }
   return {};
 }
 
 Result<void> GpuDevice::State::attach_stages(const MeasureJob& job, MeasureReply& reply) {
-  auto& known = stages[{job.batch, job.config.block_size_m}];
-  if (known.empty()) {
+  StepStages& known = stages[{job.batch, job.config.block_size_m}];
+  if (known.times.empty() || (known.hot && !job.quick)) {
     auto times = time_stages(*resident, job.batch, job.config.block_size_m, stream, *timer,
                              std::chrono::steady_clock::now() + options.time_limit);
     if (!times) return std::unexpected(times.error());
-    known = std::move(*times);
+    known = {.times = std::move(*times), .hot = watch.clock_is_low()};
   }
-  reply.stages_us.insert(known.begin(), known.end());
+  reply.stages_us.insert(known.times.begin(), known.times.end());
   return {};
 }
 

@@ -40,6 +40,11 @@ void PowerWatch::read(SteadyTime now) {
   next_count_ = now + k_count_interval;
 }
 
+bool PowerWatch::clock_is_low() const {
+  const auto mhz = sm_clock_mhz();
+  return mhz && norm_.is_low(*mhz);
+}
+
 void PowerWatch::accept_clock() {
   if (lowest_mhz_) norm_.accept(*lowest_mhz_);
 }

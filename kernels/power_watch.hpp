@@ -26,6 +26,8 @@ class PowerWatch {
   void look();
   /// True when the clock was seen below its norm since begin().
   bool clock_fell() const { return fell_; }
+  /// True when sm_clock_mhz() lies below the norm: also for work so short that nothing was read since begin().
+  bool clock_is_low() const;
   /// Goes on with the clock as it is: resting did not bring it back.
   void accept_clock();
 

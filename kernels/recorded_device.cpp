@@ -56,7 +56,8 @@ schema::Result<MeasureReply> RecordedDevice::measure(const MeasureJob& job) {
   Generator generator(
       hash_of(fmt::format("{}|{}|{}|{}|{}", recording_.group.device, short_text(recording_.group.problem), job.batch,
                           short_text(job.config), seed_)));
-  const auto count = std::clamp<std::size_t>(row.samples_us.size(), k_min_samples, k_max_samples);
+  const std::size_t most = job.quick ? k_min_samples : k_max_samples;
+  const auto count = std::clamp<std::size_t>(row.samples_us.size(), k_min_samples, most);
   while (reply.samples_us.size() < count) {
     reply.samples_us.push_back(row.samples_us[generator.next() % row.samples_us.size()]);
     reply.busy_us += reply.samples_us.back();

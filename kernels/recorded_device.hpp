@@ -15,9 +15,10 @@ class RecordedDevice : public MeasureDevice {
  public:
   RecordedDevice(Recording recording, std::uint64_t seed);
 
-  /// As many samples as the row has, but 3 to 9 as on the real device; job.best_us changes nothing, since it depends on
-  /// the order of the run. A failed row answers its status. A key that the recording lacks is answered launch_error:
-  /// whoever asks is to intersect its space with the recording first.
+  /// As many samples as the row has, but 3 to 9 as on the real device, the first three of them when job.quick;
+  /// job.best_us changes nothing, since it depends on the order of the run, and job.apart neither: stages_us is the
+  /// row's, with the GEMMs' times in it when they were recorded apart. A failed row answers its status. A key that the
+  /// recording lacks is answered launch_error: whoever asks is to intersect its space with the recording first.
   schema::Result<MeasureReply> measure(const MeasureJob& job) override;
 
  private:

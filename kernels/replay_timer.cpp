@@ -5,7 +5,6 @@
 #include <thread>
 #include <utility>
 
-#include "kernels/sample_plan.hpp"
 #include "schema/trial.hpp"
 
 namespace moetune::kernels {
@@ -89,6 +88,11 @@ void ReplayTimer::rest(ReplayRequest& request, microseconds duration) const {
   request.deadline += duration;
 }
 
+microseconds ReplayTimer::time_to_cool() const {
+  const auto heat = watch_->heat().rest_before(HeatBudget::k_burst, steady_clock::now());
+  return watch_->clock_is_low() ? std::max<microseconds>(k_recovery, heat) : heat;
+}
+
 Result<double> ReplayTimer::warm_up(const Graphs& graphs, const ReplayRequest& request, ReplayTimes& times) {
   double to_drop = steady_clock::now() - last_busy_ > k_drowsy_after ? k_wake_up_us : 0;
   for (;;) {
@@ -121,7 +125,7 @@ Result<void> ReplayTimer::sample(const Graphs& graphs, ReplayRequest& request, R
     rest(request, watch_->heat().rest_before(all, steady_clock::now()));
     us = warm_up(graphs, request, times);
   }
-  while (us && !has_enough_samples(times.samples_us, request.best_us)) {
+  while (us && !has_enough_samples(times.samples_us, request.best_us, request.pace)) {
     if (request.heavy) rest(request, watch_->heat().rest_before(heat_of(*us, request), steady_clock::now()));
     us = add_sample(graphs, request, times);
   }
@@ -136,19 +140,23 @@ Result<ReplayTimes> ReplayTimer::measure(ReplayRequest request) {
     if (!graph) return std::unexpected(graph.error());
     graphs.push_back(std::move(*graph));
   }
+  const bool quick = request.pace == Pace::quick;
+  request.heavy = request.heavy && !quick;
+  if (rest_is_due_ && !quick) rest(request, time_to_cool());
+  rest_is_due_ = quick;
   ReplayTimes times;
   for (int attempt = 1;; ++attempt) {
     watch_->begin();
     if (auto done = sample(graphs, request, times); !done) return std::unexpected(done.error());
-    if (!watch_->clock_fell()) return times;
-    times.clock_fell = true;
+    times.clock_fell = times.clock_fell || watch_->clock_fell() || (quick && watch_->clock_is_low());
+    // What a scan heats is no norm: the clock is told, and accepted only where rests did not bring it back.
+    if (quick || !watch_->clock_fell()) return times;
     request.heavy = true;
     if (attempt == k_tries) {
       watch_->accept_clock();
       return times;
     }
-    rest(request,
-         std::max<microseconds>(k_recovery, watch_->heat().rest_before(HeatBudget::k_burst, steady_clock::now())));
+    rest(request, time_to_cool());
   }
 }
 

@@ -8,6 +8,7 @@
 #include "kernels/bounded_wait.hpp"
 #include "kernels/cuda_driver.hpp"
 #include "kernels/power_watch.hpp"
+#include "kernels/sample_plan.hpp"
 
 namespace moetune::kernels {
 
@@ -20,6 +21,7 @@ struct ReplayRequest {
   std::int64_t passes = 1;               ///< a sample is the time of a round divided by this
   std::optional<double> best_us = {};    ///< see has_enough_samples()
   bool heavy = false;                    ///< rest, so that the GPU is busy at most 20 % of the time
+  Pace pace = Pace::thorough;            ///< quick: no rests, and one try
   SteadyTime deadline = {};              ///< rests push it back
 };
 
@@ -27,12 +29,14 @@ struct ReplayTimes {
   std::vector<double> samples_us;             ///< of all graphs together
   std::vector<std::vector<double>> parts_us;  ///< of each graph: what it is of each sample
   double busy_us = 0;                         ///< device time of all replays, dropped ones included
-  bool clock_fell = false;  ///< the clock was low during a try, though not during the one that the samples come from
+  /// The clock was low during a try, though not during the one that the samples come from. Quick: it was low.
+  bool clock_fell = false;
 };
 
 /// Times replays of CUDA graphs by events inside them. The first round is dropped; after a pause long enough for the
 /// GPU to fall asleep, as many as wake it up. When the clock falls the work is measured again, rested, a bounded number
-/// of times. Holds its events; one per stream, used by one thread.
+/// of times. Work that comes after quick work waits until its heat is gone. Holds its events; one per stream, used by
+/// one thread.
 class ReplayTimer {
  public:
   static Result<ReplayTimer> create(const Stream& stream, PowerWatch& watch);
@@ -57,12 +61,15 @@ class ReplayTimer {
   Result<double> add_sample(const Graphs& graphs, const ReplayRequest& request, ReplayTimes& times);
   Result<void> sample(const Graphs& graphs, ReplayRequest& request, ReplayTimes& times);
   void rest(ReplayRequest& request, std::chrono::microseconds duration) const;
+  /// How long to rest until all heat is gone, and a low clock has had time to come back.
+  std::chrono::microseconds time_to_cool() const;
 
   const Stream* stream_;
   PowerWatch* watch_;
   Event begin_, end_;  // nodes of every graph
   Event done_;         // behind the launch, to wait for
   SteadyTime last_busy_{};
+  bool rest_is_due_ = false;  // after quick work
 };
 
 }  // namespace moetune::kernels

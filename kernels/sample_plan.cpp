@@ -8,9 +8,9 @@ bool is_contender(double latency_us, std::optional<double> best_us) {
   return !best_us || latency_us <= *best_us * k_contender_ratio;
 }
 
-bool has_enough_samples(std::span<const double> samples_us, std::optional<double> best_us) {
+bool has_enough_samples(std::span<const double> samples_us, std::optional<double> best_us, Pace pace) {
   if (samples_us.size() < k_min_samples) return false;
-  if (samples_us.size() >= k_max_samples) return true;
+  if (samples_us.size() >= k_max_samples || pace == Pace::quick) return true;
   return !is_contender(schema::median({samples_us.begin(), samples_us.end()}), best_us);
 }
 

@@ -85,9 +85,16 @@ struct MeasureJob {
   std::string gemm_1;             ///< path of GEMM 1's artifact; empty with a recording that is not compiled
   std::string gemm_2;             ///< of GEMM 2's; the same for a kernel that computes both with one tile
   std::optional<double> best_us;  ///< best latency of this batch so far: contenders near it get more samples
-  bool quick = false;  ///< for a scan: few samples for everybody, and no rests; a fallen clock is remarked in log_tail
+  bool quick =
+      false;  ///< for a scan: few samples for everybody, and no rests; log_tail is k_clock_fell when the clock did
   bool apart = false;  ///< each GEMM in a graph of its own: latency_us is their sum, stages_us has gemm_1 and gemm_2
 };
+
+/// log_tail of an ok reply, to the letter, when the clock was low: a quick job's, whose samples were kept all the same,
+/// and another's, which was measured again.
+inline constexpr std::string_view k_clock_fell = "the clock fell while this was measured";
+inline constexpr std::string_view k_measured_again =
+    "the clock fell while this was measured: measured again after a rest";
 
 struct MeasureReply {
   std::int64_t id = 0;

@@ -12,7 +12,7 @@
 #include "kernels/compile_plan.hpp"
 #include "kernels/cuda_kernel.hpp"
 #include "kernels/recording.hpp"
-#include "kernels/sample_plan.hpp"
+#include "kernels/worker_protocol.hpp"
 #include "schema/engine_rules.hpp"
 
 namespace moetune::daemon {
@@ -170,7 +170,7 @@ std::map<std::int64_t, std::vector<search::Scanned>> scanned_by_batch(const std:
                                        .latency_us = row.latency_us,
                                        .gemm_1_us = stage("gemm_1"),
                                        .gemm_2_us = stage("gemm_2"),
-                                       .clock_fell = row.remark == kernels::k_clock_fell_remark});
+                                       .clock_fell = row.remark == kernels::k_clock_fell});
   }
   return by_batch;
 }

@@ -187,6 +187,19 @@ TEST_F(MeasureGpuTest, TheSameCandidateTakesTheSameTimeAgain) {
   }
 }
 
+TEST_F(MeasureGpuTest, AQuickMeasurementOfALightBatchSaysTheSame) {
+  request_.problem = sample_problem();
+  auto worker = start();
+  ASSERT_FALSE(ready_.error) << ready_.error->message;
+  auto candidate = job(64, tile(16, 128, 128));
+  const double thorough = schema::median(worker->measure(candidate).samples_us);
+  candidate.quick = true;
+  const auto quick = worker->measure(candidate);
+  EXPECT_THAT(quick.samples_us, SizeIs(3));
+  EXPECT_EQ(quick.log_tail, "");
+  EXPECT_NEAR(schema::median(quick.samples_us) / thorough, 1, 0.05);
+}
+
 TEST_F(MeasureGpuTest, PlantedFaultsAreWrongResults) {
   request_.problem = sample_problem();
   auto worker = start();

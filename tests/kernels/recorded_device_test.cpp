@@ -70,6 +70,27 @@ TEST_F(RecordedDeviceTest, FewSamplesAreDrawnThreeTimes) {
               ::testing::ElementsAre(12.5, 12.5, 12.5));
 }
 
+TEST_F(RecordedDeviceTest, AQuickAnswerIsTheBeginningOfTheWholeOne) {
+  RecordedDevice device(recording_, 0);
+  const auto whole = device.measure(job(1)).value().samples_us;
+  MeasureJob quick = job(1);
+  quick.quick = true;
+  EXPECT_THAT(device.measure(quick).value().samples_us, ::testing::ElementsAre(whole[0], whole[1], whole[2]));
+}
+
+TEST_F(RecordedDeviceTest, GemmsApartAreAnsweredAsTheyWereRecorded) {
+  MeasureJob apart = job(1);
+  apart.apart = true;
+  EXPECT_THAT(RecordedDevice(recording_, 0).measure(apart).value().stages_us,
+              ::testing::ElementsAre(::testing::Pair("alignment", 2.5)));
+  // A pair has a row of its own, and is not put together from others.
+  apart.config.down = schema::DownTile{.block_size_n = 64, .block_size_k = 128};
+  EXPECT_EQ(RecordedDevice(recording_, 0).measure(apart).value().status, TrialStatus::launch_error);
+  recording_.rows[{1, apart.config}] = {.samples_us = {10}, .stages_us = {{"gemm_1", 6}, {"gemm_2", 4}}};
+  EXPECT_THAT(RecordedDevice(recording_, 0).measure(apart).value().stages_us,
+              ::testing::ElementsAre(::testing::Pair("gemm_1", 6), ::testing::Pair("gemm_2", 4)));
+}
+
 TEST_F(RecordedDeviceTest, AFailedRowAnswersItsStatus) {
   recording_.rows[{1, sample_config()}] = {.status = TrialStatus::out_of_resources, .log_tail = "shared memory"};
   const MeasureReply reply = RecordedDevice(recording_, 0).measure(job(1)).value();

@@ -8,9 +8,9 @@ namespace moetune::kernels {
 namespace {
 
 /// How many samples a candidate gets that always takes `us`.
-std::size_t count_of(double us, std::optional<double> best_us) {
+std::size_t count_of(double us, std::optional<double> best_us, Pace pace = Pace::thorough) {
   std::vector<double> samples;
-  while (!has_enough_samples(samples, best_us)) samples.push_back(us);
+  while (!has_enough_samples(samples, best_us, pace)) samples.push_back(us);
   return samples.size();
 }
 
@@ -23,6 +23,12 @@ TEST(SamplePlanTest, ContendersGetMoreSamples) {
 
 TEST(SamplePlanTest, TheFirstOfABatchGetsAll) {
   EXPECT_EQ(count_of(100, std::nullopt), 9U);
+}
+
+TEST(SamplePlanTest, InAScanNobodyGetsMore) {
+  EXPECT_EQ(count_of(110, 100, Pace::quick), 3U);
+  EXPECT_EQ(count_of(90, 100, Pace::quick), 3U);
+  EXPECT_EQ(count_of(100, std::nullopt, Pace::quick), 3U);
 }
 
 TEST(SamplePlanTest, TheMedianDecidesNotAnOutlier) {
