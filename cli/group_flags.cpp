@@ -34,6 +34,8 @@ constexpr std::array k_flags = {
     Flag{"block_shape", "--block-shape", "N,K", "quantisation block, e.g. 128,128, or none"},
     Flag{"gated", "--gated", "0|1", "whether the activation is gated"},
     Flag{"per_channel_quant", "--per-channel-quant", "0|1", "whether weights are quantised per channel"},
+    Flag{"router_weight_on_input", "--router-weight-on-input", "0|1",
+         "whether GEMM 1 multiplies by the router's weights instead of GEMM 2"},
     Flag{"device", "--device", "NAME", "GPU as the engines spell it, e.g. NVIDIA_H200"},
     Flag{"kernel", "--kernel", "NAME", "kernel that was measured: vllm, sglang, builtin, cuda, a file"},
     Flag{"kernel_digest", "--kernel-digest", "HEX", "version of the kernel's source (default: the newest)"},

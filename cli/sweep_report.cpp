@@ -22,6 +22,10 @@ json fields_of_rows(const SweepStatus& status) {
     if (status.spec.contains(name)) fields[name] = json(status.spec[name]);
   }
   if (status.spec.value("act_dtype", "") == "bfloat16") fields.erase("act_dtype");
+  for (const auto& [name, usual] :
+       {std::pair{"gated", true}, {"per_channel_quant", false}, {"router_weight_on_input", false}}) {
+    if (status.spec.value(name, usual) != usual) fields[name] = !usual;
+  }
   const bool recorded = !status.spec.value("recording", nlohmann::ordered_json()).is_null();
   if (recorded) {
     fields["origin"] = "recorded";
@@ -54,7 +58,9 @@ Table result_table(const std::map<std::int64_t, BatchBest>& bests) {
 std::vector<std::string> next_steps(const json& fields, const std::string& prefix, const Endpoint& endpoint) {
   const bool recorded = fields.value("origin", "") == "recorded";
   Query query;
-  for (const auto& word : split("E N hidden_size topk dtype act_dtype block_shape kernel l2 origin", ' ')) {
+  for (const auto& word : split("E N hidden_size topk dtype act_dtype block_shape gated per_channel_quant "
+                                "router_weight_on_input kernel l2 origin",
+                                ' ')) {
     if (fields.contains(word)) query.add(word, flag_value_text(fields[word]));
   }
   const std::string token = endpoint.token.empty() ? "" : "-H \"Authorization: Bearer $MOETUNE_TOKEN\" ";

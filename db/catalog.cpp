@@ -29,11 +29,11 @@ Result<std::vector<ProblemEntry>> list_problems(Snapshot& snapshot, std::optiona
     auto row = snapshot.connection().query(sql::list_problems_sql, after.value_or(0), limit);
     std::vector<ProblemEntry> problems;
     while (row.step()) {
-      problems.push_back({.id = row.integer(10),
+      problems.push_back({.id = row.integer(11),
                           .problem = read_problem(row, 0),
-                          .rows = row.integer(11),
-                          .ok_rows = row.integer(12),
-                          .newest = {row.integer(13)}});
+                          .rows = row.integer(12),
+                          .ok_rows = row.integer(13),
+                          .newest = {row.integer(14)}});
     }
     return problems;
   });

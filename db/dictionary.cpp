@@ -32,7 +32,7 @@ template <typename Use>
 auto with_values(const Problem& problem, Use&& use) {
   return use(problem.num_experts, problem.intermediate_size, problem.hidden_size, problem.topk, name_of(problem.dtype),
              name_of(problem.act_dtype), block(problem, &schema::BlockShape::n), block(problem, &schema::BlockShape::k),
-             problem.gated, problem.per_channel_quant);
+             problem.gated, problem.per_channel_quant, problem.router_weight_on_input);
 }
 
 /// The same for a configuration; `down` is the id of GEMM 2's own tile.
@@ -138,18 +138,19 @@ Problem read_problem(const Query& row, int column) {
   }
   problem.gated = row.integer(column + 8) != 0;
   problem.per_channel_quant = row.integer(column + 9) != 0;
+  problem.router_weight_on_input = row.integer(column + 10) != 0;
   return problem;
 }
 
 Group read_group(const Query& row, int column) {
   return {.device = row.text(column),
           .problem = read_problem(row, column + 1),
-          .kernel = row.text(column + 11),
-          .kernel_digest = row.text(column + 12),
-          .compiler = row.text(column + 13),
-          .l2 = read_name(row, column + 14, schema::l2_from_name),
-          .routing = row.text(column + 15),
-          .origin = read_name(row, column + 16, schema::origin_from_name)};
+          .kernel = row.text(column + 12),
+          .kernel_digest = row.text(column + 13),
+          .compiler = row.text(column + 14),
+          .l2 = read_name(row, column + 15, schema::l2_from_name),
+          .routing = row.text(column + 16),
+          .origin = read_name(row, column + 17, schema::origin_from_name)};
 }
 
 }  // namespace moetune::db

@@ -22,7 +22,8 @@ Query compile_failures(Connection& connection, std::int64_t kernel, const schema
   const auto& block = problem.block_shape;
   return connection.query(sql::compile_failures_sql, kernel, name_of(group.origin), arch, name_of(problem.dtype),
                           name_of(problem.act_dtype), block ? std::optional(block->n) : std::nullopt,
-                          block ? std::optional(block->k) : std::nullopt, problem.per_channel_quant);
+                          block ? std::optional(block->k) : std::nullopt, problem.per_channel_quant,
+                          problem.router_weight_on_input);
 }
 
 }  // namespace

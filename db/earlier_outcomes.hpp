@@ -21,7 +21,8 @@ struct KnownFailures {
 };
 
 /// For a sweep of `group` on `arch`. Compile failures come from rows of the same kernel, kernel_digest, compiler, arch,
-/// origin and the problem's dtype, act_dtype, block_shape and per_channel_quant; run failures from the same group too.
+/// origin and the problem's dtype, act_dtype, block_shape, per_channel_quant and router_weight_on_input; run failures
+/// from the same group too.
 Result<KnownFailures> known_failures(Snapshot& snapshot, const schema::Group& group, std::string_view arch);
 
 /// The newest ok row for each (batch, config) of exactly this group that counts: what --reuse takes over.

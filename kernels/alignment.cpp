@@ -12,13 +12,13 @@ GemmShape gemm_shape(const schema::Problem& problem, std::int64_t batch, Gemm ge
             .k = problem.hidden_size,
             .a_rows = batch,
             .top_k = problem.topk,
-            .mul_routed_weight = false};
+            .mul_routed_weight = problem.router_weight_on_input};
   }
   return {.n = problem.hidden_size,
           .k = problem.intermediate_size,
           .a_rows = batch * problem.topk,
           .top_k = 1,
-          .mul_routed_weight = true};
+          .mul_routed_weight = !problem.router_weight_on_input};
 }
 
 std::string_view name_of(SmallBatch small_batch) {

@@ -104,6 +104,7 @@ Result<bool> GroupFilter::set(std::string_view name, std::string_view value) {
   if (name == "block_shape") return store(block_shape, block_shape_filter(value));
   if (name == "gated") return store(gated, boolean_from_text(name, value));
   if (name == "per_channel_quant") return store(per_channel_quant, boolean_from_text(name, value));
+  if (name == "router_weight_on_input") return store(router_weight_on_input, boolean_from_text(name, value));
   if (name == "kernel") return store(kernel, name_text(name, value));
   if (name == "kernel_digest") return store(kernel_digest, name_text(name, value));
   if (name == "compiler") return store(compiler, name_text(name, value));
@@ -119,7 +120,8 @@ bool GroupFilter::matches(const Group& group) const {
          admits(intermediate_size, problem.intermediate_size) && admits(hidden_size, problem.hidden_size) &&
          admits(topk, problem.topk) && admits(dtype, problem.dtype) && admits(act_dtype, problem.act_dtype) &&
          admits(block_shape, problem.block_shape) && admits(gated, problem.gated) &&
-         admits(per_channel_quant, problem.per_channel_quant) && admits(kernel, group.kernel) &&
+         admits(per_channel_quant, problem.per_channel_quant) &&
+         admits(router_weight_on_input, problem.router_weight_on_input) && admits(kernel, group.kernel) &&
          admits(kernel_digest, group.kernel_digest) && admits(compiler, group.compiler) && admits(l2, group.l2) &&
          admits(routing, group.routing) && admits(origin, group.origin);
 }

@@ -58,6 +58,7 @@ struct GroupFilter {
   std::optional<std::optional<BlockShape>> block_shape;
   std::optional<bool> gated;
   std::optional<bool> per_channel_quant;
+  std::optional<bool> router_weight_on_input;
   std::optional<std::string> kernel;
   std::optional<std::string> kernel_digest;
   std::optional<std::string> compiler;
@@ -66,8 +67,9 @@ struct GroupFilter {
   std::optional<Origin> origin;
 
   /// Sets the field named as in a query string (device, E, N, hidden_size, topk, dtype, act_dtype, block_shape, gated,
-  /// per_channel_quant, kernel, kernel_digest, compiler, l2, routing, origin). dtype and block_shape take "none" for
-  /// the absent value. Returns false when there is no such field. Errors: invalid_argument naming field and value.
+  /// per_channel_quant, router_weight_on_input, kernel, kernel_digest, compiler, l2, routing, origin). dtype and
+  /// block_shape take "none" for the absent value. Returns false when there is no such field. Errors: invalid_argument
+  /// naming field and value.
   Result<bool> set(std::string_view name, std::string_view value);
 
   bool matches(const Group& group) const;

@@ -93,6 +93,7 @@ Problem read_problem(ObjectReader& reader, Absent absent) {
   problem.block_shape = read_block_shape(reader);
   problem.gated = reader.boolean_or("gated", true);
   problem.per_channel_quant = reader.boolean_or("per_channel_quant", false);
+  problem.router_weight_on_input = reader.boolean_or("router_weight_on_input", false);
   if (reader.ok()) {
     if (auto valid = validate(problem); !valid) reader.adopt(valid.error());
   }
@@ -111,6 +112,7 @@ void write_problem(const Problem& problem, nlohmann::ordered_json& object) {
   if (problem.block_shape) object["block_shape"] = {problem.block_shape->n, problem.block_shape->k};
   object["gated"] = problem.gated;
   object["per_channel_quant"] = problem.per_channel_quant;
+  object["router_weight_on_input"] = problem.router_weight_on_input;
 }
 
 Result<BlockShape> block_shape_from_text(std::string_view text) {
@@ -151,6 +153,7 @@ std::string short_text(const Problem& problem) {
   if (problem.block_shape) text += fmt::format(",block_shape=[{},{}]", problem.block_shape->n, problem.block_shape->k);
   if (!problem.gated) text += ",not gated";
   if (problem.per_channel_quant) text += ",per_channel_quant";
+  if (problem.router_weight_on_input) text += ",router_weight_on_input";
   return text;
 }
 

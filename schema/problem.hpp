@@ -43,6 +43,7 @@ struct Problem {
   std::optional<BlockShape> block_shape;
   bool gated = true;
   bool per_channel_quant = false;
+  bool router_weight_on_input = false;  ///< GEMM 1 multiplies by the router's weights instead of GEMM 2 (Llama 4)
 
   auto operator<=>(const Problem&) const = default;
 };
@@ -50,8 +51,8 @@ struct Problem {
 /// The largest batch size (number of tokens M) that anything accepts.
 inline constexpr std::int64_t k_max_batch = 1 << 20;
 
-/// Reads the problem's fields (E, N, hidden_size, topk, dtype, act_dtype, block_shape, gated, per_channel_quant) from
-/// an object that may have others; the caller finishes the reader.
+/// Reads the problem's fields (E, N, hidden_size, topk, dtype, act_dtype, block_shape, gated, per_channel_quant,
+/// router_weight_on_input) from an object that may have others; the caller finishes the reader.
 enum class Absent { error, none };  ///< what a missing dtype or block_shape means
 Problem read_problem(ObjectReader& reader, Absent absent);
 

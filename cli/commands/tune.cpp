@@ -34,6 +34,7 @@ constexpr const char* k_examples =
 struct TuneFlags {
   std::string experts, intermediate, hidden_size, topk;
   std::string dtype, act_dtype, block_shape;
+  std::string gated, per_channel_quant, router_weight_on_input;
   std::string batch, kernel, space, strategy, routing, l2, gpus, seed, recording;
   bool reuse = false;
   bool retry_failed = false;
@@ -79,6 +80,36 @@ Result<ordered_json> space_of(const std::string& text) {
   return ordered_json::parse(bytes.str());
 }
 
+/// A message about the field "sweep.hidden_size" in terms of the flag that the person gave.
+std::string in_terms_of_flags(const std::string& message) {
+  constexpr std::string_view k_start = "sweep.";
+  for (const auto& [start, flag] :
+       {std::pair{"dtype \"", "--dtype"}, {"act_dtype \"", "--act-dtype"}, {"l2 \"", "--l2"}}) {
+    if (message.starts_with(start)) return fmt::format("{}: {}", flag, message);
+  }
+  if (!message.starts_with(k_start)) return message;
+  const auto end = message.find_first_of(" .", k_start.size());
+  std::string field = message.substr(k_start.size(), end - k_start.size());
+  std::ranges::replace(field, '_', '-');
+  const std::string flag = (field.size() == 1 ? "-" : "--") + field;
+  return flag + (end == std::string::npos ? "" : message.substr(end));
+}
+
+Result<void> put_switches(const TuneFlags& flags, ordered_json& spec) {
+  const std::pair<const char*, const std::string&> switches[] = {
+      {"gated", flags.gated},
+      {"per_channel_quant", flags.per_channel_quant},
+      {"router_weight_on_input", flags.router_weight_on_input}};
+  for (const auto& [field, text] : switches) {
+    if (text.empty()) continue;
+    const auto value = schema::boolean_from_text(field, text);
+    if (!value)
+      return fail(ErrorCode::invalid_argument, in_terms_of_flags(fmt::format("sweep.{}", value.error().message)));
+    spec[field] = *value;
+  }
+  return {};
+}
+
 Result<void> put_shape(const TuneFlags& flags, ordered_json& spec) {
   const std::pair<const char*, const std::string&> required[] = {
       {"-E", flags.experts}, {"-N", flags.intermediate}, {"--hidden-size", flags.hidden_size}, {"--topk", flags.topk}};
@@ -95,7 +126,7 @@ Result<void> put_shape(const TuneFlags& flags, ordered_json& spec) {
     if (!shape) return fail(ErrorCode::invalid_argument, fmt::format("--block-shape: {}", shape.error().message));
     spec["block_shape"] = {shape->n, shape->k};
   }
-  return {};
+  return put_switches(flags, spec);
 }
 
 Result<void> put_numbers(const TuneFlags& flags, ordered_json& spec) {
@@ -115,21 +146,6 @@ Result<void> put_numbers(const TuneFlags& flags, ordered_json& spec) {
     spec["seed"] = *seed;
   }
   return {};
-}
-
-/// A message about the field "sweep.hidden_size" in terms of the flag that the person gave.
-std::string in_terms_of_flags(const std::string& message) {
-  constexpr std::string_view k_start = "sweep.";
-  for (const auto& [start, flag] :
-       {std::pair{"dtype \"", "--dtype"}, {"act_dtype \"", "--act-dtype"}, {"l2 \"", "--l2"}}) {
-    if (message.starts_with(start)) return fmt::format("{}: {}", flag, message);
-  }
-  if (!message.starts_with(k_start)) return message;
-  const auto end = message.find_first_of(" .", k_start.size());
-  std::string field = message.substr(k_start.size(), end - k_start.size());
-  std::ranges::replace(field, '_', '-');
-  const std::string flag = (field.size() == 1 ? "-" : "--") + field;
-  return flag + (end == std::string::npos ? "" : message.substr(end));
 }
 
 /// The body of POST /sweeps, only with what was given: the defaults are the daemon's.
@@ -218,6 +234,12 @@ void add_tune(CommandLine& line) {
       ->group("Problem");
   text("--act-dtype", flags->act_dtype, "NAME", "bfloat16 (default) or float16")->group("Problem");
   text("--block-shape", flags->block_shape, "N,K", "quantisation block, e.g. 128,128")->group("Problem");
+  text("--gated", flags->gated, "0|1", "whether the activation is gated (default: 1)")->group("Problem");
+  text("--per-channel-quant", flags->per_channel_quant, "0|1", "whether weights are quantised per channel (default: 0)")
+      ->group("Problem");
+  text("--router-weight-on-input", flags->router_weight_on_input, "0|1",
+       "whether GEMM 1 multiplies by the router's weights instead of GEMM 2 (default: 0)")
+      ->group("Problem");
   text("--batch", flags->batch, "M,M,..", "numbers of tokens to tune for (default: the 18 of vLLM)");
   text("--kernel", flags->kernel, "NAME", "vllm, sglang, builtin, NAME.py or cuda (default)");
   text("--space", flags->space, "NAME|FILE.json", "candidates: vllm (default) or a space file");

@@ -17,14 +17,23 @@ constexpr std::int64_t k_max_page = 1000;
 }  // namespace
 
 const std::vector<std::string_view>& group_parameters() {
-  static const std::vector<std::string_view> names = {"device",    "E",
-                                                      "N",         "hidden_size",
-                                                      "topk",      "dtype",
-                                                      "act_dtype", "block_shape",
-                                                      "gated",     "per_channel_quant",
-                                                      "kernel",    "kernel_digest",
-                                                      "compiler",  "l2",
-                                                      "routing",   "origin"};
+  static const std::vector<std::string_view> names = {"device",
+                                                      "E",
+                                                      "N",
+                                                      "hidden_size",
+                                                      "topk",
+                                                      "dtype",
+                                                      "act_dtype",
+                                                      "block_shape",
+                                                      "gated",
+                                                      "per_channel_quant",
+                                                      "router_weight_on_input",
+                                                      "kernel",
+                                                      "kernel_digest",
+                                                      "compiler",
+                                                      "l2",
+                                                      "routing",
+                                                      "origin"};
   return names;
 }
 

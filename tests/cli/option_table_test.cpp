@@ -64,6 +64,7 @@ const std::map<std::string, Words>& bad_values() {
       {"--block-shape", {"", "128", "128,", ",128", "a,b", "-1,128", "1e3,1", "128,128,128", "99999999999999999999,1"}},
       {"--gated", {"", "maybe", "2", "-1", "TRUE"}},
       {"--per-channel-quant", {"", "maybe", "2", "-1", "TRUE"}},
+      {"--router-weight-on-input", {"", "maybe", "2", "-1", "TRUE"}},
       {"--device", name},
       {"--kernel", name},
       {"--kernel-digest", name},

@@ -40,6 +40,15 @@ TEST(SweepReportTest, GivesLinesToPaste) {
                   "&block_shape=128,128&kernel=cuda'"));
 }
 
+TEST(SweepReportTest, NamesWhatIsUnusualAboutTheProblem) {
+  auto value = sample_sweep("done", 5760, 1);
+  value["spec"]["gated"] = false;
+  value["spec"]["router_weight_on_input"] = true;
+  const auto steps = next_steps(fields_of_rows(sweep_status_from_json(value).value()), "moetune", {"http://h:1", ""});
+  EXPECT_THAT(steps[0], testing::HasSubstr(" --gated 0 --router-weight-on-input 1 "));
+  EXPECT_THAT(steps[1], testing::HasSubstr("&gated=0&router_weight_on_input=1&"));
+}
+
 TEST(SweepReportTest, NamesRecordedRowsAsWhatTheyAre) {
   auto value = sample_sweep("done", 5760, 1);
   value["spec"]["recording"] = "an id";

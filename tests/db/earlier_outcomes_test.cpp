@@ -48,6 +48,7 @@ TEST_F(EarlierOutcomesTest, ACompileFailureSaysNothingAboutOtherCode) {
   EXPECT_TRUE(none([](schema::Group& g) { g.problem.block_shape.reset(); }));
   EXPECT_TRUE(none([](schema::Group& g) { g.problem.act_dtype = schema::ActDtype::float16; }));
   EXPECT_TRUE(none([](schema::Group& g) { g.problem.per_channel_quant = true; }));
+  EXPECT_TRUE(none([](schema::Group& g) { g.problem.router_weight_on_input = true; }));
   EXPECT_TRUE(failures(example_group(), "sm_80").compile.empty());
 }
 

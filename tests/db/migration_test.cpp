@@ -48,7 +48,23 @@ TEST(MigrationTest, TellsOlderFromNewerAndForeign) {
   EXPECT_EQ(check_version(connection, old_one).error().code, ErrorCode::conflict);
 }
 
-/// A database file as an earlier version wrote it, made once by that version's `db_writer FOLDER fill-with-examples`.
+TEST(MigrationTest, TellsUnfinishedSweepsWhatTheirProblemsWere) {
+  const SchemaDefinition& now = results_schema();
+  Connection connection;
+  must(migrate(connection, {now.what, now.application_id, now.migrations.first(2)}));
+  connection.execute(
+      "INSERT INTO problems (num_experts, intermediate_size, hidden_size, topk, dtype, act_dtype, gated, "
+      "per_channel_quant) VALUES (8, 16, 16, 2, '', 'bfloat16', 1, 0);"
+      "INSERT INTO sweeps (problem_id, spec, state, resolved, total, created_at, finished_at) VALUES"
+      "(1, '{}', 'paused', '{\"per_channel_quant\":false,\"kernel\":\"cuda\"}', 1, 1, NULL),"
+      "(1, '{}', 'done', '{\"per_channel_quant\":false}', 1, 1, 2), (1, '{}', 'queued', NULL, NULL, 1, NULL)");
+  must(migrate(connection, now));
+  EXPECT_EQ(connection.text("SELECT group_concat(ifnull(resolved, 'null'), ';') FROM sweeps"),
+            R"({"per_channel_quant":false,"kernel":"cuda","router_weight_on_input":false};)"
+            R"({"per_channel_quant":false};null)");
+}
+
+/// A database file as an earlier version wrote it, made once by `db_writer FOLDER fill-with-examples`.
 class EarlierVersionTest : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
@@ -137,8 +153,31 @@ TEST_P(EarlierVersionTest, GoesOnWithItsSweeps) {
             Recorded::inserted);
 }
 
-INSTANTIATE_TEST_SUITE_P(Files, EarlierVersionTest, ::testing::Values("v1.db", "v2.db"),
-                         [](const auto& tested) { return std::string(tested.param).substr(0, 2); });
+TEST_P(EarlierVersionTest, HoldsProblemsOfBothKindsOfRouterWeightApart) {
+  schema::Trial early = ok_trial(1, 0, 5);
+  early.group.problem.router_weight_on_input = true;
+  std::vector<std::string> lines = {to_json(early).dump()};
+  const auto report = must(import_trials(*database_,
+                                         [&](std::string& line) -> Result<bool> {
+                                           if (lines.empty()) return false;
+                                           line = std::exchange(lines.back(), "");
+                                           lines.pop_back();
+                                           return true;
+                                         },
+                                         {}));
+  EXPECT_EQ(report.inserted, 1);
+  schema::GroupFilter filter;
+  for (const bool on_input : {false, true}) {
+    filter.router_weight_on_input = on_input;
+    const auto groups = read([&](Snapshot& snapshot) { return matching_groups(snapshot, filter, Versions::all); });
+    ASSERT_FALSE(groups.empty());
+    for (const GroupMatch& match : groups) EXPECT_EQ(match.group.problem.router_weight_on_input, on_input);
+  }
+  EXPECT_EQ(must(check_database(folder_.path())).findings, std::vector<std::string>{});
+}
+
+INSTANTIATE_TEST_SUITE_P(Fixtures, EarlierVersionTest, ::testing::Values("v1.db", "v2.db"),
+                         [](const auto& version) { return std::string(version.param).substr(0, 2); });
 
 }  // namespace
 }  // namespace moetune::db

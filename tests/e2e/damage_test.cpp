@@ -169,9 +169,11 @@ TEST_F(DatabaseDamageTest, ADamagedLogIsRefusedWithTheReasonAndStaysAsItIs) {
   EXPECT_EQ(daemon->get("/trials?limit=1000").json(), rows);
 }
 
-TEST_F(DatabaseDamageTest, ADatabaseOfVersionOneServesItsRowsAndTakesNewOnes) {
+class EarlierDatabaseTest : public DatabaseDamageTest, public testing::WithParamInterface<const char*> {};
+
+TEST_P(EarlierDatabaseTest, ServesItsRowsAndTakesNewOnes) {
   std::filesystem::create_directories(data());
-  std::filesystem::copy_file(std::filesystem::path(MOETUNE_DB_FIXTURES) / "v1.db", database());
+  std::filesystem::copy_file(std::filesystem::path(MOETUNE_DB_FIXTURES) / GetParam(), database());
   const auto daemon = started();
   daemon->post("/sweeps/3/cancel");  // it was unfinished when the file was made, and needs a GPU
   const std::string lines = daemon->get("/trials?format=jsonl&discarded=1").body;
@@ -191,6 +193,9 @@ TEST_F(DatabaseDamageTest, ADatabaseOfVersionOneServesItsRowsAndTakesNewOnes) {
   const auto check = run_program({executable("moetune"), "--data-dir", data().string(), "db", "check"});
   EXPECT_EQ(check.status, 0) << check.out << check.err;
 }
+
+INSTANTIATE_TEST_SUITE_P(Fixtures, EarlierDatabaseTest, testing::Values("v1.db", "v2.db"),
+                         [](const auto& version) { return std::string(version.param).substr(0, 2); });
 
 }  // namespace
 }  // namespace moetune::e2e

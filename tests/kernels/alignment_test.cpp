@@ -48,6 +48,10 @@ TEST(GemmShapeTest, SecondGemmReadsEveryPairOnceAndWeighsIt) {
             (GemmShape{.n = 1024, .k = 2048, .a_rows = 4, .top_k = 8, .mul_routed_weight = false}));
   EXPECT_EQ(gemm_shape(problem(), 4, Gemm::second),
             (GemmShape{.n = 2048, .k = 512, .a_rows = 32, .top_k = 1, .mul_routed_weight = true}));
+  auto early = problem();
+  early.router_weight_on_input = true;
+  EXPECT_TRUE(gemm_shape(early, 4, Gemm::first).mul_routed_weight);
+  EXPECT_FALSE(gemm_shape(early, 4, Gemm::second).mul_routed_weight);
   auto plain = problem();
   plain.gated = false;
   EXPECT_EQ(gemm_shape(plain, 4, Gemm::first).n, 512);

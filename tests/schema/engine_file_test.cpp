@@ -17,6 +17,7 @@ TEST(EngineFileTest, NamesAreExactToTheByte) {
             "E=256,N=512,device_name=NVIDIA_H200,dtype=fp8_w8a8,block_shape=[128, 128].json");
   problem.block_shape.reset();
   problem.per_channel_quant = true;
+  problem.router_weight_on_input = true;  // names carry it as little as `gated`
   EXPECT_EQ(engine_file_name(EngineFormat::sglang, "NVIDIA_L20", problem).value(),
             "E=256,N=512,device_name=NVIDIA_L20,dtype=fp8_w8a8,per_channel_quant=True.json");
   EXPECT_EQ(engine_file_name(EngineFormat::vllm, "NVIDIA_L20", problem).value(),

@@ -18,7 +18,7 @@ TEST(GroupFilterTest, AnEmptyFilterMatchesEverything) {
 TEST(GroupFilterTest, EveryFieldOfAGroupNarrows) {
   nlohmann::ordered_json fields;
   write_group(k_group, fields);
-  EXPECT_EQ(fields.size(), 16u);
+  EXPECT_EQ(fields.size(), 17u);
   for (const auto& [name, value] : fields.items()) {
     std::string text = value.is_string() ? value.get<std::string>() : value.dump();
     GroupFilter same;
@@ -35,6 +35,7 @@ TEST(GroupFilterTest, EveryFieldOfAGroupNarrows) {
                                                         {"block_shape", "none"},
                                                         {"gated", "0"},
                                                         {"per_channel_quant", "1"},
+                                                        {"router_weight_on_input", "1"},
                                                         {"kernel", "vllm"},
                                                         {"kernel_digest", "x"},
                                                         {"compiler", "x"},

@@ -14,16 +14,18 @@ Result<Problem> parsed(const char* text, Absent absent = Absent::none) {
 }
 
 TEST(ProblemTest, ReadsWhatItWrites) {
-  const Problem problem{256, 512, 2048, 8, Dtype::fp8_w8a8, ActDtype::float16, BlockShape{128, 64}, false, false};
+  const Problem problem{256, 512, 2048, 8, Dtype::fp8_w8a8, ActDtype::float16, BlockShape{128, 64}, false, false, true};
   nlohmann::ordered_json object;
   write_problem(problem, object);
   EXPECT_EQ(parsed(object.dump().c_str()).value(), problem);
-  EXPECT_EQ(short_text(problem), "E=256,N=512,hidden_size=2048,topk=8,fp8_w8a8,block_shape=[128,64],not gated");
+  EXPECT_EQ(short_text(problem),
+            "E=256,N=512,hidden_size=2048,topk=8,fp8_w8a8,block_shape=[128,64],not gated,router_weight_on_input");
 }
 
 TEST(ProblemTest, AbsentFieldsHaveTheDocumentedDefaults) {
   const auto problem = parsed(R"({"E": 8, "N": 64, "hidden_size": 128, "topk": 2})");
-  EXPECT_EQ(problem.value(), (Problem{8, 64, 128, 2, Dtype::none, ActDtype::bfloat16, std::nullopt, true, false}));
+  EXPECT_EQ(problem.value(),
+            (Problem{8, 64, 128, 2, Dtype::none, ActDtype::bfloat16, std::nullopt, true, false, false}));
   EXPECT_EQ(parsed(R"({"E": 8, "N": 64, "hidden_size": 128, "topk": 2})", Absent::error).error().message,
             "problem.dtype is required and missing");
 }

@@ -6,7 +6,7 @@ CROSS JOIN trials t INDEXED BY trials_failed ON t.group_id = g.id
 CROSS JOIN environments e ON e.id = t.environment_id
 CROSS JOIN runs r ON r.id = t.run_id
 WHERE g.kernel_id = ?1 AND g.origin = ?2 AND e.arch = ?3 AND p.dtype = ?4 AND p.act_dtype = ?5 AND p.block_n IS ?6
-  AND p.block_k IS ?7 AND p.per_channel_quant = ?8
+  AND p.block_k IS ?7 AND p.per_channel_quant = ?8 AND p.router_weight_on_input = ?9
   AND t.status <> 'ok' AND t.status IN ('out_of_resources', 'compile_error', 'compiler_crash', 'compile_timeout')
   AND r.discarded = 0
   AND NOT EXISTS (

@@ -1,5 +1,5 @@
 SELECT p.num_experts, p.intermediate_size, p.hidden_size, p.topk, p.dtype, p.act_dtype, p.block_n, p.block_k, p.gated,
-       p.per_channel_quant
+       p.per_channel_quant, p.router_weight_on_input
 FROM problems p
 WHERE EXISTS (
   SELECT 1

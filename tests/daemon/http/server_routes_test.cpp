@@ -73,11 +73,13 @@ TEST_F(ServerRoutesTest, RowsAreFilteredByEveryFieldOfTheirGroup) {
   };
   const std::string group =
       "device=NVIDIA_H200&E=256&N=512&hidden_size=2048&topk=8&dtype=fp8_w8a8&act_dtype=bfloat16&block_shape=128,128&"
-      "gated=1&per_channel_quant=0&kernel=vllm&kernel_digest=0123456789abcdef&compiler=triton%203.6.0&l2=cold&"
+      "gated=1&per_channel_quant=0&router_weight_on_input=0&kernel=vllm&kernel_digest=0123456789abcdef&compiler=triton%"
+      "203.6.0&l2=cold&"
       "routing=uniform&origin=imported&batch=1&status=ok";
   EXPECT_EQ(count(group), 3U);
-  for (const char* other : {"device=NVIDIA_A100", "E=128", "dtype=none", "block_shape=none", "gated=false", "l2=warm",
-                            "origin=measured", "batch=2", "status=launch_error", "sweep=elsewhere-1"}) {
+  for (const char* other :
+       {"device=NVIDIA_A100", "E=128", "dtype=none", "block_shape=none", "gated=false", "router_weight_on_input=1",
+        "l2=warm", "origin=measured", "batch=2", "status=launch_error", "sweep=elsewhere-1"}) {
     EXPECT_EQ(count(other), 0U) << other;
   }
 }
@@ -107,7 +109,7 @@ TEST_F(ServerRoutesTest, RowsAsCsvHaveAHeaderAlsoWhenThereAreNone) {
   const Reply csv = get("/trials?format=csv");
   EXPECT_EQ(csv.headers.at("content-type"), "text/csv; charset=utf-8");
   EXPECT_THAT(csv.body,
-              HasSubstr("\r\nNVIDIA_H200,sm_90,256,512,2048,8,fp8_w8a8,\"[128,128]\",bfloat16,true,false,1,"));
+              HasSubstr("\r\nNVIDIA_H200,sm_90,256,512,2048,8,fp8_w8a8,\"[128,128]\",bfloat16,true,false,false,1,"));
 }
 
 TEST_F(ServerRoutesTest, AnImportTellsTheBadLinesAndKeepsTheGoodOnes) {
