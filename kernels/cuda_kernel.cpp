@@ -50,22 +50,6 @@ Result<void> check_power_of_two(std::string_view name, int value, int low, int h
 
 }  // namespace
 
-std::string_view name_of(Operand operand) {
-  switch (operand) {
-    case Operand::bfloat16:
-      return "bfloat16";
-    case Operand::float16:
-      return "float16";
-    case Operand::fp8_e4m3:
-      return "fp8_e4m3";
-  }
-  return "unknown";
-}
-
-int bytes_of(Operand operand) {
-  return operand == Operand::fp8_e4m3 ? 1 : 2;
-}
-
 std::string canonical_text(const Variant& variant) {
   return fmt::format(
       "arch={} operand={} output={} block_shape={} BLOCK_SIZE_M={} BLOCK_SIZE_N={} BLOCK_SIZE_K={} num_warps={} "
@@ -105,11 +89,13 @@ std::optional<std::int64_t> shared_limit_of(std::string_view arch) {
 }
 
 Result<void> check_supported(const schema::Problem& problem) {
+  if (auto measurable = check_measurable(problem); !measurable) return measurable;
   const bool plain = problem.dtype == schema::Dtype::none;
   const bool fp8_block = problem.dtype == schema::Dtype::fp8_w8a8 && problem.block_shape.has_value();
-  if ((!plain && !fp8_block) || (plain && problem.block_shape) || problem.per_channel_quant) {
+  if ((!plain && !fp8_block) || problem.per_channel_quant) {
     return fail(ErrorCode::invalid_argument,
-                fmt::format("the kernel cuda computes bf16, fp16 and fp8_w8a8 with block_shape, not {}",
+                fmt::format("the kernel cuda computes bf16, fp16 and fp8_w8a8 with block_shape, not {}: the Triton "
+                            "kernels (vllm, sglang, builtin) do",
                             schema::short_text(problem)));
   }
   if (fp8_block) {

@@ -12,21 +12,17 @@
 #include "kernels/cuda_driver.hpp"
 #include "kernels/gemm_kernel.hpp"
 #include "kernels/nvrtc.hpp"
+#include "kernels/quantisation.hpp"
 #include "schema/problem.hpp"
 #include "schema/tile_config.hpp"
 
 namespace moetune::kernels {
 
-/// Element type of A and W.
-enum class Operand { bfloat16, float16, fp8_e4m3 };
-std::string_view name_of(Operand operand);
-int bytes_of(Operand operand);
-
 /// Everything that the machine code of the kernel `cuda` depends on, apart from source and compiler. GROUP_SIZE_M,
 /// batch and shape are run-time arguments: one artifact serves them all, and both GEMMs.
 struct Variant {
-  std::string arch;  ///< what NVRTC compiles for, e.g. "sm_90a"
-  Operand operand = Operand::bfloat16;
+  std::string arch;                                      ///< what NVRTC compiles for, e.g. "sm_90a"
+  Operand operand = Operand::bfloat16;                   ///< of A and W
   schema::ActDtype output = schema::ActDtype::bfloat16;  ///< type of C
   std::optional<schema::BlockShape> block_shape;         ///< of the weights' scales; fp8 only
   int block_size_m = 0;
@@ -55,8 +51,9 @@ std::string compile_arch_of(const std::string& arch);
 /// Most bytes of shared memory of one block on that architecture; nothing for an architecture not known here.
 std::optional<std::int64_t> shared_limit_of(std::string_view arch);
 
-/// Whether the kernel computes this problem: bf16, fp16 and fp8_w8a8 with block_shape, rows of whole 16 bytes.
-/// Errors: invalid_argument that names what is not supported.
+/// Whether the kernel `cuda` computes this problem: bf16, fp16 and fp8_w8a8 with block_shape, rows of whole 16 bytes.
+/// check_measurable() has what other kernels compute. Errors: invalid_argument that names what is not supported, and
+/// which kernels do.
 Result<void> check_supported(const schema::Problem& problem);
 
 /// Errors: as check_supported; invalid_argument for a tile that the kernel does not have (BLOCK_SIZE_M or _N under 16,

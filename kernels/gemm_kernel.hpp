@@ -9,13 +9,14 @@
 
 namespace moetune::kernels {
 
-/// Pointers of one launch. Scales are null for bf16/fp16, sorted_token_ids is null on the small-batch path.
+/// Pointers of one launch. Scales are null for operands that are not quantised, sorted_token_ids is null on the
+/// small-batch path.
 struct GemmPointers {
-  DeviceAddress a = 0;                       ///< (a_rows, k)
-  DeviceAddress w = 0;                       ///< (E, n, k)
-  DeviceAddress c = 0;                       ///< (M * topk, n) of act_dtype
-  DeviceAddress a_scale = 0;                 ///< float (a_rows, ceil(k / block_k))
-  DeviceAddress w_scale = 0;                 ///< float (E, ceil(n / block_n), ceil(k / block_k))
+  DeviceAddress a = 0;        ///< (a_rows, k)
+  DeviceAddress w = 0;        ///< (E, n, k)
+  DeviceAddress c = 0;        ///< (M * topk, n) of act_dtype
+  DeviceAddress a_scale = 0;  ///< float: by block (a_rows, ceil(k / block_k)), by row (a_rows, 1), or (1)
+  DeviceAddress w_scale = 0;  ///< float: by block (E, ceil(n / block_n), ceil(k / block_k)), by channel (E, n), or (E)
   DeviceAddress topk_weights = 0;            ///< float (M * topk); read when mul_routed_weight
   DeviceAddress sorted_token_ids = 0;        ///< int32 (sorted_size)
   DeviceAddress expert_ids = 0;              ///< int32 (expert_blocks)

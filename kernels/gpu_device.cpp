@@ -135,7 +135,7 @@ GpuDevice::GpuDevice(std::unique_ptr<State> state) : state_(std::move(state)) {}
 GpuDevice::~GpuDevice() = default;
 
 Result<std::unique_ptr<GpuDevice>> GpuDevice::open(const OpenProblem& request, const Options& options) {
-  if (auto supported = check_supported(request.problem); !supported) return std::unexpected(supported.error());
+  if (auto known = check_measurable(request.problem); !known) return std::unexpected(known.error());
   if (request.routing != "uniform") {
     return fail(ErrorCode::invalid_argument, fmt::format("routing \"{}\" is not known; use uniform", request.routing));
   }
@@ -203,18 +203,19 @@ Result<void> GpuDevice::State::check(const MeasureJob& job, const GemmPair& gemm
                                      MeasureReply& reply) {
   if (checked.contains(Checked(job))) return {};
   const GemmCandidate candidate(gemms, *resident, job.batch, job.config);
+  const StepBounds bounds = bounds_of(resident->problem());
   for (const bool again : {false, true}) {
     const auto errors = check_step(candidate, stream, deadline, watch);
     if (!errors) return std::unexpected(errors.error());
     reply.busy_us += errors->busy_us;
     const double heat_us = errors->busy_us * heat_share(errors->busy_us / k_check_passes, job.best_us);
     watch.heat().worked(microseconds{static_cast<std::int64_t>(heat_us)}, std::chrono::steady_clock::now());
-    if (is_correct(*errors)) {
+    if (is_correct(*errors, bounds)) {
       checked.emplace(job);
       return {};
     }
     reply.status = TrialStatus::wrong_result;
-    reply.log_tail = explain(*errors);
+    reply.log_tail = explain(*errors, bounds);
     // This kernel, or one before it, may have written over the inputs: everybody starts from fresh ones.
     auto fresh = resident->refill();
     if (fresh) fresh = resident->prepare(job.batch, job.config.block_size_m);

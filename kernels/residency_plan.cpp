@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/quantisation.hpp"
+
 namespace moetune::kernels {
 namespace {
 
@@ -29,22 +31,18 @@ std::int64_t ceil_div(std::int64_t value, std::int64_t divisor) {
   return (value + divisor - 1) / divisor;
 }
 
-bool quantised(const Problem& problem) {
-  return problem.dtype != schema::Dtype::none;
+std::int64_t weight_bytes(const Problem& problem) {
+  return bytes_of(weight_operand(problem));
 }
 
-std::int64_t operand_bytes(const Problem& problem) {
-  return quantised(problem) ? 1 : k_act_bytes;
+/// Of A's scales in the GEMM, which are none where A is not quantised.
+std::int64_t row_scale_bytes(const Problem& problem, const GemmShape& gemm) {
+  return activation_scales(problem, gemm.a_rows, gemm.n, gemm.k) * k_word;
 }
 
-std::int64_t row_scale_bytes(const Problem& problem, std::int64_t rows, std::int64_t columns) {
-  return problem.block_shape ? rows * ceil_div(columns, problem.block_shape->k) * k_word : 0;
-}
-
-std::int64_t weight_scale_bytes(const Problem& problem, const GemmShape& gemm) {
-  if (!problem.block_shape) return 0;
-  return problem.num_experts * ceil_div(gemm.n, problem.block_shape->n) * ceil_div(gemm.k, problem.block_shape->k) *
-         k_word;
+/// Of A, quantised; 0 where the activation itself is A.
+std::int64_t quantised_bytes(const Problem& problem, const GemmShape& gemm) {
+  return quantises_activations(problem) ? gemm.a_rows * gemm.k * bytes_of(activation_operand(problem)) : 0;
 }
 
 BatchPlan plan_batch(const Problem& problem, std::int64_t batch, schema::L2 l2, std::int64_t l2_bytes) {
@@ -87,18 +85,18 @@ double expected_experts(const Problem& problem, std::int64_t batch) {
 
 bool is_heavy(const Problem& problem, std::int64_t batch) {
   const double pairs = static_cast<double>(batch * problem.topk);
-  return 2 * pairs / (expected_experts(problem, batch) * static_cast<double>(operand_bytes(problem))) >
+  return 2 * pairs / (expected_experts(problem, batch) * static_cast<double>(weight_bytes(problem))) >
          k_heavy_intensity;
 }
 
 WeightSizes weight_sizes(const Problem& problem) {
   const auto first = gemm_shape(problem, 1, Gemm::first);
   const auto second = gemm_shape(problem, 1, Gemm::second);
-  const std::int64_t unit = problem.num_experts * operand_bytes(problem);
+  const std::int64_t unit = problem.num_experts * weight_bytes(problem);
   return {.w1 = unit * first.n * first.k,
-          .w1_scale = weight_scale_bytes(problem, first),
+          .w1_scale = weight_scales(problem, first.n, first.k) * k_word,
           .w2 = unit * second.n * second.k,
-          .w2_scale = weight_scale_bytes(problem, second)};
+          .w2_scale = weight_scales(problem, second.n, second.k) * k_word};
 }
 
 std::int64_t BatchSizes::total(std::int64_t routings) const {
@@ -110,10 +108,10 @@ BatchSizes batch_sizes(const Problem& problem, const BatchPlan& plan) {
   const auto second = gemm_shape(problem, plan.batch, Gemm::second);
   BatchSizes sizes;
   sizes.x = first.a_rows * first.k * k_act_bytes;
-  sizes.a1 = quantised(problem) ? first.a_rows * first.k : 0;
-  sizes.a1_scale = row_scale_bytes(problem, first.a_rows, first.k);
-  sizes.a2 = second.a_rows * second.k * operand_bytes(problem);
-  sizes.a2_scale = row_scale_bytes(problem, second.a_rows, second.k);
+  sizes.a1 = quantised_bytes(problem, first);
+  sizes.a1_scale = row_scale_bytes(problem, first);
+  sizes.a2 = second.a_rows * second.k * bytes_of(activation_operand(problem));
+  sizes.a2_scale = row_scale_bytes(problem, second);
   sizes.topk_ids = second.a_rows * k_word;
   sizes.reference_1 = plan.checked * first.n * k_word;
   sizes.reference_2 = plan.checked * second.n * k_word;
@@ -131,8 +129,8 @@ WorkspaceSizes workspace_sizes(const Problem& problem, std::int64_t largest_batc
   WorkspaceSizes sizes;
   sizes.c1 = pairs * first.n * k_act_bytes;
   sizes.activation = pairs * second.k * k_act_bytes;
-  sizes.a2 = quantised(problem) ? pairs * second.k : 0;
-  sizes.a2_scale = row_scale_bytes(problem, pairs, second.k);
+  sizes.a2 = quantised_bytes(problem, second);
+  sizes.a2_scale = row_scale_bytes(problem, second);
   sizes.c2 = pairs * second.n * k_act_bytes;
   sizes.out = largest_batch * second.n * k_act_bytes;
   return sizes;

@@ -139,7 +139,9 @@ Result<void> ResidentBatch::reference_input_of_gemm_2(const StepKernels& step, c
   const Operand type = problem_.act_dtype == schema::ActDtype::float16 ? Operand::float16 : Operand::bfloat16;
   Result<void> made;
   if (plan_.check_step > 1) {  // rows that are not compared need values all the same
-    made = step.random_values(stream, type, workspace.c1.address(), pairs() * columns, 1.0F,
+    // As large as what is compared: a scale of the whole tensor must suit both.
+    const float size = problem_.router_weight_on_input ? 1.0F / static_cast<float>(problem_.topk) : 1.0F;
+    made = step.random_values(stream, type, workspace.c1.address(), pairs() * columns, size,
                               sub_seed(seed_, unchecked_rows, 0));
   }
   if (made) {

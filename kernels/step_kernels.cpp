@@ -19,6 +19,9 @@ enum class StepKernels::Kernel : std::size_t {
   align_scatter,
   activate,
   quantise,
+  forget_scale,
+  collect_scale,
+  encode_by_scale,
   reduce,
   random_values,
   random_floats,
@@ -31,9 +34,10 @@ enum class StepKernels::Kernel : std::size_t {
 
 namespace {
 
-constexpr std::array k_names{"align_naive",    "align_count", "align_scan",    "align_scatter", "activate",
-                             "quantise",       "reduce_topk", "random_values", "random_floats", "random_routing",
-                             "reference_gemm", "round_rows",  "compare"};
+constexpr std::array k_names{"align_naive",     "align_count",    "align_scan",    "align_scatter",
+                             "activate",        "quantise",       "forget_scale",  "collect_scale",
+                             "encode_by_scale", "reduce_topk",    "random_values", "random_floats",
+                             "random_routing",  "reference_gemm", "round_rows",    "compare"};
 constexpr unsigned k_threads = 256;
 constexpr std::int64_t k_stride_blocks = 132 * 32;  // enough for kernels whose threads stride over their work
 
@@ -45,7 +49,6 @@ std::vector<SourceHeader> step_headers() {
           {"reference.cuh", std::string(embedded::reference_cuh)}};
 }
 
-/// The number that values.cuh knows a type by.
 int type_code(Operand operand) {
   return static_cast<int>(operand);
 }
@@ -132,12 +135,28 @@ Result<void> StepKernels::activate(const Stream& stream, const schema::Problem& 
 
 Result<void> StepKernels::quantise(const Stream& stream, const schema::Problem& problem, std::int64_t rows,
                                    std::int64_t k, DeviceAddress in, DeviceAddress out, DeviceAddress scale) const {
-  if (!problem.block_shape)
-    return schema::fail(ErrorCode::internal, "quantise: the problem has no block_shape, so no size of a group");
-  const int group = problem.block_shape->k;
-  const auto groups = rows * ((k + group - 1) / group);
-  return start(function(Kernel::quantise), blocks_for(groups * 32), stream, in, out, scale,
-               static_cast<long long>(rows), static_cast<int>(k), group, type_code(problem.act_dtype));
+  if (!quantises_activations(problem))
+    return schema::fail(ErrorCode::internal, "quantise: the problem's activations are not quantised");
+  if (const auto scales = *scale_group(problem, 1, k); !scales.rows_share) {
+    const auto groups = rows * ((k + scales.depth - 1) / scales.depth);
+    return start(function(Kernel::quantise), blocks_for(groups * 32), stream, in, out, scale,
+                 static_cast<long long>(rows), static_cast<int>(k), static_cast<int>(scales.depth),
+                 type_code(problem.act_dtype));
+  }
+  const long long count = rows * k;
+  auto done = start(function(Kernel::forget_scale), LaunchShape{}, stream, scale);
+  if (done) {
+    done = start(function(Kernel::collect_scale), blocks_for(count, k_stride_blocks), stream, in, scale, count,
+                 type_code(problem.act_dtype));
+  }
+  return done ? quantise_by(stream, problem, rows, k, in, out, scale) : done;
+}
+
+Result<void> StepKernels::quantise_by(const Stream& stream, const schema::Problem& problem, std::int64_t rows,
+                                      std::int64_t k, DeviceAddress in, DeviceAddress out, DeviceAddress scale) const {
+  const long long count = rows * k;
+  return start(function(Kernel::encode_by_scale), blocks_for(count, k_stride_blocks), stream, in, out, scale, count,
+               type_code(problem.act_dtype));
 }
 
 Result<void> StepKernels::reduce(const Stream& stream, const schema::Problem& problem, std::int64_t batch,
@@ -170,16 +189,16 @@ Result<void> StepKernels::reference_gemm(const Stream& stream, const schema::Pro
                                          Gemm gemm, const GemmPointers& pointers, DeviceAddress topk_ids,
                                          const PairSample& sample, DeviceAddress out) const {
   const auto shape = gemm_shape(problem, batch, gemm);
-  const bool scaled = problem.block_shape.has_value();
-  const auto block = problem.block_shape.value_or(schema::BlockShape{1, 1});
-  const auto type = scaled ? type_code(Operand::fp8_e4m3) : type_code(problem.act_dtype);
+  const auto group = scale_group(problem, shape.n, shape.k).value_or(ScaleGroup{.columns = 1, .depth = shape.k});
+  const auto a_row_scales = group.rows_share ? 0 : (shape.k + group.depth - 1) / group.depth;
   auto launch_shape = blocks_for(shape.n);
   launch_shape.grid.y = static_cast<unsigned>(std::clamp<std::int64_t>(sample.count, 1, 65535));
   return start(function(Kernel::reference_gemm), launch_shape, stream, pointers.a, pointers.w, pointers.a_scale,
                pointers.w_scale, pointers.topk_weights, topk_ids, out, static_cast<long long>(sample.first),
                static_cast<long long>(sample.step), static_cast<long long>(sample.count), static_cast<int>(shape.n),
-               static_cast<int>(shape.k), static_cast<int>(shape.top_k), shape.mul_routed_weight ? 1 : 0, block.n,
-               block.k, type);
+               static_cast<int>(shape.k), static_cast<int>(shape.top_k), shape.mul_routed_weight ? 1 : 0,
+               static_cast<int>(group.columns), static_cast<int>(group.depth), static_cast<int>(a_row_scales),
+               type_code(activation_operand(problem)), type_code(weight_operand(problem)));
 }
 
 Result<void> StepKernels::round_rows(const Stream& stream, const schema::Problem& problem, DeviceAddress in,

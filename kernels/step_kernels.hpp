@@ -52,10 +52,14 @@ class StepKernels {
   /// relu(in)^2.
   Result<void> activate(const Stream& stream, const schema::Problem& problem, std::int64_t pairs, DeviceAddress in,
                         DeviceAddress out) const;
-  /// in (rows, k) of act_dtype -> out (rows, k) fp8 e4m3, scale (rows, ceil(k / block_k)) float: one per group of
-  /// block_k.
+  /// in (rows, k) of act_dtype -> out (rows, k) fp8 e4m3 and float scales, the largest magnitude that they stand for
+  /// / 448: (rows, ceil(k / block_k)) with block_shape, (rows, 1) with per_channel_quant, else (1). Errors: internal
+  /// for a problem whose activations are not quantised.
   Result<void> quantise(const Stream& stream, const schema::Problem& problem, std::int64_t rows, std::int64_t k,
                         DeviceAddress in, DeviceAddress out, DeviceAddress scale) const;
+  /// The same by the one scale that `scale` holds; larger values saturate.
+  Result<void> quantise_by(const Stream& stream, const schema::Problem& problem, std::int64_t rows, std::int64_t k,
+                           DeviceAddress in, DeviceAddress out, DeviceAddress scale) const;
   /// in (batch * topk, hidden_size) -> out (batch, hidden_size), both act_dtype: the sum over topk in float.
   Result<void> reduce(const Stream& stream, const schema::Problem& problem, std::int64_t batch, DeviceAddress in,
                       DeviceAddress out) const;

@@ -57,6 +57,10 @@ ScaleStrides scale_strides(const schema::Problem& problem, const GemmShape& shap
             .bsk = 1,
             .bsn = blocks_k};
   }
+  if (problem.dtype == schema::Dtype::fp8_w8a8 && problem.per_channel_quant) {
+    return {.asm_ = 1, .ask = 1, .bse = shape.n, .bsk = 1, .bsn = 1};
+  }
+  if (problem.dtype == schema::Dtype::int8_w8a16) return {.bse = shape.n, .bsn = 1};
   return {};
 }
 

@@ -9,6 +9,10 @@ namespace {
 // Scales that leave products near one, as in a trained model: outputs neither vanish nor overflow.
 constexpr float k_scale_low = 0.5F;
 constexpr float k_scale_high = 1.5F;
+// Standard deviation of quantised weights before their scale. e4m3 is as fine for any size; int8 is filled to 111 of
+// 127.
+constexpr float k_fp8_deviation = 1.0F;
+constexpr float k_int8_deviation = 32.0F;
 
 enum Tensor : std::uint64_t { w1_values = 1, w1_scales, w2_values, w2_scales };
 
@@ -18,11 +22,6 @@ float fan_in(std::int64_t terms) {
 }
 
 }  // namespace
-
-Operand operand_of(const schema::Problem& problem) {
-  if (problem.dtype == schema::Dtype::fp8_w8a8) return Operand::fp8_e4m3;
-  return problem.act_dtype == schema::ActDtype::float16 ? Operand::float16 : Operand::bfloat16;
-}
 
 Result<void> allocate_all(std::initializer_list<Allocation> allocations) {
   for (const auto& [buffer, bytes] : allocations) {
@@ -62,16 +61,18 @@ Result<void> WeightPool::fill(const StepKernels& step, const Stream& stream, std
 
 Result<void> WeightPool::fill_set(const Set& set, const StepKernels& step, const Stream& stream,
                                   std::uint64_t seed) const {
-  const Operand operand = operand_of(problem_);
+  const Operand operand = weight_operand(problem_);
+  const float spread = operand == Operand::int8 ? k_int8_deviation : k_fp8_deviation;
   const auto values = [&](const DeviceBuffer& weights, const DeviceBuffer& scales, std::int64_t terms,
                           std::uint64_t values_tag, std::uint64_t scales_tag) -> Result<void> {
     const auto count = static_cast<std::int64_t>(weights.size()) / bytes_of(operand);
     // Scaled weights use the range of their type and leave the size to the scale.
-    const float deviation = scales.size() > 0 ? 1.0F : fan_in(terms);
+    const float deviation = scales.size() > 0 ? spread : fan_in(terms);
     auto made = step.random_values(stream, operand, weights.address(), count, deviation, sub_seed(seed, values_tag, 0));
     if (!made || scales.size() == 0) return made;
+    const float size = fan_in(terms) / spread;
     return step.random_floats(stream, scales.address(), static_cast<std::int64_t>(scales.size() / sizeof(float)),
-                              k_scale_low * fan_in(terms), k_scale_high * fan_in(terms), sub_seed(seed, scales_tag, 0));
+                              k_scale_low * size, k_scale_high * size, sub_seed(seed, scales_tag, 0));
   };
   if (auto made = values(set.w1, set.w1_scale, problem_.hidden_size, w1_values, w1_scales); !made) return made;
   return values(set.w2, set.w2_scale, problem_.intermediate_size, w2_values, w2_scales);

@@ -31,9 +31,6 @@ class WeightPool {
   std::vector<Set> sets_;
 };
 
-/// The element type of A and W that the kernel `cuda` uses for `problem`.
-Operand operand_of(const schema::Problem& problem);
-
 /// Allocates each buffer of a list of (buffer, bytes); stops at the first that fails.
 struct Allocation {
   DeviceBuffer* buffer;

@@ -11,6 +11,7 @@
 #include "daemon/sweep/triton_sweep_plan.hpp"
 #include "kernels/compile_plan.hpp"
 #include "kernels/cuda_kernel.hpp"
+#include "kernels/quantisation.hpp"
 #include "kernels/recording.hpp"
 #include "kernels/worker_protocol.hpp"
 #include "schema/engine_rules.hpp"
@@ -71,7 +72,8 @@ Result<void> check_compilers(const SweepPlan& plan, const SweepSpec& spec, const
   if (needs_nvrtc && machine.compiler.empty()) {
     return fail(ErrorCode::unavailable, fmt::format("no compiler: {}", machine.missing));
   }
-  return kernels::check_supported(spec.problem);
+  return is_triton_kernel(plan.group.kernel) ? kernels::check_measurable(spec.problem)
+                                             : kernels::check_supported(spec.problem);
 }
 
 Result<void> apply_recording(SweepPlan& plan, const SweepSpec& spec, const std::filesystem::path& path) {

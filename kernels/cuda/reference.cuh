@@ -5,32 +5,33 @@
 // Plain loops that the tuned GEMM is compared with.
 
 // out (count, n): row i is pair first + i * step. One thread per output; the grid's y axis strides over the rows.
+// W's scales are (E, ceil(n / group_n), ceil(k / group_k)), or null. Row r of A has those from r * a_row_scales on, one
+// for each group of k; a_row_scales is 0 where all rows share one. A's scales are null where A is not quantised.
 extern "C" __global__ void reference_gemm(const void* a, const void* w, const float* a_scale, const float* w_scale,
                                           const float* topk_weights, const int* topk_ids, float* out, long long first,
                                           long long step, long long count, int n, int k, int top_k, int routed,
-                                          int block_n, int block_k, int type) {
+                                          int group_n, int group_k, int a_row_scales, int a_type, int w_type) {
   const int column = blockIdx.x * blockDim.x + threadIdx.x;
   if (column >= n) return;
-  const auto kind = static_cast<moetune::Type>(type);
-  const bool scaled = kind == moetune::Type::fp8_e4m3;
-  const int scale_k = scaled ? (k + block_k - 1) / block_k : 1;
-  const int scale_n = scaled ? (n + block_n - 1) / block_n : 1;
+  const auto kind_of_a = static_cast<moetune::Type>(a_type);
+  const auto kind_of_w = static_cast<moetune::Type>(w_type);
+  const int scale_k = (k + group_k - 1) / group_k;
+  const int scale_n = (n + group_n - 1) / group_n;
   for (long long row = blockIdx.y; row < count; row += gridDim.y) {
     const long long pair = first + row * step;
     const long long source = pair / top_k;
     const long long expert = topk_ids[pair];
     const long long weights = (expert * n + column) * static_cast<long long>(k);
-    const int group = scaled ? block_k : k;
     double sum = 0.0;
-    for (int begin = 0; begin < k; begin += group) {
+    for (int begin = 0, group = 0; begin < k; begin += group_k, ++group) {
       double part = 0.0;
-      for (int i = begin; i < min(begin + group, k); ++i) {
-        part += static_cast<double>(moetune::read_value(a, source * k + i, kind)) *
-                static_cast<double>(moetune::read_value(w, weights + i, kind));
+      for (int i = begin; i < min(begin + group_k, k); ++i) {
+        part += static_cast<double>(moetune::read_value(a, source * k + i, kind_of_a)) *
+                static_cast<double>(moetune::read_value(w, weights + i, kind_of_w));
       }
-      if (scaled) {
-        part *= static_cast<double>(a_scale[source * scale_k + begin / group]) *
-                static_cast<double>(w_scale[(expert * scale_n + column / block_n) * scale_k + begin / group]);
+      if (a_scale != nullptr) part *= static_cast<double>(a_scale[source * a_row_scales + group]);
+      if (w_scale != nullptr) {
+        part *= static_cast<double>(w_scale[(expert * scale_n + column / group_n) * scale_k + group]);
       }
       sum += part;
     }

@@ -5,7 +5,7 @@
 
 namespace moetune {
 
-enum class Type { bfloat16 = 0, float16 = 1, fp8_e4m3 = 2 };
+enum class Type { bfloat16 = 0, float16 = 1, fp8_e4m3 = 2, int8 = 3 };
 
 __device__ inline float decode_e4m3(unsigned code) {
   const unsigned exponent = (code >> 3) & 15;
@@ -26,14 +26,25 @@ __device__ inline unsigned encode_e4m3(float value) {
 }
 
 __device__ inline float decode_half(unsigned short bits) {
-  float value;
-  asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(bits));
-  return value;
+  const unsigned exponent = (bits >> 10) & 31;
+  const unsigned mantissa = bits & 1023;
+  const unsigned rebiased = exponent == 31 ? 255 : exponent + 112;
+  const float magnitude = exponent == 0 ? static_cast<float>(mantissa) * 5.9604644775390625e-8f
+                                        : __uint_as_float((rebiased << 23) | (mantissa << 13));
+  return (bits & 0x8000) != 0 ? -magnitude : magnitude;
 }
+// Round to nearest even; beyond the range infinity.
 __device__ inline unsigned short encode_half(float value) {
-  unsigned short bits;
-  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(value));
-  return bits;
+  const unsigned bits = __float_as_uint(value);
+  const unsigned sign = (bits >> 16) & 0x8000;
+  const float magnitude = fabsf(value);
+  if (magnitude != magnitude) return static_cast<unsigned short>(sign | 0x7fff);
+  if (magnitude >= 65520.0f) return static_cast<unsigned short>(sign | 0x7c00);
+  if (magnitude < 6.103515625e-5f) {
+    return static_cast<unsigned short>(sign | static_cast<unsigned>(rintf(magnitude * 16777216.0f)));
+  }
+  const unsigned rounded = (bits & 0x7fffffff) + 0xfff + ((bits >> 13) & 1);
+  return static_cast<unsigned short>(sign | ((rounded >> 13) - (112 << 10)));
 }
 __device__ inline float decode_bfloat(unsigned short bits) {
   return __uint_as_float(static_cast<unsigned>(bits) << 16);
@@ -43,14 +54,22 @@ __device__ inline unsigned short encode_bfloat(float value) {
   return static_cast<unsigned short>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 
+// Round to nearest even, saturating at 127 on both sides, as quantised checkpoints do.
+__device__ inline signed char encode_int8(float value) {
+  return static_cast<signed char>(rintf(fminf(fmaxf(value, -127.0f), 127.0f)));
+}
+
 __device__ inline float read_value(const void* tensor, long long index, Type type) {
   if (type == Type::fp8_e4m3) return decode_e4m3(static_cast<const unsigned char*>(tensor)[index]);
+  if (type == Type::int8) return static_cast<float>(static_cast<const signed char*>(tensor)[index]);
   const unsigned short bits = static_cast<const unsigned short*>(tensor)[index];
   return type == Type::float16 ? decode_half(bits) : decode_bfloat(bits);
 }
 __device__ inline void write_value(void* tensor, long long index, Type type, float value) {
   if (type == Type::fp8_e4m3) {
     static_cast<unsigned char*>(tensor)[index] = static_cast<unsigned char>(encode_e4m3(value));
+  } else if (type == Type::int8) {
+    static_cast<signed char*>(tensor)[index] = encode_int8(value);
   } else {
     static_cast<unsigned short*>(tensor)[index] = type == Type::float16 ? encode_half(value) : encode_bfloat(value);
   }

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "kernels/step_kernels.hpp"
+#include "tests/kernels/problem_forms.hpp"
 
 namespace moetune::kernels {
 namespace {
@@ -42,6 +43,14 @@ TEST(CudaKernelTest, ComputesBf16Fp16AndBlockFp8AndNamesTheRest) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::invalid_argument);
   EXPECT_NE(refused.error().message.find("fp8_w8a8 with block_shape"), std::string::npos) << refused.error().message;
+  for (const auto& form : testing::triton_forms()) {
+    const auto left_to_triton = check_supported(form.of(8, 512, 1024, 2));
+    ASSERT_FALSE(left_to_triton) << form.name;
+    EXPECT_NE(left_to_triton.error().message.find("the Triton kernels (vllm, sglang, builtin) do"), std::string::npos);
+  }
+  auto groups = fp8_problem();
+  groups.dtype = schema::Dtype::int4_w4a16;
+  EXPECT_EQ(check_supported(groups).error().message.find("Triton"), std::string::npos) << "no kernel here does";
 
   auto odd = fp8_problem();
   odd.hidden_size = 2056;

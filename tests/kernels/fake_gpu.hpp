@@ -40,6 +40,33 @@ class FakeGpuTest : public ::testing::Test {
     return path.string();
   }
 
+  /// The same as Triton would have compiled it, with every scale among the parameters.
+  std::string triton_artifact(const std::string& name, const std::string& behaviour) {
+    Artifact made;
+    made.parts.unit = Unit::gemm;
+    made.cubin = behaviour;
+    auto parameters = nlohmann::json::array();
+    for (const char* pointer : {"a_ptr", "b_ptr", "c_ptr", "a_scale_ptr", "b_scale_ptr", "topk_weights_ptr"}) {
+      parameters.push_back({{"name", pointer}, {"type", "*fp32"}});
+    }
+    for (const char* integer : {"N", "K", "EM", "num_valid_tokens", "stride_asm", "stride_bse", "stride_bsn"}) {
+      parameters.push_back({{"name", integer}, {"type", "i32"}});
+    }
+    made.info.launch = {{"name", "fused_moe_kernel"},
+                        {"num_warps", 4},
+                        {"num_ctas", 1},
+                        {"launch_pdl", false},
+                        {"parameters", parameters},
+                        {"launch_cooperative_grid", false},
+                        {"global_scratch_bytes", 0},
+                        {"global_scratch_align", 1},
+                        {"profile_scratch_bytes", 0},
+                        {"profile_scratch_align", 1}};
+    const auto path = folder_.path() / name;
+    if (auto written = write_artifact(path, made); !written) ADD_FAILURE() << written.error().message;
+    return path.string();
+  }
+
   MeasureJob job(const std::string& behaviour, std::int64_t batch = 1) {
     MeasureJob job;
     job.id = next_id_++;

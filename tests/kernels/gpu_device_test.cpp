@@ -4,6 +4,7 @@
 #include "kernels/cuda_kernel.hpp"
 #include "kernels/probe.hpp"
 #include "tests/kernels/fake_gpu.hpp"
+#include "tests/kernels/problem_forms.hpp"
 
 namespace moetune::kernels {
 namespace {
@@ -53,6 +54,31 @@ TEST_F(GpuDeviceTest, QuantisedProblemsTimeTheirQuantisationApart) {
   const auto reply = worker->measure(job("us=20"));
   EXPECT_EQ(reply.status, TrialStatus::ok) << reply.log_tail;
   EXPECT_THAT(reply.stages_us, AllOf(Contains(Key("quantisation")), SizeIs(4)));
+}
+
+TEST_F(GpuDeviceTest, EveryFormOfQuantisationIsMeasured) {
+  for (const auto& form : testing::all_forms()) {
+    request_.problem = form.of(8, 64, 128, 2);
+    for (const bool on_input : {false, true}) {
+      request_.problem.router_weight_on_input = on_input;
+      auto worker = start();
+      ASSERT_FALSE(ready_.error) << form.name << ": " << ready_.error->message;
+      auto with_triton = job("us=20", 16);
+      with_triton.gemm_1 = with_triton.gemm_2 = triton_artifact("triton", "us=20");
+      const auto reply = worker->measure(with_triton);
+      EXPECT_EQ(reply.status, TrialStatus::ok) << form.name << ": " << reply.log_tail;
+      EXPECT_EQ(reply.stages_us.contains("quantisation"), form.dtype == schema::Dtype::fp8_w8a8) << form.name;
+    }
+  }
+}
+
+TEST_F(GpuDeviceTest, TheKernelCudaIsNotLoadedForWhatItDoesNotCompute) {
+  request_.problem.dtype = schema::Dtype::int8_w8a16;
+  auto worker = start();
+  ASSERT_FALSE(ready_.error) << ready_.error->message;
+  const auto reply = worker->measure(job("us=20"));
+  EXPECT_EQ(reply.status, TrialStatus::launch_error);
+  EXPECT_THAT(reply.log_tail, HasSubstr("the Triton kernels (vllm, sglang, builtin) do"));
 }
 
 TEST_F(GpuDeviceTest, AWrongResultIsFoundAndHarmsNobodyElse) {

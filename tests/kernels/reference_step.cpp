@@ -36,6 +36,10 @@ std::vector<double> decode(std::span<const std::byte> bytes, Operand type) {
     for (const auto byte : bytes) values.push_back(decode_bits(static_cast<std::uint32_t>(byte), 4, 3));
     return values;
   }
+  if (type == Operand::int8) {
+    for (const auto byte : reinterpret<std::int8_t>(bytes)) values.push_back(byte);
+    return values;
+  }
   for (const auto bits : reinterpret<std::uint16_t>(bytes)) {
     values.push_back(type == Operand::float16 ? decode_bits(bits, 5, 10) : decode_bits(bits, 8, 7));
   }
@@ -55,10 +59,23 @@ std::vector<double> gemm(const schema::Problem& problem, std::int64_t batch, Gem
   const auto shape = gemm_shape(problem, batch, which);
   const auto n = static_cast<std::size_t>(shape.n), k = static_cast<std::size_t>(shape.k);
   const auto pairs = static_cast<std::size_t>(batch * problem.topk);
-  const bool scaled = problem.block_shape.has_value();
-  const auto block_n = static_cast<std::size_t>(scaled ? problem.block_shape->n : shape.n);
-  const auto block_k = static_cast<std::size_t>(scaled ? problem.block_shape->k : shape.k);
-  const std::size_t scale_n = (n + block_n - 1) / block_n, scale_k = (k + block_k - 1) / block_k;
+  const auto scale_of_a = [&](std::size_t row, std::size_t i) {
+    if (operands.a_scale.empty()) return 1.0;
+    if (!problem.block_shape) return operands.a_scale[problem.per_channel_quant ? row : 0];
+    const auto block = static_cast<std::size_t>(problem.block_shape->k);
+    return operands.a_scale[row * ((k + block - 1) / block) + i / block];
+  };
+  const auto scale_of_w = [&](std::size_t expert, std::size_t column, std::size_t i) {
+    if (operands.w_scale.empty()) return 1.0;
+    if (problem.block_shape) {
+      const auto block_n = static_cast<std::size_t>(problem.block_shape->n);
+      const auto block_k = static_cast<std::size_t>(problem.block_shape->k);
+      const auto rows = (n + block_n - 1) / block_n, columns = (k + block_k - 1) / block_k;
+      return operands.w_scale[(expert * rows + column / block_n) * columns + i / block_k];
+    }
+    const bool by_channel = problem.per_channel_quant || problem.dtype == schema::Dtype::int8_w8a16;
+    return operands.w_scale[by_channel ? expert * n + column : expert];
+  };
   std::vector<double> c(pairs * n);
   for (std::size_t pair = 0; pair < pairs; ++pair) {
     const auto row = pair / static_cast<std::size_t>(shape.top_k);
@@ -66,12 +83,8 @@ std::vector<double> gemm(const schema::Problem& problem, std::int64_t batch, Gem
     for (std::size_t column = 0; column < n; ++column) {
       double sum = 0;
       for (std::size_t i = 0; i < k; ++i) {
-        double product = operands.a[row * k + i] * operands.w[(expert * n + column) * k + i];
-        if (scaled) {
-          product *= operands.a_scale[row * scale_k + i / block_k];
-          product *= operands.w_scale[(expert * scale_n + column / block_n) * scale_k + i / block_k];
-        }
-        sum += product;
+        sum += operands.a[row * k + i] * scale_of_a(row, i) * operands.w[(expert * n + column) * k + i] *
+               scale_of_w(expert, column, i);
       }
       c[pair * n + column] = shape.mul_routed_weight ? sum * operands.topk_weights[pair] : sum;
     }

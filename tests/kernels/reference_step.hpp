@@ -19,7 +19,7 @@ std::vector<std::int32_t> decode_ints(std::span<const std::byte> bytes);
 
 struct Operands {
   std::vector<double> a, w;              ///< (a_rows, k), (E, n, k)
-  std::vector<double> a_scale, w_scale;  ///< empty without block_shape
+  std::vector<double> a_scale, w_scale;  ///< empty for an operand that is not quantised
   std::vector<double> topk_weights;      ///< (pairs)
   std::vector<std::int32_t> topk_ids;    ///< (pairs)
 };

@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <string>
+
+#include "tests/kernels/problem_forms.hpp"
 #include "tests/kernels/sample_trial.hpp"
 
 namespace moetune::kernels {
@@ -49,6 +53,39 @@ TEST(ResidencyPlanTest, CountsWeightsWithTheirScales) {
   const auto plain = weight_sizes(bf16_problem());
   EXPECT_EQ(plain.w1, 128LL * 1536 * 2048 * 2);
   EXPECT_EQ(plain.w1_scale, 0);
+}
+
+TEST(ResidencyPlanTest, CountsEveryFormOfQuantisation) {
+  struct Sizes {
+    std::int64_t w1, w1_scale, w2_scale, a1, a1_scale, a2, a2_scale;
+  };
+  // E 8, N 192, hidden size 320, top 2; 7 tokens, 14 pairs.
+  const std::map<std::string, Sizes> expected = {
+      {"bfloat16", {8 * 384 * 320 * 2, 0, 0, 0, 0, 14 * 192 * 2, 0}},
+      {"fp8_in_blocks", {8 * 384 * 320, 8 * 24 * 40 * 4, 8 * 20 * 24 * 4, 7 * 320, 7 * 40 * 4, 14 * 192, 14 * 24 * 4}},
+      {"fp8_per_tensor", {8 * 384 * 320, 8 * 4, 8 * 4, 7 * 320, 4, 14 * 192, 4}},
+      {"fp8_per_channel", {8 * 384 * 320, 8 * 384 * 4, 8 * 320 * 4, 7 * 320, 7 * 4, 14 * 192, 14 * 4}},
+      {"int8_w8a16", {8 * 384 * 320, 8 * 384 * 4, 8 * 320 * 4, 0, 0, 14 * 192 * 2, 0}}};
+  for (const auto& form : testing::all_forms()) {
+    if (!expected.contains(form.name)) continue;
+    const auto& wanted = expected.at(form.name);
+    const auto problem = form.of(8, 192, 320, 2);
+    const auto weights = weight_sizes(problem);
+    EXPECT_EQ(weights.w1, wanted.w1) << form.name;
+    EXPECT_EQ(weights.w1_scale, wanted.w1_scale) << form.name;
+    EXPECT_EQ(weights.w2, wanted.w1 / 2) << form.name;
+    EXPECT_EQ(weights.w2_scale, wanted.w2_scale) << form.name;
+    const auto batch = batch_sizes(problem, {.batch = 7});
+    EXPECT_EQ(batch.x, 7 * 320 * 2) << form.name;
+    EXPECT_EQ(batch.a1, wanted.a1) << form.name;
+    EXPECT_EQ(batch.a1_scale, wanted.a1_scale) << form.name;
+    EXPECT_EQ(batch.a2, wanted.a2) << form.name;
+    EXPECT_EQ(batch.a2_scale, wanted.a2_scale) << form.name;
+    const auto workspace = workspace_sizes(problem, 7);
+    EXPECT_EQ(workspace.activation, 14 * 192 * 2) << form.name;
+    EXPECT_EQ(workspace.a2, wanted.a1 > 0 ? 14 * 192 : 0) << form.name;
+    EXPECT_EQ(workspace.a2_scale, wanted.a2_scale) << form.name;
+  }
 }
 
 TEST(ResidencyPlanTest, AColdReplayTouchesSixTimesTheCache) {

@@ -65,19 +65,20 @@ class StepCheckGpuTest : public ::testing::Test {
     const std::string code = code_of(maker_->gemm(problem, config));
     const auto gemm = CudaGemm::load(variant, std::as_bytes(std::span(code)), info.shared_optin_bytes).value();
     PowerWatch watch(std::nullopt);
+    const StepBounds bounds = bounds_of(problem);
     for (const auto batch : request.batches) {
       ASSERT_TRUE(resident.prepare(batch, config.block_size_m));
       const GemmCandidate candidate({gemm.get(), gemm.get()}, resident, batch, config);
       const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
       const auto errors = check_step(candidate, *stream_, deadline, watch);
       ASSERT_TRUE(errors) << errors.error().message;
-      std::cout << short_text(problem) << " " << short_text(config) << " M=" << batch << ": " << explain(*errors)
-                << "\n";
-      EXPECT_TRUE(is_correct(*errors));
+      std::cout << short_text(problem) << " " << short_text(config) << " M=" << batch << ": "
+                << explain(*errors, bounds) << "\n";
+      EXPECT_TRUE(is_correct(*errors, bounds));
       // Half of each bound is left, so that a correct kernel is never called wrong.
-      EXPECT_LT(errors->gemm_1, k_gemm_error_bound / 2);
-      EXPECT_LT(errors->gemm_2, k_gemm_error_bound / 2);
-      EXPECT_LT(errors->step, k_step_error_bound / 2);
+      EXPECT_LT(errors->gemm_1, bounds.gemm_1 / 2);
+      EXPECT_LT(errors->gemm_2, bounds.gemm_2 / 2);
+      EXPECT_LT(errors->step, bounds.step / 2);
     }
   }
 

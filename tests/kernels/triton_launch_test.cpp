@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
+
 namespace moetune::kernels {
 namespace {
 
@@ -77,6 +79,36 @@ TEST(TritonLaunchTest, WithoutScalesTheirStridesAreZero) {
   const auto call = call_of(k_bf16, 64, Gemm::first);
   for (const char* name : {"stride_asm", "stride_ask", "stride_bse", "stride_bsk", "stride_bsn", "stride_bbe"}) {
     EXPECT_EQ(value_of(name, call), 0U) << name;
+  }
+}
+
+TEST(TritonLaunchTest, StridesOfScalesFollowTheForm) {
+  struct Strides {
+    const char* form;
+    schema::Dtype dtype;
+    bool per_channel;
+    std::vector<std::uint64_t> first, second;  // asm, ask, bse, bsk, bsn
+  };
+  // W is (256, 1024, 2048) in GEMM 1 and (256, 2048, 512) in GEMM 2.
+  const std::vector<Strides> forms = {
+      {"per tensor: a (1), b (E)", schema::Dtype::fp8_w8a8, false, {0, 0, 0, 0, 0}, {0, 0, 0, 0, 0}},
+      {"per channel: a (rows, 1), b (E, n, 1)", schema::Dtype::fp8_w8a8, true, {1, 1, 1024, 1, 1}, {1, 1, 2048, 1, 1}},
+      {"int8: b (E, n)", schema::Dtype::int8_w8a16, false, {0, 0, 1024, 0, 1}, {0, 0, 2048, 0, 1}},
+      {"int8 per channel: b (E, n)", schema::Dtype::int8_w8a16, true, {0, 0, 1024, 0, 1}, {0, 0, 2048, 0, 1}}};
+  const std::array names = {"stride_asm", "stride_ask", "stride_bse", "stride_bsk", "stride_bsn"};
+  for (const auto& form : forms) {
+    auto problem = k_bf16;
+    problem.num_experts = 256;
+    problem.intermediate_size = 512;
+    problem.dtype = form.dtype;
+    problem.per_channel_quant = form.per_channel;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      EXPECT_EQ(value_of(names[i], call_of(problem, 64, Gemm::first)), form.first[i]) << form.form << " " << names[i];
+      EXPECT_EQ(value_of(names[i], call_of(problem, 64, Gemm::second)), form.second[i]) << form.form << " " << names[i];
+    }
+    EXPECT_EQ(value_of("a_scale_ptr", call_of(problem, 64, Gemm::first), "*fp32"), 0x4000U);
+    EXPECT_EQ(value_of("b_scale_ptr", call_of(problem, 64, Gemm::first), "*fp32"), 0x5000U);
+    EXPECT_EQ(value_of("stride_be", call_of(problem, 64, Gemm::first)), 1024U * 2048U);
   }
 }
 
