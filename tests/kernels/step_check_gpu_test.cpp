@@ -28,7 +28,21 @@ schema::Problem plain_problem(schema::ActDtype type) {
   return problem;
 }
 
-/// The check against the reference, in this process, for kernels that are right.
+/// Computes the step with the router's weights in the other GEMM.
+class MisplacedRouterWeight : public GemmKernel {
+ public:
+  explicit MisplacedRouterWeight(const GemmKernel& right) : right_(right) {}
+  Result<void> launch(const Stream& stream, const GemmCall& call) const override {
+    GemmCall other = call;
+    other.problem.router_weight_on_input = !call.problem.router_weight_on_input;
+    return right_.launch(stream, other);
+  }
+
+ private:
+  const GemmKernel& right_;
+};
+
+/// The check against the reference, in this process.
 class StepCheckGpuTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -79,6 +93,12 @@ class StepCheckGpuTest : public ::testing::Test {
       EXPECT_LT(errors->gemm_1, bounds.gemm_1 / 2);
       EXPECT_LT(errors->gemm_2, bounds.gemm_2 / 2);
       EXPECT_LT(errors->step, bounds.step / 2);
+      const MisplacedRouterWeight misplaced(*gemm);
+      const GemmCandidate wrong({&misplaced, &misplaced}, resident, batch, config);
+      const auto found = check_step(wrong, *stream_, deadline, watch);
+      ASSERT_TRUE(found) << found.error().message;
+      EXPECT_GT(found->gemm_1, 20 * bounds.gemm_1);
+      EXPECT_GT(found->gemm_2, 20 * bounds.gemm_2);
     }
   }
 
@@ -95,6 +115,12 @@ TEST_F(StepCheckGpuTest, RightKernelsStayWellWithinTheBounds) {
     check(plain_problem(schema::ActDtype::bfloat16), config, k_all);
     check(plain_problem(schema::ActDtype::float16), config, k_all);
     check(sample_problem(), config, k_all);
+    auto early = sample_problem();
+    early.router_weight_on_input = true;
+    check(early, config, k_all);
+    early = plain_problem(schema::ActDtype::bfloat16);
+    early.router_weight_on_input = true;
+    check(early, config, k_all);
   }
 }
 

@@ -7,6 +7,7 @@
 
 #include "kernels/step_kernels.hpp"
 #include "tests/kernels/gpu_test.hpp"
+#include "tests/kernels/problem_forms.hpp"
 #include "tests/kernels/reference_step.hpp"
 
 namespace moetune::kernels {
@@ -23,6 +24,7 @@ class StepKernelsGpuTest : public GpuTest {
     return must(StepKernels::load(outcome.cubin));
   }
   static std::vector<std::byte> bytes(const Stream& stream, const DeviceBuffer& from) {
+    if (from.size() == 0) return {};
     std::vector<std::byte> copy(from.size());
     must(stream.synchronize());
     must(from.download(copy));
@@ -105,8 +107,10 @@ TEST_F(StepKernelsGpuTest, RoutingDrawsDistinctExpertsEvenly) {
 TEST_F(StepKernelsGpuTest, RandomValuesAreNeverZeroAndFollowTheSeed) {
   const auto step = load();
   const auto stream = must(Stream::create());
-  for (const auto& [type, deviation] :
-       {std::pair{Operand::bfloat16, 0.05f}, {Operand::float16, 1.0f}, {Operand::fp8_e4m3, 60.0f}}) {
+  for (const auto& [type, deviation] : {std::pair{Operand::bfloat16, 0.05f},
+                                        {Operand::float16, 1.0f},
+                                        {Operand::fp8_e4m3, 60.0f},
+                                        {Operand::int8, 32.0f}}) {
     const std::int64_t count = 100003;
     const auto one = buffer(count * bytes_of(type)), same = buffer(count * bytes_of(type)),
                other = buffer(count * bytes_of(type));
@@ -157,6 +161,88 @@ TEST_F(StepKernelsGpuTest, QuantisesEachGroupToItsLargestValue) {
         // Half a step of the format: 2^-4 of the value, 2^-10 below the smallest normal number.
         ASSERT_LE(std::abs(got - wanted), std::max(std::abs(wanted) / 16, 0.0009765625) * 1.00001);
       }
+    }
+  }
+}
+
+TEST_F(StepKernelsGpuTest, QuantisesRowsAndTensorsToTheirLargestValue) {
+  const auto step = load();
+  const auto stream = must(Stream::create());
+  const std::int64_t rows = 301, k = 7168;
+  const auto in = buffer(rows * k * 2);
+  must(step.random_values(stream, Operand::bfloat16, in.address(), rows * k, 3.0f, 9));
+  const auto values = reference::decode(bytes(stream, in), Operand::bfloat16);
+  for (const bool per_channel : {true, false}) {
+    const schema::Problem problem{.num_experts = 8,
+                                  .intermediate_size = k,
+                                  .hidden_size = k,
+                                  .topk = 2,
+                                  .dtype = schema::Dtype::fp8_w8a8,
+                                  .block_shape = {},
+                                  .per_channel_quant = per_channel};
+    const auto out = buffer(rows * k), scale = buffer((per_channel ? rows : 1) * 4);
+    must(step.quantise(stream, problem, rows, k, in.address(), out.address(), scale.address()));
+    const auto first = bytes(stream, out), first_scale = bytes(stream, scale);
+    must(step.quantise(stream, problem, rows, k, in.address(), out.address(), scale.address()));
+    EXPECT_EQ(bytes(stream, out), first);
+    EXPECT_EQ(bytes(stream, scale), first_scale);
+    const auto codes = reference::decode(first, Operand::fp8_e4m3);
+    const auto units = reference::decode_floats(first_scale);
+    const auto shared = static_cast<std::size_t>(per_channel ? k : rows * k);
+    for (std::size_t i = 0; i < units.size(); ++i) {
+      double largest = 0;
+      for (std::size_t j = i * shared; j < (i + 1) * shared; ++j) largest = std::max(largest, std::abs(values[j]));
+      ASSERT_NEAR(units[i], largest / 448, largest * 1e-6);
+    }
+    for (std::size_t j = 0; j < codes.size(); ++j) {
+      const double wanted = values[j] / units[j / shared];
+      ASSERT_LE(std::abs(codes[j] - wanted), std::max(std::abs(wanted) / 16, 0.0009765625) * 1.00001);
+    }
+  }
+}
+
+TEST_F(StepKernelsGpuTest, TheReferenceComputesEveryForm) {
+  const auto step = load();
+  const auto stream = must(Stream::create());
+  for (const auto& form : testing::all_forms()) {
+    const auto problem = form.of(5, 20, 56, 2);
+    constexpr std::int64_t k_batch = 3;
+    for (const auto gemm : {Gemm::first, Gemm::second}) {
+      const auto shape = gemm_shape(problem, k_batch, gemm);
+      const auto pairs = k_batch * problem.topk;
+      const auto tensor = [&](Operand type, std::int64_t count) {
+        auto made = buffer(count * bytes_of(type));
+        must(step.random_values(stream, type, made.address(), count, 3.0f, 7));
+        return made;
+      };
+      const auto scales = [&](std::int64_t count) {
+        auto made = buffer(count * 4);
+        if (count > 0) must(step.random_floats(stream, made.address(), count, 0.5f, 1.5f, 8));
+        return made;
+      };
+      const auto a = tensor(activation_operand(problem), shape.a_rows * shape.k);
+      const auto w = tensor(weight_operand(problem), problem.num_experts * shape.n * shape.k);
+      const auto a_scale = scales(activation_scales(problem, shape.a_rows, shape.n, shape.k));
+      const auto w_scale = scales(weight_scales(problem, shape.n, shape.k));
+      const auto ids = buffer(pairs * 4), router = buffer(pairs * 4), out = buffer(pairs * shape.n * 4);
+      must(step.random_routing(stream, problem, k_batch, ids.address(), router.address(), 5));
+      must(step.reference_gemm(stream, problem, k_batch, gemm,
+                               {.a = a.address(),
+                                .w = w.address(),
+                                .a_scale = a_scale.address(),
+                                .w_scale = w_scale.address(),
+                                .topk_weights = router.address()},
+                               ids.address(), {.first = 0, .step = 1, .count = pairs}, out.address()));
+      const reference::Operands operands{.a = reference::decode(bytes(stream, a), activation_operand(problem)),
+                                         .w = reference::decode(bytes(stream, w), weight_operand(problem)),
+                                         .a_scale = reference::decode_floats(bytes(stream, a_scale)),
+                                         .w_scale = reference::decode_floats(bytes(stream, w_scale)),
+                                         .topk_weights = reference::decode_floats(bytes(stream, router)),
+                                         .topk_ids = reference::decode_ints(bytes(stream, ids))};
+      EXPECT_LT(reference::relative_error(reference::decode_floats(bytes(stream, out)),
+                                          reference::gemm(problem, k_batch, gemm, operands)),
+                1e-6)
+          << form.name;
     }
   }
 }
