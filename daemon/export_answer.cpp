@@ -10,6 +10,7 @@
 #include "daemon/search/merge.hpp"
 #include "db/database.hpp"
 #include "db/trial_listing.hpp"
+#include "kernels/sha256.hpp"
 
 namespace moetune::daemon {
 namespace {
@@ -70,7 +71,7 @@ Result<Groups> groups_to_export(db::Snapshot& snapshot, const ExportQuery& query
 Result<std::string> file_name(const ExportQuery& query, const Groups& groups) {
   std::optional<std::string> common;
   for (const auto& match : groups) {
-    auto name = schema::engine_file_name(query.format, match.group.device, match.group.problem);
+    auto name = schema::engine_file_name(query.format, match.group.device, match.group.problem, query.gemm);
     if (!name) return name;
     const bool same = match.group.kernel == groups.front().group.kernel &&
                       match.group.compiler == groups.front().group.compiler &&
@@ -86,19 +87,49 @@ Result<std::string> file_name(const ExportQuery& query, const Groups& groups) {
   return *common;
 }
 
-Result<FileRows> rows_of(db::Snapshot& snapshot, const db::GroupMatch& match) {
-  const auto bests = db::best_of_group(snapshot, match.id);
+/// Whether the file can say what a configuration runs with: vLLM's has one tile for both GEMMs.
+bool can_hold(const ExportQuery& query, const schema::TileConfig& config) {
+  return query.format == schema::EngineFormat::sglang || !config.down;
+}
+
+std::unexpected<schema::Error> only_pairs(const ExportQuery& query, std::int64_t batch) {
+  return fail(ErrorCode::conflict,
+              fmt::format("batch {}: GEMM 2 was measured with a tile of its own only, and a {} file holds one tile for "
+                          "both GEMMs: export in format sglang, or tune this batch with one tile for both",
+                          batch, name_of(query.format)),
+              {{"batch", batch}});
+}
+
+/// The best row of every batch among those that the file can hold; of a batch that has none of them the best all the
+/// same, of which the default may be the choice.
+Result<std::vector<db::BatchBest>> bests_of(db::Snapshot& snapshot, const ExportQuery& query,
+                                            const db::GroupMatch& match) {
+  auto bests = db::best_of_group(snapshot, match.id);
+  if (!bests) return bests;
+  for (auto& best : *bests) {
+    if (can_hold(query, best.best.config)) continue;
+    auto single = db::best_without_pair(snapshot, match.id, best.batch);
+    if (!single) return std::unexpected(single.error());
+    if (*single) best = std::move(**single);
+  }
+  return bests;
+}
+
+Result<FileRows> rows_of(db::Snapshot& snapshot, const ExportQuery& query, const db::GroupMatch& match) {
+  const auto bests = bests_of(snapshot, query, match);
   if (!bests) return std::unexpected(bests.error());
   FileRows rows;
   for (const auto& best : *bests) rows.emplace_back(best.batch, choice_for(best).config);
   return rows;
 }
 
-/// What the sweep of the best row measured for its batch; for a row without a sweep the row alone.
-Result<search::ModelRows> model_rows(db::Snapshot& snapshot, const db::GroupMatch& match, const db::BatchBest& best) {
+/// What the sweep of the best row measured for its batch, as far as the file can hold it; for a row without a sweep the
+/// row alone.
+Result<search::ModelRows> model_rows(db::Snapshot& snapshot, const ExportQuery& query, const db::GroupMatch& match,
+                                     const db::BatchBest& best) {
   search::ModelRows model;
   if (best.default_config) model.fallback = default_of(best);
-  model.rows.push_back(measured(best.best));
+  if (can_hold(query, best.best.config)) model.rows.push_back(measured(best.best));
   if (!best.sweep) return model;
   db::TrialFilter filter;
   filter.batch = best.batch;
@@ -108,19 +139,19 @@ Result<search::ModelRows> model_rows(db::Snapshot& snapshot, const db::GroupMatc
   if (!trials) return std::unexpected(trials.error());
   model.rows.clear();
   for (const auto& row : *trials) {
-    if (row.trial.group != match.group) continue;
+    if (row.trial.group != match.group || !can_hold(query, row.trial.config)) continue;
     model.rows.push_back({row.trial.config, *row.trial.latency_us, row.trial.samples_us});
   }
   return model;
 }
 
-Result<FileRows> merged_rows(db::Snapshot& snapshot, const Groups& groups) {
+Result<FileRows> merged_rows(db::Snapshot& snapshot, const ExportQuery& query, const Groups& groups) {
   std::map<std::int64_t, std::vector<search::ModelRows>> by_batch;
   for (const auto& match : groups) {
-    const auto bests = db::best_of_group(snapshot, match.id);
+    const auto bests = bests_of(snapshot, query, match);
     if (!bests) return std::unexpected(bests.error());
     for (const auto& best : *bests) {
-      auto model = model_rows(snapshot, match, best);
+      auto model = model_rows(snapshot, query, match, best);
       if (!model) return std::unexpected(model.error());
       by_batch[best.batch].push_back(std::move(*model));
     }
@@ -151,10 +182,18 @@ Result<ExportedFile> export_answer(const db::Database& database, const ExportQue
     if (!groups) return std::unexpected(groups.error());
     auto name = file_name(query, *groups);
     if (!name) return std::unexpected(name.error());
-    const auto rows = groups->size() == 1 ? rows_of(snapshot, groups->front()) : merged_rows(snapshot, *groups);
+    const auto rows =
+        groups->size() == 1 ? rows_of(snapshot, query, groups->front()) : merged_rows(snapshot, query, *groups);
     if (!rows) return std::unexpected(rows.error());
-    const auto triton = schema::triton_version_of(groups->front().group.compiler);
-    return ExportedFile{std::move(*name), schema::engine_file_bytes(query.format, *rows, triton)};
+    for (const auto& [batch, config] : *rows) {
+      if (!can_hold(query, config)) return only_pairs(query, batch);
+    }
+    const auto bytes_for = [&](schema::Gemm gemm) {
+      const auto triton = schema::triton_version_of(groups->front().group.compiler);
+      return schema::engine_file_bytes(query.format, *rows, triton, gemm);
+    };
+    return ExportedFile{std::move(*name), bytes_for(query.gemm),
+                        kernels::sha256_hex(bytes_for(schema::Gemm::up) + bytes_for(schema::Gemm::down))};
   });
 }
 

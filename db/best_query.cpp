@@ -104,15 +104,19 @@ BatchBest read_best(Connection& connection, const Candidate& candidate) {
   return entry;
 }
 
+Candidate read_candidate(const Query& row) {
+  return {.batch = row.integer(0),
+          .run = row.integer(1),
+          .group = row.integer(2),
+          .rows = row.integer(3),
+          .trial = row.integer(4)};
+}
+
 /// `rows` lists tallies by batch and, in a batch, the fastest first.
 std::vector<BatchBest> best_of(Connection& connection, Query rows) {
   std::vector<BatchBest> bests;
   while (rows.step()) {
-    const Candidate candidate{.batch = rows.integer(0),
-                              .run = rows.integer(1),
-                              .group = rows.integer(2),
-                              .rows = rows.integer(3),
-                              .trial = rows.integer(4)};
+    const Candidate candidate = read_candidate(rows);
     if (bests.empty() || bests.back().batch != candidate.batch) bests.push_back(read_best(connection, candidate));
     bests.back().rows += candidate.rows;
   }
@@ -141,6 +145,18 @@ Result<std::vector<BatchBest>> best_of_group(Snapshot& snapshot, std::int64_t gr
   return guarded([&]() -> Result<std::vector<BatchBest>> {
     Connection& connection = snapshot.connection();
     return best_of(connection, connection.query(sql::best_of_group_sql, group));
+  });
+}
+
+Result<std::optional<BatchBest>> best_without_pair(Snapshot& snapshot, std::int64_t group, std::int64_t batch) {
+  return guarded([&]() -> Result<std::optional<BatchBest>> {
+    Connection& connection = snapshot.connection();
+    auto row = connection.query(sql::fastest_unpaired_trial_sql, group, batch);
+    if (!row.step()) return std::nullopt;
+    const Candidate candidate = read_candidate(row);
+    BatchBest best = read_best(connection, candidate);
+    best.rows = candidate.rows;
+    return best;
   });
 }
 

@@ -52,7 +52,11 @@ struct BatchBest {
 /// One entry per batch that has an ok row which counts, ascending.
 Result<std::vector<BatchBest>> best_of_group(Snapshot& snapshot, std::int64_t group);
 
-/// The same over the rows of one sweep alone, discarded or not: its best so far.
+/// The fastest row of a batch whose GEMMs run with one tile, as an engine needs it that reads one file; `rows` counts
+/// it alone. Nothing when every ok row that counts has a tile for GEMM 2 of its own.
+Result<std::optional<BatchBest>> best_without_pair(Snapshot& snapshot, std::int64_t group, std::int64_t batch);
+
+/// As best_of_group, over the rows of one sweep alone, discarded or not: its best so far.
 Result<std::vector<BatchBest>> best_of_sweep(Snapshot& snapshot, std::int64_t sweep);
 
 }  // namespace moetune::db

@@ -14,7 +14,21 @@ Result<EngineFormat> engine_format_from_name(std::string_view name) {
   return fail(ErrorCode::invalid_argument, fmt::format("format \"{}\" is not known; use vllm or sglang", name));
 }
 
-Result<std::string> engine_file_name(EngineFormat format, std::string_view device, const Problem& problem) {
+std::string_view name_of(Gemm gemm) {
+  return gemm == Gemm::up ? "up" : "down";
+}
+
+Result<Gemm> gemm_from_name(std::string_view name) {
+  if (name == "up") return Gemm::up;
+  if (name == "down") return Gemm::down;
+  return fail(ErrorCode::invalid_argument, fmt::format("gemm \"{}\" is not known; use up or down", name));
+}
+
+Result<std::string> engine_file_name(EngineFormat format, std::string_view device, const Problem& problem, Gemm gemm) {
+  if (format == EngineFormat::vllm && gemm == Gemm::down) {
+    return fail(ErrorCode::invalid_argument,
+                "gemm \"down\" needs format sglang: a vllm file holds one tile for both GEMMs");
+  }
   if (device.empty() || device.find_first_of(std::string_view("/\0", 2)) != std::string_view::npos) {
     return fail(
         ErrorCode::invalid_argument,
@@ -28,14 +42,17 @@ Result<std::string> engine_file_name(EngineFormat format, std::string_view devic
     name += fmt::format(",block_shape=[{}{}{}]", problem.block_shape->n, separator, problem.block_shape->k);
   }
   if (format == EngineFormat::sglang && problem.per_channel_quant) name += ",per_channel_quant=True";
+  if (gemm == Gemm::down) name += "_down";
   return name + ".json";
 }
 
 std::string engine_file_bytes(EngineFormat format, const std::vector<std::pair<std::int64_t, TileConfig>>& configs,
-                              const std::optional<std::string>& triton_version) {
+                              const std::optional<std::string>& triton_version, Gemm gemm) {
   nlohmann::ordered_json file = nlohmann::ordered_json::object();
   if (format == EngineFormat::vllm && triton_version) file["triton_version"] = *triton_version;
-  for (const auto& [batch, config] : configs) file[std::to_string(batch)] = to_json(config);
+  for (const auto& [batch, config] : configs) {
+    file[std::to_string(batch)] = to_json(gemm == Gemm::up ? up_tile(config) : down_tile(config));
+  }
   return file.dump(4) + "\n";
 }
 

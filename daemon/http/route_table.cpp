@@ -25,7 +25,7 @@ const std::vector<Route>& route_table() {
   static const std::vector<Route> table = {
       get("/", get_index),
       get("/best", get_best, with_group_parameters({"batch"})),
-      get("/export", get_export, with_group_parameters({"format", "allow_recorded", "merge"})),
+      get("/export", get_export, with_group_parameters({"format", "gemm", "allow_recorded", "merge"})),
       get("/sweeps", get_sweeps, {"limit", "after"}),
       post("/sweeps", post_sweep, json),
       get("/sweeps/{id}", get_sweep),

@@ -59,13 +59,16 @@ Result<Response> get_export(App& app, Request& request) {
   if (!format) return std::unexpected(format.error());
   const auto merge = flag(request.query, "merge");
   if (!merge) return std::unexpected(merge.error());
-  auto file = export_answer(app.services.database, {*filter, *format, *allow_recorded, *merge});
+  const auto gemm = schema::gemm_from_name(request.query.get("gemm").value_or("up"));
+  if (!gemm) return std::unexpected(gemm.error());
+  auto file = export_answer(app.services.database, {*filter, *format, *allow_recorded, *merge, *gemm});
   if (!file) return std::unexpected(file.error());
   auto disposition = attachment(file->name);
   if (!disposition) return std::unexpected(disposition.error());
   Response response;
   response.body = std::move(file->bytes);
   response.headers.emplace_back("Content-Disposition", std::move(*disposition));
+  response.headers.emplace_back("ETag", fmt::format("\"{}\"", file->choice));
   return response;
 }
 

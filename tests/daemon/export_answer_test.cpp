@@ -31,11 +31,24 @@ class ExportAnswerTest : public db::StoreTest {
     trial.group.problem.hidden_size = hidden_size;
     return trial;
   }
-  schema::Result<ExportedFile> exported(bool merge = false) {
+  schema::Result<ExportedFile> exported(bool merge = false, schema::EngineFormat format = schema::EngineFormat::vllm,
+                                        schema::Gemm gemm = schema::Gemm::up) {
     ExportQuery query;
     query.filter.kernel = "cuda";
     query.merge = merge;
+    query.format = format;
+    query.gemm = gemm;
     return export_answer(database(), query);
+  }
+  /// SGLang's file for one of the GEMMs.
+  ExportedFile sglang(schema::Gemm gemm, bool merge = false) {
+    return db::must(exported(merge, schema::EngineFormat::sglang, gemm));
+  }
+  /// A row whose GEMM 2 runs with the tile of another configuration.
+  static Trial pair_trial(std::int64_t batch, int up, int down, double latency_us) {
+    Trial trial = ok_trial(batch, up, latency_us);
+    trial.config = schema::paired(example_config(up), example_config(down));
+    return trial;
   }
   json file(bool merge = false) {
     const auto answer = exported(merge);
@@ -76,6 +89,83 @@ TEST_F(ExportAnswerTest, ADefaultThatRanInAnotherGroupOfTheSweepHasNotFailed) {
   const auto best = best_answer(database(), {}, std::nullopt);
   ASSERT_TRUE(best);
   EXPECT_NE((*best)["results"][0]["configs"]["1"]["reason"].get<std::string>().find("not measured"), std::string::npos);
+}
+
+TEST_F(ExportAnswerTest, SglangGetsAFileForEachGemm) {
+  const auto id = sweep_with_default({1, 16});
+  record(id, ok_trial(1, 0, 50));
+  record(id, ok_trial(1, 1, 40));
+  record(id, pair_trial(1, 2, 3, 30));
+  record(id, ok_trial(16, 0, 100));
+  record(id, ok_trial(16, 1, 80));
+  const auto up = sglang(schema::Gemm::up);
+  const auto down = sglang(schema::Gemm::down);
+  EXPECT_EQ(up.name, "E=256,N=512,device_name=NVIDIA_H200,dtype=fp8_w8a8,block_shape=[128, 128].json");
+  EXPECT_EQ(down.name, "E=256,N=512,device_name=NVIDIA_H200,dtype=fp8_w8a8,block_shape=[128, 128]_down.json");
+  EXPECT_EQ(json::parse(up.bytes), json({{"1", entry(2)}, {"16", entry(1)}}));
+  EXPECT_EQ(json::parse(down.bytes), json({{"1", entry(3)}, {"16", entry(1)}}));
+  EXPECT_EQ(up.choice, down.choice);
+  record(id, pair_trial(1, 2, 4, 20));
+  EXPECT_EQ(sglang(schema::Gemm::up).bytes, up.bytes);
+  EXPECT_NE(sglang(schema::Gemm::up).choice, up.choice) << "the other file is not what it was";
+}
+
+TEST_F(ExportAnswerTest, VllmGetsTheBestRowWithOneTile) {
+  const auto first = sweep_with_default();
+  record(first, ok_trial(1, 0, 50));
+  record(first, ok_trial(1, 1, 40));
+  record(first, pair_trial(1, 1, 2, 30));
+  EXPECT_EQ(file()["1"], entry(1));
+  record(first, pair_trial(1, 0, 2, 20));
+  const auto second = sweep_with_default();
+  record(second, ok_trial(1, 0, 50));
+  record(second, ok_trial(1, 3, 45));
+  EXPECT_EQ(file()["1"], entry(1)) << "the fastest of all runs";
+  const auto down = exported(false, schema::EngineFormat::vllm, schema::Gemm::down);
+  ASSERT_FALSE(down);
+  EXPECT_EQ(down.error().code, ErrorCode::invalid_argument);
+}
+
+TEST_F(ExportAnswerTest, VllmGetsNoFileFromPairsAlone) {
+  record(new_sweep(), pair_trial(16, 1, 2, 30));
+  const auto refused = exported();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::conflict);
+  EXPECT_EQ(refused.error().message,
+            "batch 16: GEMM 2 was measured with a tile of its own only, and a vllm file holds one tile for both GEMMs: "
+            "export in format sglang, or tune this batch with one tile for both");
+  EXPECT_EQ(refused.error().detail["batch"], 16);
+}
+
+TEST_F(ExportAnswerTest, VllmGetsTheDefaultWhereOnlyPairsWereMeasured) {
+  record(sweep_with_default(), pair_trial(1, 1, 2, 30));
+  EXPECT_EQ(file()["1"], entry(0));
+  EXPECT_EQ(json::parse(sglang(schema::Gemm::down).bytes)["1"], entry(0)) << "nobody compared the pair with it";
+}
+
+TEST_F(ExportAnswerTest, VllmGetsNoDefaultThatIsAPair) {
+  const auto id = new_sweep();
+  const Trial standard = pair_trial(1, 1, 2, 30);
+  write([&](db::Transaction& transaction) {
+    return db::set_sweep_default(transaction, id, 1, standard.config, "sglang 0.5.8");
+  });
+  record(id, standard);
+  record(id, ok_trial(1, 0, 40));
+  EXPECT_EQ(exported().error().code, ErrorCode::conflict);
+  EXPECT_EQ(json::parse(sglang(schema::Gemm::down).bytes)["1"], entry(2));
+}
+
+TEST_F(ExportAnswerTest, AMergedFileTakesAPairThatSuitsAllModels) {
+  for (const std::int64_t hidden : {2048, 4096}) {
+    const auto id = sweep_with_default();
+    record(id, of_model(ok_trial(1, 0, 50), hidden));
+    record(id, of_model(pair_trial(1, 1, 2, hidden == 2048 ? 30 : 45), hidden));
+    record(id, of_model(pair_trial(1, 1, 3, hidden == 2048 ? 20 : 55), hidden));
+    record(id, of_model(ok_trial(1, 4, hidden == 2048 ? 44 : 46), hidden));
+  }
+  EXPECT_EQ(json::parse(sglang(schema::Gemm::up, true).bytes)["1"], entry(1));
+  EXPECT_EQ(json::parse(sglang(schema::Gemm::down, true).bytes)["1"], entry(2));
+  EXPECT_EQ(file(true)["1"], entry(4));
 }
 
 TEST_F(ExportAnswerTest, SeveralModelsNeedToBeNarrowedOrMerged) {

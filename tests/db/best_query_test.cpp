@@ -71,6 +71,41 @@ TEST_F(BestQueryTest, FindsTheFastestRowOfEveryBatchWithTheDefaultOfItsSweep) {
   EXPECT_EQ(rows[1].default_row->trial, rows[1].best.trial);
 }
 
+TEST_F(BestQueryTest, FindsTheFastestRowWithoutAPair) {
+  const auto pair = [](std::int64_t batch, int up, int down, double latency_us) {
+    Trial trial = ok_trial(batch, up, latency_us);
+    trial.config = schema::paired(example_config(up), example_config(down));
+    return trial;
+  };
+  const std::int64_t slower = new_sweep();
+  record(slower, ok_trial(1, 4, 40));
+  const std::int64_t id = new_sweep();
+  set_default(id, 1, 0);
+  record(id, ok_trial(1, 0, 50));
+  record(id, ok_trial(1, 2, 30));
+  record(id, ok_trial(1, 1, 30));
+  record(id, pair(1, 1, 2, 20));
+  record(id, pair(16, 1, 2, 20));
+  const std::int64_t discarded = new_sweep();
+  record(discarded, ok_trial(1, 3, 10));
+  finish(discarded);
+  discard(discarded);
+  const auto group = groups().at(0).id;
+  EXPECT_EQ(best(group).at(0).best.config, paired(example_config(1), example_config(2)));
+  const auto single = [&](std::int64_t batch) {
+    return read([&](Snapshot& snapshot) { return best_without_pair(snapshot, group, batch); });
+  };
+  const auto found = single(1);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->best.config, example_config(1)) << "the smaller one of equals";
+  EXPECT_EQ(found->best.samples_us.size(), 3U);
+  EXPECT_EQ(found->sweep, sweep(id).label);
+  ASSERT_TRUE(found->default_row);
+  EXPECT_EQ(found->default_row->latency_us, 50);
+  EXPECT_FALSE(single(16));
+  EXPECT_FALSE(single(64));
+}
+
 TEST_F(BestQueryTest, AScanIsFoundOnlyByItsName) {
   schema::Trial scanned = ok_trial(1, 0, 5);
   const std::string kernel = schema::scan_of(scanned.group.kernel);

@@ -103,8 +103,12 @@ TEST_F(OpenapiTest, LiveAnswersKeepItsPromises) {
   schema::Trial standard = sample_trial(1, 0);
   standard.config = schema::default_config(standard.group.problem, 1);
   standard.stages_us = {{"align", 1.5}};
-  const std::string lines =
-      sample_lines(3) + schema::to_json(failed).dump() + "\n" + schema::to_json(standard).dump() + "\nbad\n";
+  schema::Trial pair = sample_trial(1, 1);
+  pair.config = paired(pair.config, sample_trial(1, 33).config);
+  pair.latency_us = 10;
+  std::string lines = sample_lines(3);
+  for (const auto* trial : {&failed, &standard, &pair}) lines += schema::to_json(*trial).dump() + "\n";
+  lines += "bad\n";
   expect_promised("POST", "/import", post("/import", lines, "application/x-ndjson"));
   expect_promised("POST", "/uploads", post("/uploads", "{}"));
   expect_promised("POST", "/sweeps", post("/sweeps", k_problem));
@@ -114,6 +118,7 @@ TEST_F(OpenapiTest, LiveAnswersKeepItsPromises) {
   }
   expect_promised("GET", "/best", get("/best?E=256&N=512"));
   expect_promised("GET", "/export", get("/export?E=256&N=512"));
+  expect_promised("GET", "/export", get("/export?E=256&N=512&kernel=vllm&format=sglang&gemm=down"));
   expect_promised("GET", "/trials", get("/trials?format=csv"));
   expect_promised("GET", "/trials", get("/trials?format=jsonl"));
   expect_promised("GET", "/sweeps/{id}", get("/sweeps/1"));

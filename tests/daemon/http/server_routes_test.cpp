@@ -153,6 +153,42 @@ TEST_F(ServerRoutesTest, BestAndExportAnswerFromTheRows) {
   EXPECT_EQ(file.headers.at("content-length"), std::to_string(file.body.size()));
 }
 
+TEST_F(ServerRoutesTest, SglangsSecondFileIsASecondAnswer) {
+  schema::Trial pair = sample_trial(1, 0);
+  pair.sweep = "elsewhere-1";
+  schema::Trial standard = pair;
+  standard.status = schema::TrialStatus::out_of_resources;
+  standard.config = schema::default_config(standard.group.problem, 1);
+  standard.latency_us.reset();
+  standard.samples_us.clear();
+  schema::TileConfig down = pair.config;
+  down.num_stages = 5;
+  pair.config = paired(pair.config, down);
+  const std::string lines = schema::to_json(pair).dump() + "\n" + schema::to_json(standard).dump() + "\n";
+  ASSERT_EQ(post("/import", lines, "application/x-ndjson").status, 200);
+  const std::string query = "/export?E=256&N=512&kernel=vllm&format=sglang";
+  const Reply first = get(query);
+  const Reply second = get(query + "&gemm=down");
+  EXPECT_EQ(first.json()["1"]["num_stages"], 3);
+  EXPECT_FALSE(first.json()["1"].contains("down"));
+  EXPECT_EQ(second.json()["1"]["num_stages"], 5);
+  EXPECT_EQ(first.headers.at("content-disposition"),
+            "attachment; filename=\"E=256,N=512,device_name=NVIDIA_H200,dtype=fp8_w8a8,block_shape=[128, 128].json\"");
+  EXPECT_EQ(second.headers.at("content-disposition"),
+            "attachment; filename=\"E=256,N=512,device_name=NVIDIA_H200,dtype=fp8_w8a8,"
+            "block_shape=[128, 128]_down.json\"");
+  EXPECT_EQ(first.headers.at("etag"), second.headers.at("etag"));
+  EXPECT_EQ(get(query + "&gemm=up").body, first.body);
+  const auto refusal = [&](const std::string& target) {
+    const Reply reply = get(target);
+    return std::to_string(reply.status) + " " + reply.json()["error"]["message"].get<std::string>();
+  };
+  EXPECT_EQ(refusal(query + "&gemm=both"), "400 gemm \"both\" is not known; use up or down");
+  EXPECT_EQ(refusal("/export?E=256&N=512&gemm=down"),
+            "400 gemm \"down\" needs format sglang: a vllm file holds one tile for both GEMMs");
+  EXPECT_THAT(refusal("/export?E=256&N=512"), StartsWith("409 batch 1: GEMM 2 was measured with a tile of its own"));
+}
+
 TEST_F(ServerRoutesTest, AFileIsSentAsItIsWhateverTheClientAccepts) {
   import_rows(1);
   const std::string plain = get("/export?E=256&N=512").body;
