@@ -63,8 +63,11 @@ std::vector<std::string> next_steps(const json& fields, const std::string& prefi
                                 ' ')) {
     if (fields.contains(word)) query.add(word, flag_value_text(fields[word]));
   }
+  // A file steers its engine's own kernel; vllm's format is the one that needs no word.
+  const std::string format = fields.value("kernel", "") == "sglang" ? " --format sglang" : "";
   const std::string token = endpoint.token.empty() ? "" : "-H \"Authorization: Bearer $MOETUNE_TOKEN\" ";
-  return {fmt::format("{} export {}{}", prefix, fmt::join(flags_of(fields), " "), recorded ? " --allow-recorded" : ""),
+  return {fmt::format("{} export {}{}{}", prefix, fmt::join(flags_of(fields), " "), format,
+                      recorded ? " --allow-recorded" : ""),
           fmt::format("curl {}'{}/best{}'", token, endpoint.url, query.text())};
 }
 

@@ -49,6 +49,14 @@ TEST(SweepReportTest, NamesWhatIsUnusualAboutTheProblem) {
   EXPECT_THAT(steps[1], testing::HasSubstr("&gated=0&router_weight_on_input=1&"));
 }
 
+TEST(SweepReportTest, ExportsTheRowsOfSglangsKernelAsItsFiles) {
+  auto value = sample_sweep("done", 5760, 1);
+  value["spec"]["kernel"] = "sglang";
+  const auto fields = fields_of_rows(sweep_status_from_json(value).value());
+  EXPECT_THAT(next_steps(fields, "moetune", {"http://h:1", ""})[0],
+              testing::EndsWith("--kernel sglang --format sglang"));
+}
+
 TEST(SweepReportTest, NamesRecordedRowsAsWhatTheyAre) {
   auto value = sample_sweep("done", 5760, 1);
   value["spec"]["recording"] = "an id";
