@@ -72,17 +72,55 @@ Result<void> AtomicFile::write(std::string_view bytes) {
   return {};
 }
 
-Result<void> AtomicFile::commit() {
+Result<void> AtomicFile::sync() {
   if (::fsync(fd_) != 0) return std::unexpected(failure("write", errno));
+  return {};
+}
+
+Result<void> AtomicFile::replace() {
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) return std::unexpected(failure("write", errno));
+  temporary_.clear();
+  return {};
+}
+
+Result<std::filesystem::path> AtomicFile::keep_replaced() const {
+  std::filesystem::path kept = temporary_ + "-old";
+  if (::link(path_.c_str(), kept.c_str()) == 0) return kept;
+  if (errno == ENOENT) return std::filesystem::path();
+  std::error_code error;  // not every file system has links, and nothing has links to folders
+  if (std::filesystem::copy_file(path_, kept, error)) return kept;
+  return std::unexpected(failure("write", error ? error.value() : EEXIST));
+}
+
+Result<void> AtomicFile::commit_both(AtomicFile& first, AtomicFile& second) {
+  for (AtomicFile* file : {&first, &second}) {
+    if (auto synced = file->sync(); !synced) return synced;
+  }
+  const auto kept = first.keep_replaced();
+  if (!kept) return std::unexpected(kept.error());
+  auto done = first.replace();
+  if (done) {
+    done = second.replace();
+    if (!done && kept->empty()) {
+      ::unlink(first.path_.c_str());
+    } else if (!done && ::rename(kept->c_str(), first.path_.c_str()) != 0) {
+      done.error().message += fmt::format("; what {} was before is in {}", first.path_.string(), kept->string());
+      return done;
+    }
+  }
+  if (!kept->empty()) ::unlink(kept->c_str());
+  return done;
+}
+
+Result<void> AtomicFile::commit() {
+  if (auto synced = sync(); !synced) return synced;
   if (overwrite_ == Overwrite::no) {
     // A link, unlike a rename, never replaces what somebody else put there meanwhile.
     if (::link(temporary_.c_str(), path_.c_str()) == 0) return {};
     if (errno == EEXIST) return std::unexpected(exists_already(path_));
     if (errno != EPERM && errno != EOPNOTSUPP) return std::unexpected(failure("write", errno));
   }
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) return std::unexpected(failure("write", errno));
-  temporary_.clear();
-  return {};
+  return replace();
 }
 
 }  // namespace moetune::cli

@@ -22,10 +22,17 @@ class AtomicFile {
 
   schema::Result<void> write(std::string_view bytes);
   schema::Result<void> commit();
+  /// Commits both or neither: when the second cannot take its place, the first one's gets back what was there. Only the
+  /// end of the machine between the two can part them. Precondition: both may overwrite.
+  static schema::Result<void> commit_both(AtomicFile& first, AtomicFile& second);
 
  private:
   AtomicFile(std::filesystem::path path, std::string temporary, int fd, Overwrite overwrite);
   schema::Error failure(std::string_view action, int error) const;
+  schema::Result<void> sync();
+  schema::Result<void> replace();
+  /// Keeps what stands at the path under another name, and returns that; empty when nothing stands there.
+  schema::Result<std::filesystem::path> keep_replaced() const;
 
   std::filesystem::path path_;
   std::string temporary_;

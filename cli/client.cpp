@@ -173,7 +173,9 @@ Result<ordered_json> Client::post_file(const std::string& path, const std::files
 Result<Attachment> Client::attachment(const std::string& path, const Query& query) const {
   auto response = checked(url(), connection_to(endpoint_)->Get(path + query.text()));
   if (!response) return std::unexpected(response.error());
-  return Attachment{disposition_filename(response->get_header_value("Content-Disposition")), std::move(response->body)};
+  return Attachment{.name = disposition_filename(response->get_header_value("Content-Disposition")),
+                    .bytes = std::move(response->body),
+                    .version = response->get_header_value("ETag")};
 }
 
 Result<void> Client::stream(const std::string& path, const Query& query, const Sink& sink) const {

@@ -24,6 +24,7 @@ struct Endpoint {
 struct Attachment {
   std::string name;  ///< empty when the daemon named none
   std::string bytes;
+  std::string version;  ///< the ETag; empty when the daemon sent none
 };
 
 /// Speaks HTTP with one daemon, a connection per request. Every call blocks. Errors are the daemon's own (its error

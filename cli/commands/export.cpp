@@ -8,6 +8,7 @@
 #include "cli/commands/command.hpp"
 #include "cli/group_flags.hpp"
 #include "cli/text.hpp"
+#include "schema/engine_file.hpp"
 #include "schema/engine_rules.hpp"
 #include "schema/group.hpp"
 
@@ -23,6 +24,7 @@ using schema::Result;
 struct ExportFlags {
   GroupFlags group;
   std::string format = "vllm";
+  std::string gemm;  ///< empty: what the engine needs
   std::string folder = ".";
   bool allow_recorded = false;
   bool merge = false;
@@ -45,11 +47,19 @@ std::vector<std::int64_t> keys_of(const std::string& bytes) {
   return keys;
 }
 
-/// Where the engine looks for the file that was written.
-std::string where_it_belongs(const std::string& format) {
+/// The files that one engine needs.
+struct EngineFiles {
+  Attachment first;                  ///< for both GEMMs, or GEMM 1's
+  std::optional<Attachment> second;  ///< GEMM 2's, of SGLang; its bytes may be the first one's
+  bool is_pair() const { return second && second->bytes != first.bytes; }
+};
+
+/// Where the engine looks for what was written.
+std::string where_it_belongs(const std::string& format, std::size_t files) {
   if (format == "sglang") {
-    return "SGLang looks for it in $SGLANG_MOE_CONFIG_DIR/configs/triton_X_Y_Z/ (its Triton version, e.g. "
-           "triton_3_6_0)";
+    return fmt::format(
+        "SGLang looks for {} in $SGLANG_MOE_CONFIG_DIR/configs/triton_X_Y_Z/ (its Triton version, e.g. triton_3_6_0)",
+        files > 1 ? "them" : "it");
   }
   return "vLLM looks for it in the folder that $VLLM_TUNED_CONFIG_FOLDER names, then among its own configs";
 }
@@ -69,6 +79,7 @@ Error with_ways_out(Error error, const ExportFlags& flags, const Context& contex
       for (auto& word : flag_of(field, group[field])) words.push_back(std::move(word));
     }
     if (flags.format != "vllm") words.push_back("--format " + shell_word(flags.format));
+    if (!flags.gemm.empty()) words.push_back("--gemm " + shell_word(flags.gemm));
     if (flags.allow_recorded || group.value("origin", "") == "recorded") words.emplace_back("--allow-recorded");
     if (flags.folder != ".") words.push_back("-o " + shell_word(flags.folder));
     lines.push_back(context.command_line(fmt::format("export {}", fmt::join(words, " "))));
@@ -88,8 +99,74 @@ void warn_of_gaps(Context& context, const Attachment& file) {
       gap->low, gap->high));
 }
 
-Result<void> write_to_folder(Context& context, const Attachment& file, const ExportFlags& flags) {
-  if (!is_plain_name(file.name)) {
+/// Whether SGLang would find a file for GEMM 2 that is not of this export: in the folder itself, or, as it looks there
+/// too, in that of another Triton version. Its tiles would run beside these, and a BLOCK_SIZE_M that is not the same
+/// ends SGLang 0.5.5 to 0.5.8.
+bool has_another_second_file(const std::filesystem::path& folder, const std::string& name) {
+  std::error_code error;
+  if (std::filesystem::exists(folder / name, error)) return true;
+  const auto here = std::filesystem::weakly_canonical(folder, error);
+  if (error || !here.filename().string().starts_with("triton_")) return false;
+  for (const auto& entry : std::filesystem::directory_iterator(here.parent_path(), error)) {
+    std::error_code ignored;
+    if (entry.path().filename().string().starts_with("triton_") &&
+        std::filesystem::exists(entry.path() / name, ignored)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// An atomic file with the bytes in it.
+Result<AtomicFile> prepared(const std::filesystem::path& path, const std::string& bytes) {
+  auto target = AtomicFile::create(path, Overwrite::yes);
+  if (!target) return target;
+  if (auto written = target->write(bytes); !written) return std::unexpected(written.error());
+  return target;
+}
+
+/// Writes all of the files or none.
+Result<std::vector<std::filesystem::path>> write_together(const std::filesystem::path& folder,
+                                                          const std::vector<Attachment>& files) {
+  std::vector<std::filesystem::path> paths;
+  std::vector<AtomicFile> targets;
+  for (const auto& file : files) {
+    paths.push_back((folder / file.name).lexically_normal());
+    auto target = prepared(paths.back(), file.bytes);
+    if (!target) return std::unexpected(target.error());
+    targets.push_back(std::move(*target));
+  }
+  auto done = targets.size() == 1 ? targets[0].commit() : AtomicFile::commit_both(targets[0], targets[1]);
+  if (!done) return std::unexpected(done.error());
+  return paths;
+}
+
+void tell(Context& context, const std::vector<std::filesystem::path>& paths, const EngineFiles& files,
+          const ExportFlags& flags) {
+  if (context.options.json) {
+    nlohmann::ordered_json answer = {{"file", paths[0].string()}};
+    if (paths.size() > 1) answer["down_file"] = paths[1].string();
+    context.print(answer);
+  } else {
+    for (const auto& path : paths) context.out.line(path.string());
+    context.err.line(where_it_belongs(flags.format, paths.size()));
+  }
+  if (files.is_pair()) {
+    context.err.line(
+        "the second file holds GEMM 2's tiles and belongs beside the first; SGLang reads it since 0.5.5: an older one "
+        "would run GEMM 2 with the first one's tiles, which were not measured so");
+  } else if (paths.size() > 1) {
+    context.err.line(
+        "both files hold the same tiles: without the second one SGLang would run GEMM 2 with those of an older file "
+        "of that name");
+  }
+}
+
+Result<void> write_to_folder(Context& context, const EngineFiles& files, const ExportFlags& flags) {
+  std::vector<Attachment> wanted = {files.first};
+  if (files.second) wanted.push_back(*files.second);
+  for (const auto& file : wanted) {
+    if (is_plain_name(file.name)) continue;
     return fail(ErrorCode::data_damaged,
                 fmt::format("the daemon names the file \"{}\", which is no file name; print it with -o -",
                             printable(file.name)));
@@ -97,20 +174,38 @@ Result<void> write_to_folder(Context& context, const Attachment& file, const Exp
   std::error_code error;
   std::filesystem::create_directories(flags.folder, error);
   if (error) return fail(ErrorCode::io, fmt::format("cannot make the folder {}: {}", flags.folder, error.message()));
-  const auto path = std::filesystem::path(flags.folder) / file.name;
-  auto target = AtomicFile::create(path, Overwrite::yes);
-  if (!target) return std::unexpected(target.error());
-  if (auto written = target->write(file.bytes); !written) return written;
-  if (auto committed = target->commit(); !committed) return committed;
-  const std::string shown = path.lexically_normal().string();
-  if (context.options.json) {
-    context.print(nlohmann::ordered_json{{"file", shown}});
-  } else {
-    context.out.line(shown);
-    context.err.line(where_it_belongs(flags.format));
-  }
-  warn_of_gaps(context, file);
+  if (files.second && !files.is_pair() && !has_another_second_file(flags.folder, files.second->name)) wanted.pop_back();
+  const auto paths = write_together(flags.folder, wanted);
+  if (!paths) return std::unexpected(paths.error());
+  tell(context, *paths, files, flags);
+  warn_of_gaps(context, files.first);
   return {};
+}
+
+void write_to_output(Context& context, const EngineFiles& files) {
+  context.out.write(files.first.bytes);
+  if (!files.is_pair()) return;
+  context.err.line("warning: this is GEMM 1's file alone, and GEMM 2 has tiles of its own: --gemm down prints them");
+}
+
+/// One file, or SGLang's two, which belong together: made from the same rows.
+Result<EngineFiles> fetch(const Client& client, const Query& query, const ExportFlags& flags) {
+  const auto file_for = [&](const std::string& gemm) {
+    Query one = query;
+    if (!gemm.empty()) one.add("gemm", gemm);
+    return client.attachment("/export", one);
+  };
+  constexpr int k_rounds = 5;
+  for (int round = 0; round < k_rounds; ++round) {
+    auto first = file_for(flags.gemm);
+    if (!first) return std::unexpected(first.error());
+    if (flags.format != "sglang" || !flags.gemm.empty()) return EngineFiles{std::move(*first), std::nullopt};
+    auto second = file_for("down");
+    if (!second) return std::unexpected(second.error());
+    if (first->version == second->version) return EngineFiles{std::move(*first), std::move(*second)};
+  }
+  return fail(ErrorCode::unavailable,
+              "rows of this group come in too fast for two files that belong together; try again");
 }
 
 Result<ExitStatus> export_file(Context& context, const ExportFlags& flags) {
@@ -119,16 +214,21 @@ Result<ExitStatus> export_file(Context& context, const ExportFlags& flags) {
   if (flags.format != "vllm" && flags.format != "sglang") {
     return fail(ErrorCode::invalid_argument, fmt::format("--format must be vllm or sglang, not \"{}\"", flags.format));
   }
+  if (!flags.gemm.empty()) {
+    if (const auto gemm = schema::gemm_from_name(flags.gemm); !gemm) {
+      return fail(gemm.error().code, fmt::format("--gemm must be up or down, not \"{}\"", flags.gemm));
+    }
+  }
   query->add("format", flags.format);
   if (flags.allow_recorded) query->add("allow_recorded", "1");
   if (flags.merge) query->add("merge", "1");
   const auto client = context.daemon();
   if (!client) return std::unexpected(client.error());
-  const auto file = client->attachment("/export", *query);
-  if (!file) return std::unexpected(with_ways_out(file.error(), flags, context));
+  const auto files = fetch(*client, *query, flags);
+  if (!files) return std::unexpected(with_ways_out(files.error(), flags, context));
   if (flags.folder == "-") {
-    context.out.write(file->bytes);
-  } else if (auto written = write_to_folder(context, *file, flags); !written) {
+    write_to_output(context, *files);
+  } else if (auto written = write_to_folder(context, *files, flags); !written) {
     return std::unexpected(written.error());
   }
   return ExitStatus::done;
@@ -143,10 +243,13 @@ void add_export(CommandLine& line) {
       "  moetune export -E 256 -N 512 --dtype fp8_w8a8 --block-shape 128,128\n"
       "  moetune export -E 256 -N 512 --format sglang --kernel cuda -o configs/\n"
       "A file steers its engine's own kernel: rows of another kernel or from a recording are taken only when named\n"
-      "(--kernel NAME, --allow-recorded).",
+      "(--kernel NAME, --allow-recorded). Where GEMM 2 has tiles of its own, SGLang's format is two files, X.json and\n"
+      "X_down.json: both are written or neither.",
       [flags](Context& context) { return export_file(context, *flags); });
   flags->group.add_to(command, GroupFlags::Shape::required);
   command.add_option("--format", flags->format, "vllm (default) or sglang")->type_name("NAME");
+  command.add_option("--gemm", flags->gemm, "up or down: the file of one GEMM alone (default: all that is needed)")
+      ->type_name("NAME");
   command.add_option("-o,--output", flags->folder, "folder to write to, or - for stdout (default: the current folder)")
       ->type_name("DIR");
   command.add_flag("--merge", flags->merge, "one file for all models that share its name: no model gets slower by it");

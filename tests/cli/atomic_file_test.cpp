@@ -51,6 +51,56 @@ TEST_F(AtomicFileTest, ReplacesAFileOnlyWhenItMay) {
   EXPECT_EQ(read_file(path_), "new");
 }
 
+class AtomicPairTest : public AtomicFileTest {
+ protected:
+  /// Writes "new" to both names and commits them together.
+  schema::Result<void> commit_both() {
+    auto first = AtomicFile::create(path_, Overwrite::yes);
+    auto second = AtomicFile::create(second_, Overwrite::yes);
+    EXPECT_TRUE(first && second && first->write("new") && second->write("new"));
+    return AtomicFile::commit_both(*first, *second);
+  }
+  std::filesystem::path second_ = folder_.path() / "second.json";
+};
+
+TEST_F(AtomicPairTest, BothAppearOrReplaceWhatIsThere) {
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(commit_both());
+    EXPECT_EQ(read_file(path_), "new");
+    EXPECT_EQ(read_file(second_), "new");
+    EXPECT_EQ(files(), 2U);
+    folder_.file("result.json", "old");
+    folder_.file("second.json", "old");
+  }
+}
+
+TEST_F(AtomicPairTest, NeitherAppearsWhenTheSecondCannot) {
+  std::filesystem::create_directory(second_);
+  const auto refused = commit_both();
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, testing::StartsWith("cannot write " + second_.string() + ": "));
+  EXPECT_FALSE(std::filesystem::exists(path_));
+  EXPECT_EQ(files(), 1U);
+}
+
+TEST_F(AtomicPairTest, TheFirstStaysAsItWasWhenTheSecondCannotAppear) {
+  folder_.file("result.json", "old");
+  std::filesystem::create_directory(second_);
+  EXPECT_FALSE(commit_both());
+  EXPECT_EQ(read_file(path_), "old");
+  EXPECT_EQ(files(), 2U);
+}
+
+TEST_F(AtomicPairTest, NeitherAppearsWhenTheFirstCannot) {
+  std::filesystem::create_directory(path_);
+  const auto refused = commit_both();
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, testing::StartsWith("cannot write " + path_.string() + ": "));
+  EXPECT_TRUE(std::filesystem::is_directory(path_));
+  EXPECT_FALSE(std::filesystem::exists(second_));
+  EXPECT_EQ(files(), 1U);
+}
+
 TEST_F(AtomicFileTest, DoesNotReplaceWhatAppearedMeanwhile) {
   auto file = AtomicFile::create(path_, Overwrite::no);
   ASSERT_TRUE(file && file->write("mine"));

@@ -1,9 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "cli/app.hpp"
-#include "tests/cli/fake_daemon.hpp"
-#include "tests/cli/program.hpp"
+#include "tests/cli/commands_fixture.hpp"
 #include "tests/cli/sample_sweep.hpp"
 
 namespace moetune::cli {
@@ -15,42 +13,6 @@ using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
-
-class CommandsTest : public testing::Test {
- protected:
-  ExitStatus run_with(std::vector<std::string> arguments) {
-    out_ = StringOutput();
-    err_ = StringOutput();
-    arguments.insert(arguments.end(), {"--server", daemon_.url()});
-    const auto size = [] { return TerminalSize(); };
-    const Environment environment = [](const char* name) -> std::optional<std::string> {
-      return std::string_view(name) == "HOME" ? std::optional<std::string>("/nowhere") : std::nullopt;
-    };
-    const Surroundings surroundings{.out = out_,
-                                    .err = err_,
-                                    .environment = environment,
-                                    .out_traits = {},
-                                    .err_traits = {},
-                                    .out_size = size,
-                                    .err_size = size,
-                                    .daemon_executable = "no-such"};
-    return run(arguments, surroundings);
-  }
-  const std::string& out() const { return out_.text(); }
-  const std::string& err() const { return err_.text(); }
-
-  void serve_sweep(const ordered_json& sweep) { daemon_.on("GET /sweeps/3", {.body = sweep.dump()}); }
-  std::vector<std::string> tune(std::vector<std::string> more = {}) const {
-    std::vector<std::string> words = {"tune", "-E", "256", "-N", "512", "--hidden-size", "2048", "--topk", "8"};
-    words.insert(words.end(), more.begin(), more.end());
-    return words;
-  }
-
-  FakeDaemon daemon_;
-  TemporaryFolder folder_;
-  StringOutput out_;
-  StringOutput err_;
-};
 
 TEST_F(CommandsTest, TuneSendsOnlyWhatWasGiven) {
   daemon_.on("POST /sweeps", {.status = 202, .body = R"({"id":3})"});
@@ -238,56 +200,6 @@ TEST_F(CommandsTest, BestEndsWithOneAndNamesTheNearest) {
                                        R"({"nearest":[{"E":256,"N":1024,"dtype":null}]})"));
   EXPECT_EQ(run_with({"best", "-E", "256", "-N", "512"}), ExitStatus::failed);
   EXPECT_EQ(err(), "moetune: no measured row matches\nthe nearest that is known:\n  -E 256 -N 1024 --dtype none\n");
-}
-
-class ExportTest : public CommandsTest {
- protected:
-  void serve_file(const std::string& name, const std::string& bytes) {
-    daemon_.on("GET /export",
-               {.body = bytes, .headers = {{"Content-Disposition", "attachment; filename=\"" + name + "\""}}});
-  }
-  std::vector<std::string> words(std::vector<std::string> more) const {
-    more.insert(more.begin(), {"export", "-E", "8", "-N", "512"});
-    return more;
-  }
-};
-
-TEST_F(ExportTest, WritesTheExactBytesUnderTheExactName) {
-  const std::string name = "E=8,N=512,device_name=NVIDIA_H200,dtype=fp8_w8a8,block_shape=[128,128].json";
-  serve_file(name, "{\n    \"1\": {}\n}\n");
-  const auto folder = folder_.path() / "new" / "configs";
-  EXPECT_EQ(run_with(words({"-o", folder.string(), "--kernel", "cuda", "--allow-recorded"})), ExitStatus::done)
-      << err();
-  EXPECT_EQ(read_file(folder / name), "{\n    \"1\": {}\n}\n");
-  EXPECT_EQ(out(), (folder / name).string() + "\n");
-  EXPECT_THAT(err(), HasSubstr("VLLM_TUNED_CONFIG_FOLDER"));
-  EXPECT_EQ(daemon_.seen().back().target, "/export?E=8&N=512&kernel=cuda&format=vllm&allow_recorded=1");
-}
-
-TEST_F(ExportTest, PrintsToStdoutOnRequest) {
-  serve_file("name.json", "{}\n");
-  EXPECT_EQ(run_with(words({"-o", "-", "--format", "sglang"})), ExitStatus::done);
-  EXPECT_EQ(out(), "{}\n");
-  EXPECT_EQ(err(), "");
-}
-
-TEST_F(ExportTest, FollowsNoNameOutOfTheFolder) {
-  for (const char* name : {"../outside.json", "/etc/outside.json", "..", ""}) {
-    serve_file(name, "{}\n");
-    EXPECT_EQ(run_with(words({"-o", folder_.path().string()})), ExitStatus::failed) << name;
-    EXPECT_TRUE(std::filesystem::is_empty(folder_.path())) << name;
-  }
-}
-
-TEST_F(ExportTest, ShowsTheWayOutOfARefusal) {
-  daemon_.on("GET /export", error_answer(409, "conflict", "2 groups match",
-                                         R"({"groups":[{"device":"A","kernel":"cuda","origin":"recorded"},
-                                                       {"device":"B","kernel":"cuda","origin":"measured"}]})"));
-  EXPECT_EQ(run_with(words({})), ExitStatus::failed);
-  const std::string start = "  moetune --server " + daemon_.url() + " export -E 8 -N 512 --device ";
-  EXPECT_EQ(err(), "moetune: 2 groups match\ntry one of:\n" + start +
-                       "A --origin recorded --kernel cuda --allow-recorded\n" + start +
-                       "B --origin measured --kernel cuda\n");
 }
 
 TEST_F(CommandsTest, TrialsStreamsTheRowsAsTheyAre) {

@@ -81,6 +81,7 @@ const std::map<std::string, Words>& bad_values() {
       {"--status", choice},
       {"--sweep", name},
       {"--format", choice},
+      {"--gemm", choice},
       {"--output", {""}},
       {"--to", {"", "x", "-1", "much", "1XiB", "1e30GiB", "99999999999999999999", "9999999999TiB"}},
       {"--server", {"", "localhost", "ftp://localhost", "http://", "http://localhost:x", "http://localhost:99999"}},

@@ -1,0 +1,188 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/cli/commands_fixture.hpp"
+
+namespace moetune::cli {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+class ExportTest : public CommandsTest {
+ protected:
+  void serve_file(const std::string& name, const std::string& bytes) {
+    daemon_.on("GET /export",
+               {.body = bytes, .headers = {{"Content-Disposition", "attachment; filename=\"" + name + "\""}}});
+  }
+  std::vector<std::string> words(std::vector<std::string> more) const {
+    more.insert(more.begin(), {"export", "-E", "8", "-N", "512"});
+    return more;
+  }
+};
+
+TEST_F(ExportTest, WritesTheExactBytesUnderTheExactName) {
+  const std::string name = "E=8,N=512,device_name=NVIDIA_H200,dtype=fp8_w8a8,block_shape=[128,128].json";
+  serve_file(name, "{\n    \"1\": {}\n}\n");
+  const auto folder = folder_.path() / "new" / "configs";
+  EXPECT_EQ(run_with(words({"-o", folder.string(), "--kernel", "cuda", "--allow-recorded"})), ExitStatus::done)
+      << err();
+  EXPECT_EQ(read_file(folder / name), "{\n    \"1\": {}\n}\n");
+  EXPECT_EQ(out(), (folder / name).string() + "\n");
+  EXPECT_THAT(err(), HasSubstr("VLLM_TUNED_CONFIG_FOLDER"));
+  EXPECT_EQ(daemon_.seen().back().target, "/export?E=8&N=512&kernel=cuda&format=vllm&allow_recorded=1");
+}
+
+class SglangExportTest : public ExportTest {
+ protected:
+  static constexpr const char* k_up = "{\n    \"1\": {\"BLOCK_SIZE_M\": 16}\n}\n";
+  static constexpr const char* k_down = "{\n    \"1\": {\"BLOCK_SIZE_M\": 16, \"num_warps\": 8}\n}\n";
+
+  static FakeAnswer answer(const std::string& name, const std::string& bytes, const std::string& version) {
+    return {
+        .body = bytes,
+        .headers = {{"Content-Disposition", "attachment; filename=\"" + name + "\""}, {"ETag", "\"" + version + "\""}}};
+  }
+  static bool asks_for_down(const SeenRequest& request) {
+    return request.target.find("gemm=down") != std::string::npos;
+  }
+  /// Answers for both GEMMs from the same rows.
+  void serve_pair(const std::string& up, const std::string& down) {
+    daemon_.on("GET /export", [=](const SeenRequest& request) {
+      return asks_for_down(request) ? answer("X_down.json", down, "a") : answer("X.json", up, "a");
+    });
+  }
+  ExitStatus export_to(const std::filesystem::path& folder, std::vector<std::string> more = {}) {
+    more.insert(more.begin(), {"--format", "sglang", "-o", folder.string()});
+    return run_with(words(more));
+  }
+  std::size_t files_in(const std::filesystem::path& folder) const {
+    return static_cast<std::size_t>(
+        std::distance(std::filesystem::directory_iterator(folder), std::filesystem::directory_iterator()));
+  }
+};
+
+TEST_F(SglangExportTest, WritesBothFilesOfAPair) {
+  serve_pair(k_up, k_down);
+  const auto folder = folder_.path() / "configs";
+  EXPECT_EQ(export_to(folder), ExitStatus::done) << err();
+  EXPECT_EQ(read_file(folder / "X.json"), k_up);
+  EXPECT_EQ(read_file(folder / "X_down.json"), k_down);
+  EXPECT_EQ(out(), (folder / "X.json").string() + "\n" + (folder / "X_down.json").string() + "\n");
+  EXPECT_THAT(err(), HasSubstr("SGLang reads it since 0.5.5"));
+  EXPECT_EQ(daemon_.seen()[0].target, "/export?E=8&N=512&format=sglang");
+  EXPECT_EQ(daemon_.seen()[1].target, "/export?E=8&N=512&format=sglang&gemm=down");
+  EXPECT_EQ(export_to(folder, {"--json"}), ExitStatus::done);
+  EXPECT_EQ(out(), "{\"file\":\"" + (folder / "X.json").string() + "\",\"down_file\":\"" +
+                       (folder / "X_down.json").string() + "\"}\n");
+}
+
+TEST_F(SglangExportTest, WritesOneFileWhereBothGemmsRunWithTheSameTiles) {
+  serve_pair(k_up, k_up);
+  EXPECT_EQ(export_to(folder_.path()), ExitStatus::done) << err();
+  EXPECT_EQ(out(), (folder_.path() / "X.json").string() + "\n");
+  EXPECT_EQ(files_in(folder_.path()), 1U);
+}
+
+TEST_F(SglangExportTest, LeavesNoSecondFileOfAnotherExportBeside) {
+  serve_pair(k_up, k_up);
+  folder_.file("X_down.json", "an older one");
+  EXPECT_EQ(export_to(folder_.path()), ExitStatus::done) << err();
+  EXPECT_EQ(read_file(folder_.path() / "X_down.json"), k_up);
+  EXPECT_THAT(err(), HasSubstr("both files hold the same tiles"));
+
+  const auto configs = folder_.path() / "configs";
+  std::filesystem::create_directories(configs / "triton_3_5_1");
+  std::filesystem::copy_file(folder_.path() / "X_down.json", configs / "triton_3_5_1" / "X_down.json");
+  EXPECT_EQ(export_to(configs / "triton_3_6_0"), ExitStatus::done) << err();
+  EXPECT_EQ(read_file(configs / "triton_3_6_0" / "X_down.json"), k_up);
+  EXPECT_EQ(export_to(configs / "others"), ExitStatus::done) << err();
+  EXPECT_EQ(files_in(configs / "others"), 1U);
+}
+
+TEST_F(SglangExportTest, WritesNeitherWhenTheSecondCannotBeFetched) {
+  daemon_.on("GET /export", [](const SeenRequest& request) {
+    return asks_for_down(request) ? error_answer(500, "internal", "broken") : answer("X.json", k_up, "a");
+  });
+  EXPECT_EQ(export_to(folder_.path() / "new"), ExitStatus::failed);
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() / "new"));
+}
+
+TEST_F(SglangExportTest, WritesNeitherWhenTheSecondCannotBeWritten) {
+  serve_pair(k_up, k_down);
+  folder_.file("X.json", "old");
+  std::filesystem::create_directory(folder_.path() / "X_down.json");
+  EXPECT_EQ(export_to(folder_.path()), ExitStatus::failed);
+  EXPECT_THAT(err(), StartsWith("moetune: cannot write " + (folder_.path() / "X_down.json").string()));
+  EXPECT_EQ(read_file(folder_.path() / "X.json"), "old");
+  EXPECT_EQ(files_in(folder_.path()), 2U);
+}
+
+TEST_F(SglangExportTest, WritesNeitherWhenOneNameLeadsOutOfTheFolder) {
+  daemon_.on("GET /export", [](const SeenRequest& request) {
+    return asks_for_down(request) ? answer("../X_down.json", k_down, "a") : answer("X.json", k_up, "a");
+  });
+  EXPECT_EQ(export_to(folder_.path() / "in"), ExitStatus::failed);
+  EXPECT_TRUE(std::filesystem::is_empty(folder_.path()));
+}
+
+TEST_F(SglangExportTest, AsksAgainUntilBothFilesComeFromTheSameRows) {
+  int asked = 0;
+  daemon_.on("GET /export", [&](const SeenRequest& request) {
+    ++asked;
+    const std::string version = asked == 1 ? "old" : "new";
+    return asks_for_down(request) ? answer("X_down.json", k_down, version)
+                                  : answer("X.json", version == "old" ? "{}\n" : k_up, version);
+  });
+  EXPECT_EQ(export_to(folder_.path()), ExitStatus::done) << err();
+  EXPECT_EQ(asked, 4);
+  EXPECT_EQ(read_file(folder_.path() / "X.json"), k_up);
+
+  daemon_.on("GET /export", [&](const SeenRequest& request) {
+    return answer(asks_for_down(request) ? "X_down.json" : "X.json", k_up, std::to_string(++asked));
+  });
+  EXPECT_EQ(export_to(folder_.path() / "never"), ExitStatus::failed);
+  EXPECT_THAT(err(), HasSubstr("try again"));
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() / "never"));
+}
+
+TEST_F(SglangExportTest, PrintsOneFileAndSaysWhatIsMissing) {
+  serve_pair(k_up, k_down);
+  EXPECT_EQ(run_with(words({"--format", "sglang", "-o", "-"})), ExitStatus::done);
+  EXPECT_EQ(out(), k_up);
+  EXPECT_THAT(err(), HasSubstr("--gemm down prints them"));
+  EXPECT_EQ(run_with(words({"--format", "sglang", "-o", "-", "--gemm", "down"})), ExitStatus::done);
+  EXPECT_EQ(out(), k_down);
+  EXPECT_EQ(err(), "");
+  EXPECT_EQ(run_with(words({"--format", "sglang", "--gemm", "both"})), ExitStatus::usage);
+  EXPECT_EQ(err(), "moetune: --gemm must be up or down, not \"both\"\n");
+}
+
+TEST_F(ExportTest, PrintsToStdoutOnRequest) {
+  serve_file("name.json", "{}\n");
+  EXPECT_EQ(run_with(words({"-o", "-", "--format", "sglang"})), ExitStatus::done);
+  EXPECT_EQ(out(), "{}\n");
+  EXPECT_EQ(err(), "");
+}
+
+TEST_F(ExportTest, FollowsNoNameOutOfTheFolder) {
+  for (const char* name : {"../outside.json", "/etc/outside.json", "..", ""}) {
+    serve_file(name, "{}\n");
+    EXPECT_EQ(run_with(words({"-o", folder_.path().string()})), ExitStatus::failed) << name;
+    EXPECT_TRUE(std::filesystem::is_empty(folder_.path())) << name;
+  }
+}
+
+TEST_F(ExportTest, ShowsTheWayOutOfARefusal) {
+  daemon_.on("GET /export", error_answer(409, "conflict", "2 groups match",
+                                         R"({"groups":[{"device":"A","kernel":"cuda","origin":"recorded"},
+                                                       {"device":"B","kernel":"cuda","origin":"measured"}]})"));
+  EXPECT_EQ(run_with(words({})), ExitStatus::failed);
+  const std::string start = "  moetune --server " + daemon_.url() + " export -E 8 -N 512 --device ";
+  EXPECT_EQ(err(), "moetune: 2 groups match\ntry one of:\n" + start +
+                       "A --origin recorded --kernel cuda --allow-recorded\n" + start +
+                       "B --origin measured --kernel cuda\n");
+}
+
+}  // namespace
+}  // namespace moetune::cli
