@@ -121,13 +121,24 @@ std::vector<std::string> count_lines(const std::vector<Count>& counts, const Fra
   return wrapped(words, "  ", width);
 }
 
-/// The best rows as columns of equal width, heading first.
-std::vector<std::string> best_cells(const SweepStatus& status, const FrameView& view) {
-  const Paint paint(view.traits.color);
-  std::size_t config_width = 11;
+/// The columns that configurations get of `room`: GEMM 1's tile is shown whole, GEMM 2's own as far as there is room.
+std::size_t config_columns(const SweepStatus& status, std::size_t room) {
+  std::size_t least = 11;
+  std::size_t most = least;
   for (const auto& [batch, best] : status.best) {
-    if (best.config) config_width = std::max(config_width, schema::short_text(*best.config).size());
+    if (!best.config) continue;
+    const std::size_t ellipsis = best.config->down ? 2 : 0;
+    least = std::max(least, schema::short_text(up_tile(*best.config)).size() + ellipsis);
+    most = std::max({most, least, schema::short_text(*best.config).size()});
   }
+  return std::clamp(room, least, most);
+}
+
+/// The best rows as columns of equal width, heading first.
+std::vector<std::string> best_cells(const SweepStatus& status, const FrameView& view, std::size_t width) {
+  constexpr std::size_t k_other_columns = 28;
+  const Paint paint(view.traits.color);
+  const std::size_t config_width = config_columns(status, width > k_other_columns ? width - k_other_columns : 0);
   const auto cell = [&](const std::string& batch, const std::string& config, const std::string& us) {
     return padded(batch, 5, Align::right) + "  " + padded(config, config_width, Align::left) + "  " +
            padded(us, 9, Align::right) + "  ";
@@ -137,7 +148,8 @@ std::vector<std::string> best_cells(const SweepStatus& status, const FrameView& 
   for (const auto& [batch, best] : status.best) {
     if (!best.config) continue;
     const Tone tone = best.speedup && *best.speedup > 1 ? Tone::good : Tone::plain;
-    cells.push_back(cell(std::to_string(batch), schema::short_text(*best.config), microseconds_text(best.latency_us)) +
+    const auto config = shortened(schema::short_text(*best.config), config_width, view.traits.unicode);
+    cells.push_back(cell(std::to_string(batch), config, microseconds_text(best.latency_us)) +
                     paint(tone, padded(speedup_text(best.speedup), 8, Align::right)));
   }
   return cells;
@@ -146,7 +158,7 @@ std::vector<std::string> best_cells(const SweepStatus& status, const FrameView& 
 /// Lays the cells out in as many columns as are needed and fit; says how many are left out.
 std::vector<std::string> best_lines(const SweepStatus& status, const FrameView& view, std::size_t width,
                                     std::size_t rows) {
-  const auto cells = best_cells(status, view);
+  const auto cells = best_cells(status, view, width);
   if (cells.size() < 2 || rows < 2 || width_of(cells[0]) > width) return {};
   const std::size_t batches = cells.size() - 1;
   const std::size_t fitting = (width + k_column_gap) / (width_of(cells[0]) + k_column_gap);

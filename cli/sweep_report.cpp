@@ -45,12 +45,14 @@ Table result_table(const std::map<std::int64_t, BatchBest>& bests) {
                {"reason", Align::left}});
   for (const auto& [batch, best] : bests) {
     const Tone tone = best.keeps_default ? Tone::plain : Tone::good;
+    const TileRows chosen = tile_rows(best.chosen);
     table.add({std::to_string(batch),
                microseconds_text(best.default_latency_us),
-               best.chosen ? schema::short_text(*best.chosen) : "-",
+               chosen.tile,
                microseconds_text(best.chosen_latency_us),
                {speedup_text(best.chosen_speedup()), tone},
                {best.reason, Tone::faint}});
+    if (chosen.down) table.add({"", "", *chosen.down, "", "", ""});
   }
   return table;
 }

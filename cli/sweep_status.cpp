@@ -138,6 +138,13 @@ Result<SweepStatus> sweep_status_from_json(const ordered_json& ordered) {
   return status;
 }
 
+TileRows tile_rows(const std::optional<schema::TileConfig>& config) {
+  if (!config) return {"-", std::nullopt};
+  TileRows rows{schema::short_text(up_tile(*config)), std::nullopt};
+  if (config->down) rows.down = "| " + schema::short_text(down_tile(*config));
+  return rows;
+}
+
 std::string problem_text(const ordered_json& fields) {
   const nlohmann::json value(fields);
   ObjectReader reader(value, "problem");

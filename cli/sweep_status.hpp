@@ -55,6 +55,14 @@ struct SweepStatus {
 schema::Result<SweepStatus> sweep_status_from_json(const nlohmann::ordered_json& value);
 schema::Result<std::map<std::int64_t, BatchBest>> batch_bests_from_json(const nlohmann::ordered_json& value);
 
+/// A configuration in the rows of a table: GEMM 1's tile, or that of both GEMMs, and GEMM 2's own for a row below it,
+/// since the two side by side leave no room for anything else on a terminal of 80 columns.
+struct TileRows {
+  std::string tile;                 ///< "-" without a configuration
+  std::optional<std::string> down;  ///< "| 64x64x128 g1 w4 s4"
+};
+TileRows tile_rows(const std::optional<schema::TileConfig>& config);
+
 /// "E=256,N=512,..." and the kernel of a sweep's spec or a group, for headings.
 std::string problem_text(const nlohmann::ordered_json& fields);
 

@@ -41,17 +41,18 @@ Table best_table(const std::map<std::int64_t, BatchBest>& bests) {
                {"chosen", Align::left},
                {"reason", Align::left}});
   for (const auto& [batch, best] : bests) {
-    const std::string config = best.config ? schema::short_text(*best.config) : "-";
+    const TileRows config = tile_rows(best.config);
     const bool is_best = best.chosen == best.config;
     const std::string chosen = is_best ? "best" : best.keeps_default ? "default" : "-";
     table.add({std::to_string(batch),
-               config,
+               config.tile,
                microseconds_text(best.latency_us),
                microseconds_text(best.default_latency_us),
                speedup_text(best.speedup),
                std::to_string(best.samples),
                {chosen, is_best ? Tone::good : Tone::plain},
                {best.reason, Tone::faint}});
+    if (config.down) table.add({"", *config.down, "", "", "", "", "", ""});
   }
   return table;
 }

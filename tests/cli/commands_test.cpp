@@ -195,6 +195,18 @@ TEST_F(CommandsTest, BestShowsATablePerGroup) {
   EXPECT_EQ(out(), best_answer().dump() + "\n");
 }
 
+TEST_F(CommandsTest, BestShowsTheTilesOfBothGemms) {
+  auto answer = best_answer();
+  auto& config = answer["results"][0]["configs"]["1"]["config"];
+  config["down"] = config;
+  config["down"]["num_warps"] = 8;
+  daemon_.on("GET /best", {.body = answer.dump()});
+  EXPECT_EQ(run_with({"best", "-E", "256", "-N", "512"}), ExitStatus::done) << err();
+  EXPECT_THAT(out(), HasSubstr("batch  best config                us  default us  speedup  samples  chosen   reason\n"
+                               "    1  16x128x128 g1 w4 s3    18.021      20.256   1.124x        5  -        "));
+  EXPECT_THAT(out(), HasSubstr("\n       | 16x128x128 g1 w8 s3\n    2  "));
+}
+
 TEST_F(CommandsTest, BestEndsWithOneAndNamesTheNearest) {
   daemon_.on("GET /best", error_answer(404, "not_found", "no measured row matches",
                                        R"({"nearest":[{"E":256,"N":1024,"dtype":null}]})"));

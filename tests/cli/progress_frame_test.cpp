@@ -78,6 +78,26 @@ TEST(ProgressFrameTest, GivesUpTheBarBeforeTheFigures) {
                           "failed to compile 10"));
 }
 
+SweepStatus sweep_with_pair() {
+  auto status = sweep("running", 2995, 2);
+  auto& config = *status.best.at(2).config;
+  config = paired(config, {16, 64, 128, 32, 8, 3});
+  return status;
+}
+
+TEST(ProgressFrameTest, ShowsTheTilesOfBothGemms) {
+  const auto lines = progress_frame(sweep_with_pair(), view(80, 24));
+  EXPECT_EQ(lines[4], "batch  best so far                                       us   speedup");
+  EXPECT_EQ(lines[5], "    1  16x128x128 g1 w4 s3                           18.021    1.124x");
+  EXPECT_EQ(lines[6], "    2  16x128x128 g1 w4 s4 | 16x64x128 g32 w8 s3     36.042    1.124x");
+}
+
+TEST(ProgressFrameTest, CutsTheTileOfGemm2WhereThereIsNoRoom) {
+  EXPECT_EQ(progress_frame(sweep_with_pair(), view(60, 24))[6],
+            "    2  16x128x128 g1 w4 s4 | 16x64x12…     36.042    1.124x");
+  EXPECT_EQ(progress_frame(sweep_with_pair(), view(50, 24))[6], "    2  16x128x128 g1 w4 s4 …     36.042    1.124x");
+}
+
 TEST(ProgressFrameTest, SetsBestRowsSideBySideWhenTheTerminalIsLow) {
   const auto lines = progress_frame(sweep("running", 2995, 18), view(120, 14));
   ASSERT_EQ(lines.size(), 13U);
@@ -87,7 +107,8 @@ TEST(ProgressFrameTest, SetsBestRowsSideBySideWhenTheTerminalIsLow) {
 }
 
 TEST(ProgressFrameTest, NeverWrapsNorScrolls) {
-  const auto status = sweep("running", 5000, 18);
+  auto status = sweep("running", 5000, 18);
+  status.best.at(4).config = sweep_with_pair().best.at(2).config;
   for (const std::size_t columns : {1, 2, 10, 18, 19, 20, 30, 46, 47, 48, 60, 79, 80, 81, 97, 98, 99, 120, 200}) {
     for (const std::size_t rows : {1, 2, 3, 5, 6, 7, 8, 13, 14, 24, 50}) {
       const auto lines = progress_frame(status, view(columns, rows, k_colored));
