@@ -42,7 +42,14 @@ constexpr std::array k_columns = {"device",
                                   "throttle",
                                   "tool_version",
                                   "log_tail",
-                                  "sweep"};
+                                  "sweep",
+                                  "down_BLOCK_SIZE_M",
+                                  "down_BLOCK_SIZE_N",
+                                  "down_BLOCK_SIZE_K",
+                                  "down_GROUP_SIZE_M",
+                                  "down_num_warps",
+                                  "down_num_stages"};
+constexpr std::string_view k_down = "down_";
 
 std::string cell(const nlohmann::ordered_json& value) {
   if (value.is_null()) return {};
@@ -52,6 +59,18 @@ std::string cell(const nlohmann::ordered_json& value) {
   std::string quoted = "\"";
   for (const char c : text) quoted.append(c == '"' ? 2 : 1, c);
   return quoted + '"';
+}
+
+/// The value of a column; null where the row has none.
+nlohmann::ordered_json value_in(const nlohmann::ordered_json& row, std::string_view column) {
+  const auto& config = row["config"];
+  if (column.starts_with(k_down)) {
+    const auto down = config.find("down");
+    return down == config.end() ? nlohmann::ordered_json() : (*down)[std::string(column.substr(k_down.size()))];
+  }
+  if (const auto found = row.find(column); found != row.end()) return *found;
+  const auto part = config.find(column);
+  return part == config.end() ? nlohmann::ordered_json() : *part;
 }
 
 }  // namespace
@@ -67,12 +86,7 @@ std::string trial_csv_line(const schema::Trial& trial) {
   std::string line;
   for (const std::string_view name : k_columns) {
     if (name != k_columns.front()) line += ',';
-    const auto& config = row["config"];
-    if (const auto found = row.find(name); found != row.end()) {
-      line += cell(*found);
-    } else if (const auto part = config.find(name); part != config.end()) {
-      line += cell(*part);
-    }
+    line += cell(value_in(row, name));
   }
   return line + "\r\n";
 }

@@ -20,6 +20,19 @@ TEST(TrialCsvTest, HasOneCellPerColumn) {
   EXPECT_TRUE(line.ends_with("\r\n"));
 }
 
+TEST(TrialCsvTest, HasColumnsForTheTileOfGemm2) {
+  schema::Trial trial = sample_trial(1, 0);
+  const std::string header = trial_csv_header();
+  EXPECT_TRUE(header.ends_with(
+      ",sweep,down_BLOCK_SIZE_M,down_BLOCK_SIZE_N,down_BLOCK_SIZE_K,down_GROUP_SIZE_M,down_num_warps,down_num_stages"
+      "\r\n"));
+  EXPECT_TRUE(trial_csv_line(trial).ends_with(",,,,,,\r\n"));
+  trial.config = paired(trial.config, {16, 128, 64, 32, 8, 5});
+  const std::string line = trial_csv_line(trial);
+  EXPECT_TRUE(line.ends_with(",16,128,64,32,8,5\r\n")) << line;
+  EXPECT_EQ(std::ranges::count(header, ','), std::ranges::count(line, ',') - 3) << "[128,128] and the samples";
+}
+
 TEST(TrialCsvTest, QuotesWhatHasCommasQuotesAndLineBreaks) {
   schema::Trial trial = sample_trial(8, 3);
   trial.status = schema::TrialStatus::compiler_crash;
