@@ -31,9 +31,12 @@ std::vector<TileConfig> ordered_groups(std::vector<TileConfig> variants) {
 
 }  // namespace
 
-TileConfig without_group(TileConfig config) {
-  config.group_size_m = 1;
-  return config;
+TileConfig without_group(const TileConfig& config) {
+  TileConfig up = up_tile(config);
+  TileConfig down = down_tile(config);
+  up.group_size_m = 1;
+  down.group_size_m = 1;
+  return paired(up, down);
 }
 
 std::map<std::int64_t, TileConfig> known_defaults(const schema::Problem& problem,

@@ -46,8 +46,8 @@ struct KernelNeeds {
 /// with 4 warps 4 s, most others 0.3 s.
 bool is_slow_to_compile(const schema::TileConfig& tile);
 
-/// The configuration with GROUP_SIZE_M taken out: configurations that share it share a compiled kernel.
-schema::TileConfig without_group(schema::TileConfig config);
+/// The configuration with GROUP_SIZE_M taken out, GEMM 2's too: configurations that share it share compiled kernels.
+schema::TileConfig without_group(const schema::TileConfig& config);
 
 /// Kernels of which one serves all batches and every GROUP_SIZE_M: the distinct tiles, in the order of their first
 /// trial.

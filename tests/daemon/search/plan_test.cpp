@@ -59,6 +59,18 @@ TEST(PlanTest, TheOrderDoesNotDependOnTheOrderOfTheSpace) {
   EXPECT_EQ(exhaustive_plan(known_defaults(k_fp8, {1, 64}), configs), plan);
 }
 
+TEST(PlanTest, PairsShareKernelsWhateverTheirGroupSizes) {
+  const TileConfig up{64, 128, 128, 16, 4, 3};
+  const TileConfig down{64, 64, 128, 32, 4, 3};
+  const TileConfig bare_up{64, 128, 128, 1, 4, 3};
+  const TileConfig bare_down{64, 64, 128, 1, 4, 3};
+  EXPECT_EQ(without_group(paired(up, down)), paired(bare_up, bare_down));
+  EXPECT_EQ(without_group(up), bare_up);
+  TileConfig other_group = up;
+  other_group.group_size_m = 64;
+  EXPECT_EQ(without_group(paired(up, other_group)), bare_up) << "one kernel for both GEMMs";
+}
+
 TEST(ShareOutTest, GivesEveryWorkerAboutTheSameWork) {
   const auto& batches = schema::default_batches();
   const auto worker_of = share_out(batches, 2);
