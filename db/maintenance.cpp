@@ -66,6 +66,8 @@ void check_rules(Connection& connection, Findings& findings) {
   const std::array rules = {
       Rule{sql::check_latencies_sql, "latency_us must be there if and only if the status is ok; trial"},
       Rule{sql::check_places_sql, "run, group, environment, repetition and twin do not belong together; trial"},
+      Rule{sql::check_configs_sql,
+           "GEMM 2's tile must be a single one with the same BLOCK_SIZE_M, not GEMM 1's; config"},
       Rule{sql::check_samples_sql, "samples of a row that cannot have them"},
       Rule{sql::check_tallies_sql, "a tally differs from its trials; group, status, batch, run"},
       Rule{sql::check_attempts_sql, "open_attempts differs from the attempts without an outcome; attempt"},

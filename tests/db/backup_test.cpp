@@ -4,6 +4,7 @@
 #include <future>
 
 #include "db/maintenance.hpp"
+#include "db/trial_listing.hpp"
 #include "tests/db/store_fixture.hpp"
 
 namespace moetune::db {
@@ -40,6 +41,18 @@ TEST_F(BackupTest, CopiesTheDatabaseAsItIs) {
   const auto copy = open_or_throw(restored_.path());
   EXPECT_EQ(copy->uuid(), database().uuid());
   EXPECT_TRUE(copy->write([](Transaction& transaction) { return create_sweep(transaction, example_spec()); }));
+}
+
+TEST_F(BackupTest, CopiesPairsOfTiles) {
+  schema::Trial pair = ok_trial(1, 0, 10);
+  pair.config = schema::paired(example_config(0), example_config(1));
+  record(new_sweep(), pair);
+  must(backup());
+  EXPECT_EQ(rows_in_backup(), 1);
+  const auto copy = open_or_throw(restored_.path());
+  const auto rows = must(copy->read([](Snapshot& snapshot) { return list_trials(snapshot, {}, std::nullopt, 10); }));
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(rows[0].trial.config, pair.config);
 }
 
 TEST_F(BackupTest, OverwritesOnlyWhenAsked) {

@@ -57,6 +57,18 @@ TEST_F(MaintenanceTest, FindsWhatTheTablesCannotForbid) {
             "twin do not belong together; trial: 3"));
 }
 
+TEST_F(MaintenanceTest, FindsPairsOfTilesThatAreNone) {
+  schema::Trial pair = ok_trial(1, 0, 10);
+  pair.config = schema::paired(example_config(0), example_config(1));
+  record(new_sweep(), pair);
+  EXPECT_EQ(check().findings, std::vector<std::string>{});
+  const std::string add = "INSERT INTO configs SELECT max(id) + 1, ";
+  EXPECT_TRUE(finds(add + "32, 64, 128, 1, 4, 1, min(id) FROM configs", "BLOCK_SIZE_M, not GEMM 1's; config: 3"));
+  EXPECT_TRUE(finds(add + "16, 64, 128, 1, 4, 9, 2 FROM configs", "config: 4"));
+  EXPECT_TRUE(finds(add + "16, 64, 128, 1, 4, 2, 1 FROM configs", "config: 5"));
+  EXPECT_EQ(raw("SELECT 1"), "");
+}
+
 TEST_F(MaintenanceTest, ChecksBesideAWriter) {
   const std::int64_t id = new_sweep();
   auto writing = std::async(std::launch::async, [&] {

@@ -181,6 +181,32 @@ TEST_F(TrialImportTest, MovesRowsToAnotherDatabaseAndBack) {
   EXPECT_EQ(must(import(second)).duplicates, 20);
 }
 
+TEST_F(TrialImportTest, PairsOfTilesComeBackAsTheyWere) {
+  std::vector<Trial> trials;
+  for (const int down : {0, 1, 2}) {
+    trials.push_back(with_label(ok_trial(1, 0, 10 + down), "elsewhere-1"));
+    trials.back().config = schema::paired(example_config(0), example_config(down));
+    trials.back().group.origin = Origin::imported;
+  }
+  trials.push_back(with_label(failed_trial(1, 0, schema::TrialStatus::wrong_result), "elsewhere-1"));
+  trials.back().config = schema::paired(example_config(3), example_config(4));
+  trials.back().group.origin = Origin::imported;
+  std::vector<std::string> lines;
+  for (const Trial& trial : trials) lines.push_back(line(trial));
+  EXPECT_EQ(must(import(lines)).inserted, 4);
+  EXPECT_EQ(must(import(lines)).duplicates, 4);
+  const auto stored = rows();
+  ASSERT_EQ(stored.size(), 4U);
+  for (std::size_t i = 0; i < stored.size(); ++i) {
+    EXPECT_EQ(stored[i].trial, trials[i]);
+    const auto found =
+        read([&](Snapshot& snapshot) { return list_trials(snapshot, {.config = trials[i].config}, std::nullopt, 10); });
+    ASSERT_EQ(found.size(), 1U);
+    EXPECT_EQ(found[0].id, stored[i].id);
+  }
+  expect_sound();
+}
+
 TEST_F(TrialImportTest, StoresTheDefaultOfEveryRunAndBatch) {
   int asked = 0;
   const ImportOptions options{.default_config =

@@ -99,6 +99,19 @@ TEST_F(RecordedDeviceTest, AFailedRowAnswersItsStatus) {
   EXPECT_EQ(reply.log_tail, "shared memory");
 }
 
+TEST_F(RecordedDeviceTest, APairHasARowOfItsOwn) {
+  schema::TileConfig down = sample_config();
+  down.num_warps = 8;
+  MeasureJob pair = job(1);
+  pair.config = paired(pair.config, down);
+  const MeasureReply missing = RecordedDevice(recording_, 0).measure(pair).value();
+  EXPECT_EQ(missing.status, TrialStatus::launch_error);
+  EXPECT_THAT(missing.log_tail, HasSubstr("no row for batch 1, 16x128x128 g1 w4 s3 | 16x128x128 g1 w8 s3"));
+  recording_.rows[{1, pair.config}] = {.samples_us = {7}};
+  EXPECT_THAT(RecordedDevice(recording_, 0).measure(pair).value().samples_us, Each(7));
+  EXPECT_THAT(RecordedDevice(recording_, 0).measure(job(1)).value().samples_us, Each(::testing::Ge(10)));
+}
+
 TEST_F(RecordedDeviceTest, AKeyThatIsNotThereIsNamed) {
   const MeasureReply reply = RecordedDevice(recording_, 0).measure(job(3)).value();
   EXPECT_EQ(reply.status, TrialStatus::launch_error);

@@ -105,6 +105,19 @@ TEST_F(RecordingTest, TheNewestDigestAndTheNewestRowCount) {
   }
 }
 
+TEST_F(RecordingTest, ARowWithAPairIsAnotherRow) {
+  Trial pair = sample_trial();
+  schema::TileConfig down = sample_config();
+  down.num_warps = 8;
+  pair.config = paired(sample_config(), down);
+  pair.samples_us = {10.0};
+  const auto recording = load(line_of(sample_trial()) + line_of(pair));
+  ASSERT_TRUE(recording) << recording.error().message;
+  ASSERT_EQ(recording->rows.size(), 2U);
+  EXPECT_THAT(recording->rows.at({1, sample_config()}).samples_us, ElementsAre(17.5, 18.0, 18.5, 19.0));
+  EXPECT_THAT(recording->rows.at({1, pair.config}).samples_us, ElementsAre(10.0));
+}
+
 TEST_F(RecordingTest, SeveralKernelsNeedAName) {
   Trial other = sample_trial();
   other.group.kernel = "vllm";
