@@ -68,7 +68,8 @@ std::int64_t intern_group(Connection& connection, const Group& group) {
 }
 
 std::int64_t intern_config(Connection& connection, const TileConfig& config) {
-  const auto down = config.down ? std::optional(intern_config(connection, down_tile(config))) : std::nullopt;
+  std::optional<std::int64_t> down;
+  if (config.down) down = intern_config(connection, down_tile(config));
   return with_values(config, down, [&](const auto&... values) {
     return intern(connection, sql::find_config_sql, sql::add_config_sql, values...);
   });
