@@ -24,8 +24,11 @@ std::vector<std::size_t> Table::widths(std::size_t limit) const {
     widths.push_back(width);
     if (column + 1 < columns_.size()) before_last += width + k_gap;
   }
-  if (limit > 0 && before_last + widths.back() > limit) {
-    widths.back() = limit > before_last + k_least_last ? limit - before_last : k_least_last;
+  if (limit == 0 || before_last + widths.back() <= limit) return widths;
+  if (widths.size() > 1 && before_last + k_least_last > limit) {
+    widths.pop_back();
+  } else {
+    widths.back() = std::max(limit, before_last + k_least_last) - before_last;
   }
   return widths;
 }
@@ -35,13 +38,13 @@ std::vector<std::string> Table::lines(const TerminalTraits& traits, std::size_t 
   const auto widths = this->widths(columns);
   const auto render = [&](const auto& text_of, const auto& tone_of) {
     std::string line;
-    for (std::size_t column = 0; column < columns_.size(); ++column) {
+    for (std::size_t column = 0; column < widths.size(); ++column) {
       const std::string text = shortened(text_of(column), widths[column], traits.unicode);
       const std::string space(widths[column] - std::min(widths[column], width_of(text)), ' ');
       if (column > 0) line += std::string(k_gap, ' ');
       if (columns_[column].align == Align::right) line += space;
       line += paint(tone_of(column), text);
-      if (columns_[column].align == Align::left && column + 1 < columns_.size()) line += space;
+      if (columns_[column].align == Align::left && column + 1 < widths.size()) line += space;
     }
     line.erase(line.find_last_not_of(' ') + 1);
     return line;

@@ -11,7 +11,8 @@
 
 namespace moetune::cli {
 
-/// Rows of text in aligned columns under a heading. The last column takes what space is left and is cut to fit.
+/// Rows of text in aligned columns under a heading. The last column takes what space is left and is cut to fit, or left
+/// out where that is too little to read: a line that wraps is worse.
 class Table {
  public:
   struct Column {
@@ -35,6 +36,7 @@ class Table {
   std::vector<std::string> lines(const TerminalTraits& traits, std::size_t columns) const;
 
  private:
+  /// By column, as many as are shown.
   std::vector<std::size_t> widths(std::size_t limit) const;
 
   std::vector<Column> columns_;

@@ -28,6 +28,14 @@ TEST(TableTest, CutsTheLastColumnToTheTerminal) {
                           " 4096  64x64x64 g1 w4 s3    kept"));
 }
 
+TEST(TableTest, LeavesTheLastColumnOutWhereThereIsNoRoomForIt) {
+  EXPECT_THAT(sample().lines({}, 36),
+              ElementsAre("batch  config               reason", "    1  16x128x128 g1 w4 s3  faster .",
+                          " 4096  64x64x64 g1 w4 s3    kept"));
+  EXPECT_THAT(sample().lines({}, 35),
+              ElementsAre("batch  config", "    1  16x128x128 g1 w4 s3", " 4096  64x64x64 g1 w4 s3"));
+}
+
 TEST(TableTest, ColoursCellsWithoutMovingThem) {
   const TerminalTraits traits{.interactive = true, .color = true, .unicode = true};
   const auto lines = sample().lines(traits, 0);
