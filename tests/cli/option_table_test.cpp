@@ -98,6 +98,7 @@ const std::map<std::string, Words>& bad_values() {
       {"--compile", flag},
       {"--reuse", flag},
       {"--retry-failed", flag},
+      {"--no-scan", flag},
       {"--detach", flag},
       {"--follow", flag},
       {"--allow-recorded", flag},

@@ -11,7 +11,6 @@ namespace moetune::e2e {
 namespace {
 
 using nlohmann::json;
-using testing::HasSubstr;
 
 ProblemInSpace two_tiles() {
   return {.problem = {8, 256, 256, 2, schema::Dtype::none, schema::ActDtype::bfloat16, {}, true, false},
