@@ -29,6 +29,11 @@ constexpr std::int64_t k_max_rows = 1'000'000;
 /// Why a file in this format must not be made from this group unless it is asked for by name; empty when it may.
 std::string objection(const ExportQuery& query, const schema::Group& group) {
   const auto engine = name_of(query.format);
+  if (schema::is_scan(group.kernel)) {
+    return fmt::format(
+        "rows of {} were measured on a changed copy of the kernel, for a scan: no file is made from them",
+        group.kernel);
+  }
   if (!query.filter.kernel && group.kernel != engine) {
     return fmt::format(
         "its rows were measured with kernel \"{0}\", and a {1} file steers {1}'s own kernel: name it (kernel={0}) "

@@ -25,8 +25,7 @@ std::optional<std::int64_t> find_group(Connection& connection, const schema::Gro
 std::optional<std::int64_t> find_config(Connection& connection, const schema::TileConfig& config);
 
 /// Read consecutive columns of a row, from `column` on, in the order of the tables: 7 of a configuration (GEMM 2's own
-/// tile is looked up), 10 of a
-/// problem, 17 of a group (device, problem, kernel, conditions).
+/// tile is looked up), 11 of a problem, 18 of a group (device, problem, kernel, conditions).
 schema::TileConfig read_config(Connection& connection, const Query& row, int column);
 schema::Problem read_problem(const Query& row, int column);
 schema::Group read_group(const Query& row, int column);

@@ -96,6 +96,7 @@ Result<std::vector<ScannedRow>> scanned_rows(Snapshot& snapshot, std::int64_t sw
     std::vector<ScannedRow> rows;
     while (row.step()) {
       rows.push_back({.key = {row.integer(0), read_config(connection, row, 4)},
+                      .status = value_or_throw(schema::trial_status_from_name(row.text(11))),
                       .latency_us = row.real(1),
                       .stages_us = read_stages(row, 2),
                       .remark = row.optional_text(3).value_or("")});

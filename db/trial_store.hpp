@@ -42,15 +42,16 @@ Result<std::vector<double>> samples_of(Snapshot& snapshot, std::int64_t sweep, c
 Result<std::vector<TrialKey>> finished_trials(Snapshot& snapshot, std::int64_t sweep,
                                               schema::SweepPhase phase = schema::SweepPhase::measure);
 
-/// An ok row of a scan.
+/// A row of a scan.
 struct ScannedRow {
   TrialKey key;
-  double latency_us = 0;
+  schema::TrialStatus status = schema::TrialStatus::ok;
+  double latency_us = 0;  ///< 0 unless ok
   std::map<std::string, double> stages_us;
   std::string remark;  ///< the row's log_tail
 };
 
-/// The ok rows of a sweep's scan, in the order in which they were recorded. Errors: not_found without a scan.
+/// The rows of a sweep's scan, in the order in which they were recorded. Errors: not_found without a scan.
 Result<std::vector<ScannedRow>> scanned_rows(Snapshot& snapshot, std::int64_t sweep);
 
 /// Number of a sweep's trials by status, of all phases; only those that occur.

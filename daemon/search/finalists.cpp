@@ -9,32 +9,32 @@ namespace {
 
 using schema::TileConfig;
 
-/// Of these tiles for one GEMM with one BLOCK_SIZE_M can come finalists: pairs of slower ones have better ones before
-/// them.
-constexpr std::size_t k_tiles_per_gemm = 32;
-
 struct Promise {
   double latency_us = 0;
   TileConfig config;
   auto operator<=>(const Promise&) const = default;
 };
 
-/// The tiles of one GEMM, the fastest first.
-std::vector<Promise> fastest(const std::vector<const Scanned*>& rows, std::optional<double> Scanned::* time) {
+/// The tiles of one GEMM, the fastest first, at most `count`.
+std::vector<Promise> fastest(const std::vector<const Scanned*>& rows, std::optional<double> Scanned::* time,
+                             std::size_t count) {
   std::vector<Promise> tiles;
-  for (const Scanned* row : rows) tiles.push_back({(row->*time).value_or(row->latency_us), row->config});
+  for (const Scanned* row : rows) tiles.push_back({*(row->*time), row->config});
   std::ranges::sort(tiles);
-  tiles.resize(std::min(tiles.size(), k_tiles_per_gemm));
+  tiles.resize(std::min(tiles.size(), count));
   return tiles;
 }
 
-std::vector<Promise> promised_pairs(const std::vector<Scanned>& rows) {
+/// Each GEMM's `count` fastest tiles of one BLOCK_SIZE_M: no other can be in one of the `count` best pairs.
+std::vector<Promise> promised_pairs(const std::vector<Scanned>& rows, std::size_t count) {
   std::map<int, std::vector<const Scanned*>> by_block_size_m;
-  for (const Scanned& row : rows) by_block_size_m[row.config.block_size_m].push_back(&row);
+  for (const Scanned& row : rows) {
+    if (row.gemm_1_us && row.gemm_2_us) by_block_size_m[row.config.block_size_m].push_back(&row);
+  }
   std::vector<Promise> promises;
   for (const auto& [block_size_m, group] : by_block_size_m) {
-    const auto downs = fastest(group, &Scanned::gemm_2_us);
-    for (const Promise& up : fastest(group, &Scanned::gemm_1_us)) {
+    const auto downs = fastest(group, &Scanned::gemm_2_us, count);
+    for (const Promise& up : fastest(group, &Scanned::gemm_1_us, count)) {
       for (const Promise& down : downs) {
         promises.push_back({up.latency_us + down.latency_us, paired(up.config, down.config)});
       }
@@ -48,7 +48,7 @@ std::vector<Promise> promised_pairs(const std::vector<Scanned>& rows) {
 std::vector<TileConfig> finalists_of(std::vector<Scanned> rows, const FinalistRule& rule, bool pairs) {
   std::vector<Promise> promises;
   if (pairs) {
-    promises = promised_pairs(rows);
+    promises = promised_pairs(rows, rule.at_most);
   } else {
     for (const Scanned& row : rows) promises.push_back({row.latency_us, row.config});
   }

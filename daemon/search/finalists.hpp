@@ -30,12 +30,13 @@ struct FinalistRule {
   std::size_t at_most = 32;
 };
 
-/// The configurations of one batch worth measuring, the most promising first. With `pairs` every row needs the times of
-/// its GEMMs: then each GEMM gets the tile that suits it, of the same BLOCK_SIZE_M, and what is promised is the sum.
+/// The configurations of one batch worth measuring, the most promising first. With `pairs` each GEMM gets the tile that
+/// suits it, of the same BLOCK_SIZE_M, and what is promised is the sum; rows without the times of their GEMMs are left
+/// out.
 std::vector<schema::TileConfig> finalists_of(std::vector<Scanned> rows, const FinalistRule& rule, bool pairs);
 
 /// The trials of a sweep's second phase: every batch's default, then its finalists, the most promising of all batches
-/// first.
+/// first. A batch may lack a default.
 std::vector<Candidate> finalist_plan(const std::map<std::int64_t, schema::TileConfig>& default_of_batch,
                                      const std::map<std::int64_t, std::vector<schema::TileConfig>>& finalists);
 
@@ -43,5 +44,7 @@ std::vector<Candidate> finalist_plan(const std::map<std::int64_t, schema::TileCo
 /// means over the 18 batches of a measured table (H200, E=256, N=512, fp8 in blocks: 282 trials of 178 kernels).
 inline constexpr std::size_t k_expected_finalists = 16;
 inline constexpr std::size_t k_expected_finalist_kernels = 10;
+/// Of pairs there are always more than enough close to the best.
+inline constexpr std::size_t k_expected_pairs = FinalistRule{}.at_most;
 
 }  // namespace moetune::daemon::search

@@ -80,6 +80,12 @@ std::vector<Candidate> exhaustive_plan(const std::map<std::int64_t, TileConfig>&
   return plan;
 }
 
+std::vector<Candidate> light_batches_first(std::vector<Candidate> plan) {
+  constexpr std::int64_t k_light = 512;  // up to here continuous work does not lower the clock of an H200
+  std::ranges::stable_partition(plan, [](const Candidate& candidate) { return candidate.batch <= k_light; });
+  return plan;
+}
+
 bool is_slow_to_compile(const TileConfig& tile) {
   constexpr int k_threads_per_warp = 32;
   constexpr int k_registers_per_thread = 255;

@@ -24,6 +24,10 @@ struct Candidate {
 std::vector<Candidate> exhaustive_plan(const std::map<std::int64_t, schema::TileConfig>& default_of_batch,
                                        const std::vector<schema::TileConfig>& configs);
 
+/// The same trials in the order of a scan, which does not rest: light batches before heavy ones, so that the heat of
+/// these is left to the gaps in which the GPU has nothing lighter to do.
+std::vector<Candidate> light_batches_first(std::vector<Candidate> plan);
+
 /// The engine's default for each batch as schema/ knows it, and what it really runs as.
 std::map<std::int64_t, schema::TileConfig> known_defaults(const schema::Problem& problem,
                                                           const std::vector<std::int64_t>& batches);

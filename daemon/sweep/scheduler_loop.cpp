@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "daemon/sweep/sweep_view.hpp"
 #include "daemon/upload_store.hpp"
 #include "db/database.hpp"
+#include "db/earlier_outcomes.hpp"
 #include "db/trial_store.hpp"
 
 namespace moetune::daemon {
@@ -60,7 +62,7 @@ void SchedulerLoop::turn() {
   run_->step(draining_ ? SweepRun::Dispatch::no : SweepRun::Dispatch::yes);
   shared_.eta_s = run_->eta().value_or(-1);
   shared_.compile_jobs = nvrtc_crew_.jobs_begun() + (triton_crew_ ? triton_crew_->jobs_begun() : 0);
-  note_trouble(run_->id(), run_->trouble());
+  note_trouble(run_->id(), phase_trouble_.empty() ? run_->trouble() : phase_trouble_);
   conclude();
   if (SteadyClock::now() >= next_progress_) publish_progress();
 }
@@ -126,6 +128,11 @@ Result<std::unique_ptr<SweepRun>> SchedulerLoop::begin(const db::Sweep& queued) 
   if (queued.started_at && !queued.scanned) spec.scan = false;
   auto plan = plan_sweep(spec, services_.machine, recording);
   if (!plan) return std::unexpected(plan.error());
+  if (!queued.started_at && spec.reuse && plan->phase == SweepPhase::scan && is_measured_whole(*plan)) {
+    spec.scan = false;
+    plan = plan_sweep(spec, services_.machine, recording);
+    if (!plan) return std::unexpected(plan.error());
+  }
   const auto identity = identity_of(*plan);
   std::int64_t earlier_trials = 0;
   if (queued.started_at && queued.resolved != identity) {
@@ -161,6 +168,16 @@ Result<std::unique_ptr<SweepRun>> SchedulerLoop::begin(const db::Sweep& queued) 
   return SweepRun::begin(context, *sweep, std::move(*plan));
 }
 
+bool SchedulerLoop::is_measured_whole(const SweepPlan& scan) {
+  schema::Group group = scan.group;
+  group.kernel = scan.kernel;
+  const auto rows =
+      services_.database.read([&](db::Snapshot& snapshot) { return db::reusable_trials(snapshot, group); });
+  return rows && std::ranges::all_of(scan.candidates, [&](const search::Candidate& candidate) {
+           return rows->contains({candidate.batch, candidate.config});
+         });
+}
+
 Result<SweepPlan> SchedulerLoop::plan_after_scan(const db::Sweep& sweep, const SweepPlan& scan) {
   const auto rows =
       services_.database.read([&](db::Snapshot& snapshot) { return db::scanned_rows(snapshot, sweep.id); });
@@ -180,8 +197,7 @@ Result<SweepPlan> SchedulerLoop::resolve_measure_phase() {
                               .phase = plan->phase});
   });
   if (!resolved) return std::unexpected(resolved.error());
-  spdlog::info("sweep {} has scanned {} candidates and measures {} of them", run_->id(), scanned,
-               plan->candidates.size());
+  spdlog::info("sweep {} has scanned {} candidates and measures {}", run_->id(), scanned, plan->candidates.size());
   return plan;
 }
 
@@ -237,10 +253,11 @@ void SchedulerLoop::go_on_after_scan() {
   auto plan = resolve_measure_phase();
   if (!plan) {
     next_phase_try_ = SteadyClock::now() + k_phase_pause;
-    note_trouble(run_->id(), plan.error().message);
+    phase_trouble_ = plan.error().message;
     refuse_to_run(run_->id(), plan.error());
     return;
   }
+  phase_trouble_.clear();
   if (auto entered = run_->enter(std::move(*plan)); !entered) {
     // The next turn begins the sweep anew, in this phase.
     spdlog::error("sweep {} begins again: {}", run_->id(), entered.error().message);
@@ -280,6 +297,7 @@ void SchedulerLoop::let_go() {
     shared_.measure_busy_seconds = shared_.measure_busy_seconds + run_->busy_seconds();
   }
   run_.reset();
+  phase_trouble_.clear();
   shared_.running = 0;
   shared_.eta_s = -1;
 }

@@ -44,6 +44,8 @@ class SchedulerLoop {
   void turn();
   void pick_sweep();
   schema::Result<std::unique_ptr<SweepRun>> begin(const db::Sweep& sweep);
+  /// Whether a scan would find out nothing: all its candidates have rows of the unchanged kernel that can be reused.
+  bool is_measured_whole(const SweepPlan& scan);
   /// The second phase of a sweep, from the rows of its first.
   schema::Result<SweepPlan> plan_after_scan(const db::Sweep& sweep, const SweepPlan& scan);
   schema::Result<SweepPlan> resolve_measure_phase();
@@ -73,6 +75,7 @@ class SchedulerLoop {
   std::chrono::steady_clock::time_point next_progress_;
   std::chrono::steady_clock::time_point began_;
   std::chrono::steady_clock::time_point next_phase_try_;
+  std::string phase_trouble_;  ///< why the second phase cannot begin at the moment
 };
 
 }  // namespace moetune::daemon

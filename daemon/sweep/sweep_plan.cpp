@@ -155,7 +155,8 @@ void choose_phase(SweepPlan& plan, const SweepSpec& spec, const Machine& machine
                   const std::vector<schema::TileConfig>& configs) {
   if (plan.recording || !spec.scan) return;
   plan.pairs = machine.triton.reads_down_file(plan.kernel);
-  if (!plan.pairs && !has_groups(configs)) return;
+  const bool saves_kernels = has_groups(configs) && configs.size() > search::FinalistRule{}.at_least;
+  if (!plan.pairs && !saves_kernels) return;
   plan.phase = SweepPhase::scan;
   plan.group.kernel = schema::scan_of(plan.kernel);
 }
@@ -164,6 +165,7 @@ void choose_phase(SweepPlan& plan, const SweepSpec& spec, const Machine& machine
 std::map<std::int64_t, std::vector<search::Scanned>> scanned_by_batch(const std::vector<db::ScannedRow>& rows) {
   std::map<std::int64_t, std::vector<search::Scanned>> by_batch;
   for (const db::ScannedRow& row : rows) {
+    if (row.status != schema::TrialStatus::ok) continue;
     const auto stage = [&](const char* name) {
       const auto found = row.stages_us.find(name);
       return found == row.stages_us.end() ? std::nullopt : std::optional(found->second);
@@ -175,6 +177,35 @@ std::map<std::int64_t, std::vector<search::Scanned>> scanned_by_batch(const std:
                                        .clock_fell = row.remark == kernels::k_clock_fell});
   }
   return by_batch;
+}
+
+/// Whether a tile that ended like this in a scan may fare otherwise on the unchanged kernel.
+bool failed_in_the_compiler(schema::TrialStatus status) {
+  return status == schema::TrialStatus::compile_error || status == schema::TrialStatus::compiler_crash ||
+         status == schema::TrialStatus::compile_timeout;
+}
+
+/// The finalists of each batch. A batch of which the scan knows nothing is measured whole; and a tile whose changed
+/// kernel did not compile is tried on the unchanged one, with one value of GROUP_SIZE_M: what upstream hears of is a
+/// failure of its own kernel.
+std::map<std::int64_t, std::vector<schema::TileConfig>> finalists_by_batch(const SweepPlan& scan,
+                                                                           const std::vector<db::ScannedRow>& rows) {
+  std::map<std::int64_t, std::vector<schema::TileConfig>> finalists;
+  for (auto& [batch, scanned] : scanned_by_batch(rows)) {
+    finalists[batch] = search::finalists_of(std::move(scanned), search::FinalistRule{}, scan.pairs);
+  }
+  std::set<search::Candidate> tried;
+  for (const db::ScannedRow& row : rows) {
+    const auto known = finalists.find(row.key.batch);
+    if (known == finalists.end() || !failed_in_the_compiler(row.status)) continue;
+    const bool first = tried.insert({row.key.batch, search::without_group(row.key.config)}).second;
+    if (first) known->second.push_back(row.key.config);
+  }
+  const auto scanned_batches = finalists;
+  for (const search::Candidate& candidate : scan.candidates) {
+    if (!scanned_batches.contains(candidate.batch)) finalists[candidate.batch].push_back(candidate.config);
+  }
+  return finalists;
 }
 
 Result<void> apply_gpus(SweepPlan& plan, const SweepSpec& spec, const Machine& machine) {
@@ -230,11 +261,7 @@ Result<SweepPlan> plan_measure_phase(const SweepPlan& scan, const SweepSpec& spe
   SweepPlan plan = scan;
   plan.phase = SweepPhase::measure;
   plan.group.kernel = plan.kernel;
-  std::map<std::int64_t, std::vector<schema::TileConfig>> finalists;
-  for (auto& [batch, scanned] : scanned_by_batch(rows)) {
-    finalists[batch] = search::finalists_of(std::move(scanned), search::FinalistRule{}, plan.pairs);
-  }
-  plan.candidates = search::finalist_plan(plan.default_of_batch, finalists);
+  plan.candidates = search::finalist_plan(plan.default_of_batch, finalists_by_batch(scan, rows));
   plan.kernels.clear();
   auto applied = apply_triton_kernels(plan, spec, machine.triton, {});
   if (!applied) return std::unexpected(applied.error());

@@ -105,8 +105,10 @@ std::optional<double> SweepRun::eta() const {
   auto trials = board_.unfinished_by_batch();
   std::size_t compiles = board_.kernels_to_compile();
   if (plan_.phase == schema::SweepPhase::scan) {
-    for (const auto& [batch, config] : plan_.default_of_batch) trials[batch] += search::k_expected_finalists;
-    compiles += plan_.default_of_batch.size() * search::k_expected_finalist_kernels;
+    const auto finalists = plan_.pairs ? search::k_expected_pairs : search::k_expected_finalists;
+    for (const auto& [batch, config] : plan_.default_of_batch) trials[batch] += finalists;
+    // Nothing had to be compiled so far: then the finalists' kernels are in the cache too, as far as one can say.
+    if (seconds_per_compile_) compiles += plan_.default_of_batch.size() * search::k_expected_finalist_kernels;
   }
   return search::eta_seconds({.trials = trials,
                               .seconds_per_trial = seconds_per_trial,

@@ -1,5 +1,7 @@
 #include "daemon/sweep/sweep_view.hpp"
 
+#include <algorithm>
+
 #include "daemon/best_view.hpp"
 #include "db/trial_store.hpp"
 
@@ -25,7 +27,8 @@ schema::Result<ordered_json> trials_view(db::Snapshot& snapshot, const db::Sweep
     by_status[std::string(name_of(status))] = count;
     done += count;
   }
-  return ordered_json{{"total", sweep.total.value_or(0)},
+  // A newer daemon may choose other finalists than the one that has measured some already.
+  return ordered_json{{"total", std::max(sweep.total.value_or(0), done)},
                       {"done", done},
                       {"by_status", std::move(by_status)},
                       {"not_recorded", sweep.not_recorded}};

@@ -125,6 +125,7 @@ Result<void> apply_triton_kernels(SweepPlan& plan, const schema::SweepSpec& spec
   if (!plan.recording) plan.group.kernel_digest = answer->kernel_digest;
   const bool takes_naive_path = std::ranges::any_of(answer->classes, &TritonClass::naive);
   plan.small_batch = takes_naive_path ? kernels::SmallBatch::naive : kernels::SmallBatch::aligned;
+  if (plan.phase == schema::SweepPhase::scan) plan.candidates = search::light_batches_first(std::move(plan.candidates));
   plan.needs = {};
   KernelList list(plan, *answer, request.configs, toolchain.compiler());
   for (const auto& candidate : plan.candidates) plan.needs.of_trial.push_back(list.kernels_of(candidate));

@@ -136,7 +136,8 @@ sweeps_of() {
     if sweep "$kernel" "$problem" 1; then
       client --json best "${shape[@]:0:4}" --kernel "$kernel" >"$logs/best_$name.json" 2>&1
       [ "$problem" = fp8 ] && [ -n "$table" ] &&
-        run "table_$name.txt" 30 timeout 60 python3 "$bench/compare_with_table.py" "$work/rows_${name}_1.jsonl" "$table"
+        run "table_$name.txt" 30 timeout 60 python3 "$bench/compare_with_table.py" --kernel "$kernel" \
+          "$work/rows_${name}_1.jsonl" "$table"
       publish
       sweep "$kernel" "$problem" 2
     fi

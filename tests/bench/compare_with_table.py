@@ -40,12 +40,15 @@ def lines_of(path):
 
 def read_rows(lines, kernel=None):
     """{batch: {effective tile: microseconds}} of trial rows in JSON; the median where a tile was measured more than once.
-    `kernel` limits it to the rows of one."""
-    samples = {}
+    `kernel` limits it to the rows of one; without it rows of several are an error, since a scan's are hot and quick."""
+    samples, kernels = {}, set()
     for line in lines:
         row = json.loads(line)
         if row["status"] != "ok" or (kernel and row["kernel"] != kernel):
             continue
+        kernels.add(row["kernel"])
+        if len(kernels) > 1:
+            raise ValueError(f"the rows are of several kernels ({', '.join(sorted(kernels))}): choose one with --kernel")
         tile = [row["config"][name] for name in FIELDS]
         if row.get("block_shape"):
             tile[2] = min(tile[2], *row["block_shape"])

@@ -39,6 +39,14 @@ class CompareWithTableTest(unittest.TestCase):
         self.assertAlmostEqual((1.3 + 0.5) / 2, found["all"])
         self.assertEqual({}, compare_with_table.read_rows(self.rows({small: 1.0}), kernel="builtin"))
 
+    def test_rows_of_a_scan_are_not_mixed_with_those_of_the_kernel(self):
+        tile = (64, 128, 128, 1, 4, 3)
+        scan = [line.replace('"vllm"', '"vllm-scan"') for line in self.rows({tile: 1.0})]
+        rows = [*self.rows({tile: 2.0}), *scan]
+        with self.assertRaisesRegex(ValueError, "several kernels .vllm, vllm-scan."):
+            compare_with_table.read_rows(rows)
+        self.assertEqual({8: {tile: 2.0}}, compare_with_table.read_rows(rows, kernel="vllm"))
+
     def test_says_when_the_tables_best_was_not_measured(self):
         read = {8: {(16, 128, 128, 1, 4, 3): 10.0}}
         found, = compare_with_table.compare(read, compare_with_table.read_rows(self.rows({(64, 128, 128, 1, 4, 3): 5.0})))

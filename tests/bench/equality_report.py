@@ -8,6 +8,8 @@ import statistics
 EQUAL, DIFFERENT, NOT_WRITTEN = "equal", "different", "not_written"
 REFUSED_BY_BOTH, DISAGREEMENT, NOT_REACHED = "refused_by_both", "disagreement", "not_reached"
 ARGUMENTS_EQUAL, ARGUMENTS_DIFFERENT = "arguments_equal", "arguments_different"
+TIME_BOUND = 0.01
+MOST_SHORTFALLS = 40
 BAD = (DIFFERENT, NOT_WRITTEN, DISAGREEMENT, ARGUMENTS_DIFFERENT)
 
 COLUMNS = ("kernel", "problem", "batch", "gemm", "group", "config", "status", "triton_us", "moetune_us", "ratio", "launches",
@@ -40,13 +42,25 @@ def summary(rows):
     return result
 
 
-def is_good(rows):
-    """Whether something was compared and nothing was found wanting."""
-    compared = sum(row["status"] in (EQUAL, ARGUMENTS_EQUAL) for row in rows)
-    return compared > 0 and not any(row["status"] in BAD for row in rows)
+def shortfalls(rows, configurations):
+    """What keeps the claim from being shown: bad pairs, and cells (kernel, problem, M, GEMM) in which fewer than
+    `configurations` were equal in result and, where they were timed, within 1 % in time."""
+    found = [f"{row['kernel']} {row['problem']} M={row['batch']} {row['gemm']} {row['config']}: {row['status']}"
+             for row in rows if row["status"] in BAD]
+    shown = {}
+    for row in rows:
+        cell = shown.setdefault((row["kernel"], row["problem"], row["batch"], row["gemm"]), set())
+        in_time = row.get("ratio") is None or abs(row["ratio"] - 1) <= TIME_BOUND
+        if row["status"] in (EQUAL, ARGUMENTS_EQUAL) and in_time:
+            cell.add(json.dumps(row["config"]))
+    for (kernel, problem, batch, gemm), configs in shown.items():
+        if len(configs) < configurations:
+            found.append(f"{kernel} {problem} M={batch} {gemm}: {len(configs)} configurations are equal and within "
+                         f"{TIME_BOUND:.0%}, {configurations} are wanted")
+    return found if rows else ["nothing was compared"]
 
 
-def lines(rows):
+def lines(rows, configurations):
     """The table by kernel, problem, batch, GEMM and kind of GROUP_SIZE_M, and the verdict."""
     cells = {}
     for row in rows:
@@ -67,7 +81,9 @@ def lines(rows):
         ratio = total["ratio"]
         yield (f"time of moetune's launch over Triton's: median {ratio['median']:.4f}, 5th percentile {ratio['p5']:.4f}, 95th "
                f"{ratio['p95']:.4f}, worst {ratio['worst']:.4f}; within 1 %: {ratio['within_1_percent']} of {ratio['count']}")
-    yield "verdict: " + ("no difference" if is_good(rows) else "DIFFERENCES, or nothing compared")
+    found = shortfalls(rows, configurations)
+    yield from found[:MOST_SHORTFALLS]
+    yield "verdict: " + (f"not shown, {len(found)} shortfalls" if found else "no difference")
 
 
 def write(rows, folder):

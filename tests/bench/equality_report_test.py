@@ -25,14 +25,23 @@ class EqualityReportTest(unittest.TestCase):
             found["ratio"][name] for name in ("count", "median", "worst", "within_1_percent")))
         self.assertAlmostEqual(0.99575, found["ratio"]["p5"])
         self.assertAlmostEqual(1.0255, found["ratio"]["p95"])
-        self.assertTrue(report.is_good(rows))
-        self.assertIn("verdict: no difference", list(report.lines(rows)))
+        self.assertEqual([], report.shortfalls(rows, 1))
+        self.assertIn("verdict: no difference", list(report.lines(rows, 1)))
 
     def test_one_bad_pair_or_none_at_all_spoils_the_verdict(self):
         for bad in report.BAD:
-            self.assertFalse(report.is_good([pair(report.EQUAL, 1.0), pair(bad)]), bad)
+            self.assertEqual(1, len(report.shortfalls([pair(report.EQUAL, 1.0), pair(bad)], 1)), bad)
         for rows in ([], [pair(report.NOT_REACHED)], [pair(report.REFUSED_BY_BOTH)]):
-            self.assertFalse(report.is_good(rows))
+            self.assertEqual(1, len(report.shortfalls(rows, 1)), rows)
+
+    def test_enough_configurations_have_to_be_equal_also_in_time(self):
+        def configs(*ratios):
+            return [pair(report.EQUAL, ratio, config={"BLOCK_SIZE_M": number}) for number, ratio in enumerate(ratios)]
+
+        self.assertEqual([], report.shortfalls(configs(1.0, 0.995, 1.02), 2))
+        self.assertEqual(["vllm fp8 M=1 up: 2 configurations are equal and within 1%, 3 are wanted"],
+                         report.shortfalls(configs(1.0, 0.995, 1.02), 3))
+        self.assertEqual(1, len(report.shortfalls(configs(1.0, 1.0) + [pair(report.EQUAL, 1.0, batch=16)], 2)))
 
     def test_every_pair_is_in_the_file(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -58,7 +58,7 @@ class DryRunTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             command = [sys.executable, HERE / "triton_equality.py", "--dry-run", "--library", LIBRARY, "--engine-path", VLLM,
                        "--runtime-group", "vllm", "--tiles", "2", "--groups", "1", "--batches", "1", "128", "--jobs", "2",
-                       "--seconds", "500", "--output", folder]
+                       "--seconds", "500", "--configurations", "2", "--output", folder]
             ended = subprocess.run(command, capture_output=True, text=True, check=False)
             self.assertEqual(0, ended.returncode, ended.stdout + ended.stderr)
             with open(pathlib.Path(folder, "equality.csv"), encoding="utf-8", newline="") as file:

@@ -17,7 +17,7 @@ ProblemInSpace two_tiles() {
           .space = {{"BLOCK_SIZE_M", {16}},
                     {"BLOCK_SIZE_N", {64}},
                     {"BLOCK_SIZE_K", {64}},
-                    {"GROUP_SIZE_M", {1, 16}},
+                    {"GROUP_SIZE_M", {1, 2, 4, 8, 16}},
                     {"num_warps", {4}},
                     {"num_stages", {2, 3}}},
           .batches = {64}};

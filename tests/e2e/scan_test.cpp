@@ -3,7 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <fstream>
 #include <set>
+#include <sstream>
+#include <thread>
 
 #include "tests/e2e/problem_in_space.hpp"
 #include "tests/e2e/running_daemon.hpp"
@@ -33,11 +37,12 @@ class ScanTest : public testing::Test {
       if (check["name"] == "Triton" && check["status"] != "ok") GTEST_SKIP() << "no Triton: " << check.dump();
     }
   }
-  void start() {
+  void start(std::vector<std::string> arguments = {}) {
+    arguments.insert(arguments.end(), {"--compile-jobs", "2"});
     daemon_ = std::make_unique<RunningDaemon>(
         RunningDaemon::Options{.data_dir = folder_.path() / "data",
                                .cache_dir = folder_.path() / "cache",
-                               .arguments = {"--compile-jobs", "2"},
+                               .arguments = arguments,
                                .environment = {{"LD_LIBRARY_PATH", MOETUNE_FAKE_DRIVER}}});
   }
   static json spec() {
@@ -50,6 +55,14 @@ class ScanTest : public testing::Test {
   json finished(const json& spec) const { return finished(daemon_->create_sweep(spec)); }
   json rows(const std::string& kernel) const {
     return daemon_->get("/trials?limit=1000&kernel=" + kernel).json()["items"];
+  }
+  void wait_for_phase(std::int64_t id, const std::string& phase) const {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(120);
+    while (std::chrono::steady_clock::now() < end) {
+      if (daemon_->get("/sweeps/" + std::to_string(id)).json()["phase"] == phase) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    ADD_FAILURE() << "phase " << phase << " never came: " << daemon_->log();
   }
   /// (batch, configuration) of rows.
   static std::set<std::string> keys(const json& rows) {
@@ -83,6 +96,9 @@ TEST_F(ScanTest, CompilesOneKernelForAllGroupsAndConfirmsOnTheUnchangedOne) {
   ASSERT_EQ(best.size(), 1U) << best.dump();
   EXPECT_EQ(best[0]["kernel"], "builtin");
   EXPECT_EQ(best[0]["configs"].size(), 2U);
+  const auto file = daemon_->get("/export?E=8&N=256&kernel=builtin-scan");
+  EXPECT_EQ(file.status, 409);
+  EXPECT_THAT(file.json()["error"]["message"].get<std::string>(), testing::HasSubstr("no file is made from them"));
 }
 
 TEST_F(ScanTest, NeedsFewerKernelsThanMeasuringEverything) {
@@ -104,7 +120,9 @@ TEST_F(ScanTest, NeedsFewerKernelsThanMeasuringEverything) {
 
 TEST_F(ScanTest, GoesOnInTheSecondPhaseAfterAKill) {
   const auto id = daemon_->create_sweep(spec());
-  daemon_->wait_for_trials(id, 2 * 12 + 4);
+  wait_for_phase(id, "measure");
+  const json before = daemon_->get("/sweeps/" + std::to_string(id)).json();
+  ASSERT_EQ(before["state"], "running") << before.dump();
   daemon_->kill();
   start();
   const json view = finished(id);
@@ -117,6 +135,7 @@ TEST_F(ScanTest, GoesOnInTheSecondPhaseAfterAKill) {
 TEST_F(ScanTest, GoesOnInTheFirstPhaseAfterAKill) {
   const auto id = daemon_->create_sweep(spec());
   daemon_->wait_for_trials(id, 3);
+  ASSERT_EQ(daemon_->get("/sweeps/" + std::to_string(id)).json()["phase"], "scan");
   daemon_->kill();
   start();
   const json view = finished(id);
@@ -128,6 +147,60 @@ TEST_F(ScanTest, ASecondRunCompilesNothing) {
   ASSERT_EQ(finished(spec())["state"], "done");
   const json rerun = finished(spec());
   EXPECT_EQ(rerun["compiles"]["done"], 0) << rerun.dump();
+}
+
+TEST_F(ScanTest, PausesAndGoesOnInBothPhases) {
+  const auto id = daemon_->create_sweep(spec());
+  for (const char* phase : {"scan", "measure"}) {
+    wait_for_phase(id, phase);
+    daemon_->post("/sweeps/" + std::to_string(id) + "/pause", "{}");
+    daemon_->post("/sweeps/" + std::to_string(id) + "/resume", "{}");
+  }
+  const json view = finished(id);
+  ASSERT_EQ(view["state"], "done") << view.dump() << daemon_->log();
+  EXPECT_EQ(view["trials"]["done"], view["trials"]["total"]);
+}
+
+TEST_F(ScanTest, ReusesAWholeMeasurementInThePlaceOfAScan) {
+  json whole = spec();
+  whole["scan"] = false;
+  whole["batch"] = {64};
+  const json first = finished(whole);
+  ASSERT_EQ(first["state"], "done") << first.dump() << daemon_->log();
+  whole["scan"] = true;
+  whole["reuse"] = true;
+  const json again = finished(whole);
+  EXPECT_EQ(again["trials"], first["trials"]);
+  EXPECT_EQ(again["compiles"]["done"], 0);
+  EXPECT_TRUE(rows("builtin-scan").empty());
+}
+
+/// moetune's kernel, which no longer compiles when it takes GROUP_SIZE_M at run time.
+void write_kernel_that_needs_a_constant(const std::filesystem::path& file) {
+  std::stringstream source;
+  source << std::ifstream(MOETUNE_TRITON_KERNEL).rdbuf();
+  std::string text = source.str();
+  const std::string after = "    lanes = tl.arange(0, BLOCK_SIZE_M)\n";
+  const auto at = text.find(after);
+  ASSERT_NE(at, std::string::npos);
+  text.insert(at + after.size(), "    lanes += 0 * tl.sum(tl.arange(0, GROUP_SIZE_M))\n");
+  std::ofstream(file) << text;
+}
+
+TEST_F(ScanTest, AKernelThatCannotBeScannedIsMeasuredWhole) {
+  write_kernel_that_needs_a_constant(folder_.path() / "constant.py");
+  daemon_.reset();
+  start({"--kernel-path", folder_.path().string()});
+  json constant = spec();
+  constant["kernel"] = "constant.py";
+  constant["batch"] = {64};
+  const json view = finished(constant);
+  ASSERT_EQ(view["state"], "done") << view.dump() << daemon_->log();
+  const json scanned = rows("constant.py-scan");
+  const json measured = rows("constant.py");
+  EXPECT_EQ(keys(measured), keys(scanned)) << "every candidate is measured on the unchanged kernel";
+  for (const json& row : scanned) EXPECT_EQ(row["status"], "compile_error");
+  for (const json& row : measured) EXPECT_EQ(row["status"], "ok") << row.dump();
 }
 
 TEST_F(ScanTest, ASpaceWithOneGroupSizeIsMeasuredAtOnce) {

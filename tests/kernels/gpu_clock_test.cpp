@@ -68,9 +68,13 @@ TEST_F(GpuClockTest, AScanTakesFewSamplesOfEverybody) {
 TEST_F(GpuClockTest, AScanTellsThatTheClockFellAndGoesOn) {
   set("FAKE_SM_CLOCKS", "1980,1500");
   set("MOETUNE_TEST_MEASURE_DELAY_MS", "10");
+  request_.batches = {1, 256};
+  ASSERT_TRUE(is_heavy(request_.problem, 256));
   auto worker = start();
-  auto candidate = job("us=20");
+  auto candidate = job("us=20", 256);
   candidate.quick = true;
+  auto light = job("us=20");
+  light.quick = true;
   EXPECT_EQ(worker->measure(candidate).status, TrialStatus::ok);
   // The norm stays that of the cool GPU, however often it is missed.
   for (int i = 0; i < 10; ++i) {
@@ -79,6 +83,7 @@ TEST_F(GpuClockTest, AScanTellsThatTheClockFellAndGoesOn) {
     EXPECT_EQ(reply.log_tail, k_clock_fell);
     EXPECT_EQ(reply.sm_clock_mhz, 1500);
     EXPECT_THAT(reply.samples_us, SizeIs(3));
+    EXPECT_EQ(worker->measure(light).log_tail, "") << "a light batch does not heat, it finds the clock low";
   }
   // Rests that do not help make it the norm.
   candidate.quick = false;

@@ -6,5 +6,5 @@ WHERE EXISTS (
   FROM groups g
   CROSS JOIN tallies y ON y.group_id = g.id AND y.status = 'ok'
   CROSS JOIN runs r ON r.id = y.run_id
-  WHERE g.problem_id = p.id AND r.discarded = 0)
+  WHERE g.problem_id = p.id AND r.discarded = 0 AND r.phase IS NOT 'scan')
 ORDER BY p.id;

@@ -61,6 +61,12 @@ TEST(FinalistsTest, APairGivesEachGemmItsTile) {
   EXPECT_EQ(pairs[3], paired(b, a));
 }
 
+TEST(FinalistsTest, AnUntimedRowMakesNoPair) {
+  Scanned untimed = scanned(tile(16, 4), 1, 1);
+  untimed.gemm_2_us.reset();
+  EXPECT_EQ(finalists_of({scanned(tile(16, 2), 10, 20), untimed}, k_rule, true), (std::vector{tile(16, 2)}));
+}
+
 TEST(FinalistsTest, APairHasOneBlockSizeM) {
   const TileConfig small = tile(16, 2);
   const TileConfig large = tile(64, 2);

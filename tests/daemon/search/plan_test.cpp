@@ -80,5 +80,13 @@ TEST(ShareOutTest, GivesEveryWorkerAboutTheSameWork) {
   EXPECT_EQ(share_out(batches, 1), std::vector<std::size_t>(18, 0));
 }
 
+TEST(PlanTest, AScanTakesLightBatchesFirst) {
+  const TileConfig a{16, 64, 64, 1, 4, 3};
+  const TileConfig b{16, 64, 64, 1, 4, 4};
+  const std::vector<Candidate> plan = {{1, a}, {4096, a}, {512, a}, {1, b}, {1024, b}};
+  const std::vector<Candidate> expected = {{1, a}, {512, a}, {1, b}, {4096, a}, {1024, b}};
+  EXPECT_EQ(light_batches_first(plan), expected);
+}
+
 }  // namespace
 }  // namespace moetune::daemon::search
