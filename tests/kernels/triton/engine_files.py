@@ -28,6 +28,7 @@ WANTED = {
               r"kernels/ops/moe/fused_moe_triton_kernels\.py)",
 }
 METADATA = r"[^/]*\.dist-info/METADATA"
+TUNED = r".*/configs/(triton_[^/]*/)?E=[^/]*\.json"
 
 # Any wheel will do, whatever this machine is: the newest platform tags come first.
 PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in range(40, 16, -1)] + ["manylinux2014_x86_64", "manylinux1_x86_64"]
@@ -37,6 +38,11 @@ PYTHON = (3, 11)
 def folder(name, version):
     """Where the files of one version lie once they have been fetched."""
     return CACHE / f"{name}-{version}"
+
+
+def tuned_folder(name):
+    """Where the tuned files that the newest version of an engine ships lie once they have been fetched."""
+    return CACHE / f"{name}-{NEWEST[name]}-tuned"
 
 
 def all_folders():
@@ -95,27 +101,31 @@ def _whole(name, version):
         return file
 
 
-def fetch(index, name, version):
-    """Puts the files of one version into its folder, all or nothing."""
+def fetch(index, name, version, wanted, target):
+    """Puts the files of one version that match the pattern into a folder, all or nothing."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with index.wheel(name, version) as wheel, tempfile.TemporaryDirectory(dir=CACHE) as unfinished:
-        pattern = re.compile(f"({WANTED[name]}|{METADATA})$")
+        pattern = re.compile(f"({wanted})$")
         files = [member for member in wheel.namelist() if pattern.match(member)]
+        if not files:
+            raise LookupError(f"{name} {version} has no file like {wanted}")
         for member in files:
             path = pathlib.Path(unfinished, "files", member)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(wheel.read(member))
-        pathlib.Path(unfinished, "files").rename(folder(name, version))
-    print(f"{name} {version}: {len(files)} files")
+        pathlib.Path(unfinished, "files").rename(target)
+    print(f"{target.name}: {len(files)} files")
 
 
 def main():
-    missing = [(name, version) for name, versions in VERSIONS.items() for version in versions
-               if not folder(name, version).is_dir()]
+    parts = [(name, version, f"{WANTED[name]}|{METADATA}", folder(name, version))
+             for name, versions in VERSIONS.items() for version in versions]
+    parts += [(name, version, TUNED, tuned_folder(name)) for name, version in NEWEST.items()]
+    missing = [part for part in parts if not part[-1].is_dir()]
     if missing:
         with Index() as index:
-            for name, version in missing:
-                fetch(index, name, version)
+            for part in missing:
+                fetch(index, *part)
     print(f"{len(all_folders())} versions in {CACHE}")
     return 0
 
