@@ -56,6 +56,7 @@ void add_best(CommandLine& line);
 void add_export(CommandLine& line);
 void add_trials(CommandLine& line);
 void add_import(CommandLine& line);
+void add_lint(CommandLine& line);
 void add_cache(CommandLine& line);
 void add_db(CommandLine& line);
 void add_doctor(CommandLine& line);
