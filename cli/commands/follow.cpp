@@ -64,7 +64,7 @@ Result<std::int64_t> sweep_id(const std::string& text) {
   return schema::integer_from_text("the id of a sweep", text, 1, std::int64_t{1} << 53);
 }
 
-Result<ExitStatus> follow_and_report(Context& context, Client client, std::int64_t id) {
+Result<Followed> follow(Context& context, Client client, std::int64_t id) {
   const auto display = make_progress_display(context.err, context.err_traits, context.err_size);
   SweepFollower follower(context.connector, std::move(client), id, *display);
   auto outcome = follower.follow();
@@ -75,22 +75,28 @@ Result<ExitStatus> follow_and_report(Context& context, Client client, std::int64
     }
     return std::unexpected(outcome.error());
   }
-  if (outcome->end == SweepFollower::End::detached) {
-    say_how_to_go_on(context, id);
-    if (context.options.json) context.print(outcome->answer);
-    return ExitStatus::done;
+  const bool detached = outcome->end == SweepFollower::End::detached;
+  if (detached) say_how_to_go_on(context, id);
+  const bool well = detached || outcome->status.state == SweepState::done;
+  return Followed{well ? ExitStatus::done : ExitStatus::failed, detached, std::move(outcome->status),
+                  std::move(outcome->answer), follower.client()};
+}
+
+void print_report(Context& context, const Followed& followed) {
+  const SweepStatus& sweep = followed.sweep;
+  if (!context.options.json) report(context, sweep, followed.client);
+  if (sweep.state == SweepState::failed) {
+    context.err.line(fmt::format("moetune: sweep {} failed: {}", sweep.id,
+                                 printable_lines(sweep.error.value_or("the daemon's log says why"))));
   }
-  const SweepStatus& status = outcome->status;
-  if (context.options.json) {
-    context.print(outcome->answer);
-  } else {
-    report(context, status, follower.client());
-  }
-  if (status.state == SweepState::failed) {
-    context.err.line(fmt::format("moetune: sweep {} failed: {}", id,
-                                 printable_lines(status.error.value_or("the daemon's log says why"))));
-  }
-  return status.state == SweepState::done ? ExitStatus::done : ExitStatus::failed;
+}
+
+Result<ExitStatus> follow_and_report(Context& context, Client client, std::int64_t id) {
+  const auto followed = follow(context, std::move(client), id);
+  if (!followed) return std::unexpected(followed.error());
+  if (context.options.json) context.print(followed->answer);
+  if (!followed->detached) print_report(context, *followed);
+  return followed->status;
 }
 
 }  // namespace moetune::cli

@@ -3,8 +3,24 @@
 #include <cstdint>
 
 #include "cli/commands/command.hpp"
+#include "cli/sweep_status.hpp"
 
 namespace moetune::cli {
+
+/// How following a sweep ended.
+struct Followed {
+  ExitStatus status;  ///< done when the sweep is done or the person detached, failed when it failed or was cancelled
+  bool detached = false;
+  SweepStatus sweep;
+  nlohmann::ordered_json answer;  ///< of GET /sweeps/{id}, as it was last
+  Client client;                  ///< where the daemon was last
+};
+
+/// Follows a sweep to its end, or until the person detaches, and tells them how to go on then. Prints no result.
+schema::Result<Followed> follow(Context& context, Client client, std::int64_t id);
+
+/// Prints the table of a sweep that has ended, what to do next, and why it failed where it did.
+void print_report(Context& context, const Followed& followed);
 
 /// Follows a sweep to its end and prints the result: a table, or with --json what GET /sweeps/{id} answers. Done when
 /// the sweep is done or the person detached, failed when it failed or was cancelled.
