@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "schema/model_shape.hpp"
 #include "schema/strict_json.hpp"
 
 namespace moetune::schema {
@@ -84,7 +85,16 @@ nlohmann::ordered_json to_json(const SweepSpec& spec) {
 }
 
 Result<SweepSpec> sweep_spec_from_json(const nlohmann::json& value) {
+  if (value.is_object() && value.contains("model")) {
+    const auto without_model = with_problem_of_model(value);
+    if (!without_model) return std::unexpected(without_model.error());
+    return sweep_spec_from_json(*without_model);
+  }
   ObjectReader reader(value, "sweep");
+  for (const char* name : {"tp", "ep"}) {
+    if (reader.has(name)) reader.reject(name, "goes with model");
+  }
+  reader.raw("model");
   SweepSpec spec;
   reader.refuse_null({"act_dtype", "batch", "kernel", "strategy", "routing", "l2", "gpus", "seed"});
   spec.problem = read_problem(reader, Absent::none);

@@ -38,8 +38,9 @@ struct SweepSpec {
 
 nlohmann::ordered_json to_json(const SweepSpec& spec);
 
-/// Strict. E, N, hidden_size and topk are required; the rest has the defaults above (batch: default_batches()).
-/// Errors: invalid_argument naming the field.
+/// Strict. E, N, hidden_size and topk are required, or model (the object of a config.json) with tp and ep in their
+/// place (with_problem_of_model()); the rest has the defaults above (batch: default_batches()). Errors:
+/// invalid_argument naming the field; conflict for a model with nothing to tune.
 Result<SweepSpec> sweep_spec_from_json(const nlohmann::json& value);
 
 enum class SweepState { queued, running, paused, done, failed, cancelled };

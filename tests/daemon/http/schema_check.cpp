@@ -32,6 +32,12 @@ void check_object(const json& document, const json& schema, const json& value, c
   for (const auto& name : schema.value("required", json::array())) {
     if (!value.contains(name)) breaches.push_back(fmt::format("{}: {} is missing", place, name.dump()));
   }
+  const json choices = schema.value("anyOf", json::array());
+  const auto fits = [&](const json& choice) {
+    return std::ranges::all_of(choice["required"], [&](const json& name) { return value.contains(name); });
+  };
+  if (!choices.empty() && !std::ranges::any_of(choices, fits))
+    breaches.push_back(fmt::format("{}: has the fields of none of {}", place, choices.dump()));
   const json properties = schema.value("properties", json::object());
   const json others = schema.value("additionalProperties", json(true));
   for (const auto& [name, field] : value.items()) {
@@ -82,15 +88,15 @@ const json& resolved(const json& document, const json& value) {
 }
 
 Breaches schema_breaches(const json& document, const json& reference, const json& value, const std::string& place) {
-  static const std::set<std::string> known = {"type",     "properties",
-                                              "required", "additionalProperties",
-                                              "items",    "enum",
-                                              "minimum",  "maximum",
-                                              "pattern",  "exclusiveMinimum",
-                                              "minItems", "maxItems",
-                                              "default",  "description",
-                                              "examples", "minLength",
-                                              "maxLength"};
+  static const std::set<std::string> known = {"type",      "properties",
+                                              "required",  "additionalProperties",
+                                              "items",     "enum",
+                                              "minimum",   "maximum",
+                                              "pattern",   "exclusiveMinimum",
+                                              "minItems",  "maxItems",
+                                              "default",   "description",
+                                              "examples",  "minLength",
+                                              "maxLength", "anyOf"};
   const json& schema = resolved(document, reference);
   Breaches breaches;
   for (const auto& [keyword, unused] : schema.items()) {

@@ -32,6 +32,24 @@ TEST_F(ServerRoutesTest, AQueuedSweepIsAnsweredWithItsIdAndPlace) {
   EXPECT_EQ(sweep["state"], "queued");
 }
 
+TEST_F(ServerRoutesTest, AModelTakesTheProblemsPlaceInASweep) {
+  const std::string model = R"("model":{"architectures":["Qwen3MoeForCausalLM"],"dtype":"bfloat16","hidden_size":2048,)"
+                            R"("moe_intermediate_size":[768,512],"num_experts":128,"num_experts_per_tok":8})";
+  EXPECT_EQ(post("/sweeps", "{" + model + R"(,"tp":4,"N":192})").status, 202);
+  const json spec = get("/sweeps/1").json()["spec"];
+  EXPECT_EQ(spec["E"], 128);
+  EXPECT_EQ(spec["N"], 192);
+  EXPECT_EQ(spec["hidden_size"], 2048);
+  EXPECT_FALSE(spec.contains("model"));
+  const Reply ambiguous = post("/sweeps", "{" + model + R"(,"tp":4})");
+  EXPECT_EQ(ambiguous.status, 400);
+  EXPECT_EQ(ambiguous.json()["error"]["detail"]["shapes"].size(), 2U);
+  EXPECT_THAT(ambiguous.body, HasSubstr("E=128, N=192"));
+  const Reply dense = post("/sweeps", R"({"model":{"architectures":["LlamaForCausalLM"],"hidden_size":4096}})");
+  EXPECT_EQ(dense.status, 409);
+  EXPECT_THAT(dense.body, HasSubstr("nothing to tune: LlamaForCausalLM is dense"));
+}
+
 TEST_F(ServerRoutesTest, SweepsAreSteeredWithAndWithoutABody) {
   create_sweep();
   EXPECT_EQ(post("/sweeps/1/pause", "{}").json()["state"], "paused");
