@@ -42,6 +42,7 @@ void add_global_options(CLI::App& app, GlobalOptions& options) {
 
 void add_commands(CommandLine& line) {
   add_tune(line);
+  add_shapes(line);
   add_sweeps(line);
   add_sweep(line);
   add_steering(line);
@@ -97,8 +98,8 @@ Result<ExitStatus> perform(const Action& action, const GlobalOptions& options, c
   Connector connector({options.server, *data_dir, options.data_dir.has_value(), std::move(*token), around.default_url,
                        around.daemon_executable},
                       around.err);
-  Context context{options,           connector,         around.out,      around.err,
-                  around.out_traits, around.err_traits, around.out_size, around.err_size};
+  Context context{options,           connector,         around.environment, around.out,     around.err,
+                  around.out_traits, around.err_traits, around.out_size,    around.err_size};
   return action(context);
 }
 

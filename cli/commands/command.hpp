@@ -22,6 +22,7 @@ namespace moetune::cli {
 struct Context {
   const GlobalOptions& options;
   Connector& connector;
+  const Environment& environment;
   Output& out;
   Output& err;
   TerminalTraits out_traits;
@@ -49,6 +50,7 @@ struct CommandLine {
 
 // Each adds one command (or a family of them) with its help.
 void add_tune(CommandLine& line);
+void add_shapes(CommandLine& line);
 void add_sweeps(CommandLine& line);
 void add_sweep(CommandLine& line);
 void add_steering(CommandLine& line);  ///< pause, resume, cancel, discard

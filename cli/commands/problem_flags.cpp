@@ -20,7 +20,7 @@ Result<void> ProblemFlags::require_shape() const {
   const std::pair<const char*, const std::string&> required[] = {
       {"-E", experts_}, {"-N", intermediate_}, {"--hidden-size", hidden_size_}, {"--topk", topk_}};
   for (const auto& [flag, text] : required) {
-    if (text.empty()) return fail(ErrorCode::invalid_argument, fmt::format("{} is required", flag));
+    if (text.empty()) return fail(ErrorCode::invalid_argument, fmt::format("{} is required, or --model", flag));
   }
   return {};
 }

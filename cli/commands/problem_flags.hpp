@@ -23,9 +23,10 @@ class ProblemFlags {
   /// dtype that is not the one that stands there takes the block shape and the scales of the old one away.
   /// Errors: invalid_argument naming the flag.
   schema::Result<void> put(nlohmann::ordered_json& spec) const;
+  /// The part of put() that is about E, N, hidden_size and topk.
+  schema::Result<void> put_sizes(nlohmann::ordered_json& spec) const;
 
  private:
-  schema::Result<void> put_sizes(nlohmann::ordered_json& spec) const;
   void put_dtype(nlohmann::ordered_json& spec) const;
   schema::Result<void> put_switches(nlohmann::ordered_json& spec) const;
 

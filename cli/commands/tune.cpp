@@ -1,36 +1,80 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 
 #include "cli/commands/command.hpp"
+#include "cli/commands/model_flags.hpp"
 #include "cli/commands/problem_flags.hpp"
 #include "cli/commands/sweep_batch.hpp"
 #include "cli/commands/sweep_flags.hpp"
+#include "cli/text.hpp"
+#include "schema/model_shape.hpp"
 
 namespace moetune::cli {
 namespace {
 
+using nlohmann::ordered_json;
+using schema::ErrorCode;
+using schema::fail;
+using schema::ModelShape;
+using schema::Problem;
 using schema::Result;
 
 constexpr const char* k_examples =
+    "  moetune tune --model Qwen/Qwen3-30B-A3B --tp 1,4\n"
     "  moetune tune -E 256 -N 512 --hidden-size 2048 --topk 8 --dtype fp8_w8a8 --block-shape 128,128\n"
     "  moetune tune -E 8 -N 14336 --hidden-size 4096 --topk 2 --batch 1,2,4,8 --detach\n"
     "Ctrl-C detaches: the sweep goes on, and `moetune sweep ID --follow` shows it again.";
 
 struct TuneFlags {
+  ModelFlags model;
   ProblemFlags problem;
   SweepFlags sweep;
 };
 
+std::string title_of(const ModelShape& shape, const Problem& problem) {
+  return fmt::format("{}, tp {}{}: E={}, N={}", printable(shape.architecture), shape.parallelism.tp,
+                     shape.parallelism.expert_parallel ? " with whole experts" : "", problem.num_experts,
+                     problem.intermediate_size);
+}
+
+/// One for each distinct problem of the model, as the engine of the kernel sees it. Sizes that were given choose among
+/// them.
+Result<std::vector<SweepRequest>> problems_of_model(Context& context, const TuneFlags& flags) {
+  const auto shapes = flags.model.shapes(context);
+  if (!shapes) return std::unexpected(shapes.error());
+  ordered_json asked;
+  if (auto put = flags.problem.put_sizes(asked); !put) return std::unexpected(put.error());
+  std::vector<SweepRequest> requests;
+  std::string all;
+  for (const ModelShape& shape : *shapes) {
+    const Problem& problem = shape.problem(schema::engine_of_kernel(flags.sweep.kernel()));
+    SweepRequest request{.spec = {}, .title = title_of(shape, problem)};
+    write_problem(problem, request.spec);
+    all += fmt::format("{}{}", all.empty() ? "" : "; ", short_text(problem));
+    const bool is_asked = std::ranges::all_of(
+        asked.items(), [&](const auto& field) { return request.spec[field.key()] == field.value(); });
+    const bool is_known =
+        std::ranges::any_of(requests, [&](const SweepRequest& other) { return other.spec == request.spec; });
+    if (is_asked && !is_known) requests.push_back(std::move(request));
+  }
+  if (!requests.empty()) return requests;
+  return fail(ErrorCode::invalid_argument,
+              fmt::format("no shape of --model has the sizes given (-E, -N, --hidden-size, --topk); it has: {}", all));
+}
+
 /// The problems to tune, as the fields that they have in a sweep; nothing but those fields.
-Result<std::vector<SweepRequest>> problems_of(const TuneFlags& flags) {
+Result<std::vector<SweepRequest>> problems_of(Context& context, const TuneFlags& flags) {
+  if (flags.model.given()) return problems_of_model(context, flags);
+  if (auto checked = flags.model.check(); !checked) return std::unexpected(checked.error());
   if (auto shape = flags.problem.require_shape(); !shape) return std::unexpected(shape.error());
   return std::vector<SweepRequest>(1);
 }
 
 Result<ExitStatus> tune(Context& context, const TuneFlags& flags) {
-  auto requests = problems_of(flags);
+  auto requests = problems_of(context, flags);
   if (!requests) return std::unexpected(requests.error());
   for (SweepRequest& request : *requests) {
     if (auto put = flags.problem.put(request.spec); !put) return std::unexpected(put.error());
@@ -46,6 +90,7 @@ void add_tune(CommandLine& line) {
   const auto flags = std::make_shared<TuneFlags>();
   CLI::App& command = add_command(line, line.app, "tune", "Tune a problem: create a sweep and follow it to its end",
                                   k_examples, [flags](Context& context) { return tune(context, *flags); });
+  flags->model.add_to(command, ModelFlags::Model::optional);
   flags->problem.add_to(command);
   flags->sweep.add_to(command);
 }

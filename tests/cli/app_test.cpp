@@ -58,8 +58,11 @@ INSTANTIATE_TEST_SUITE_P(
         BadLine{"cache fill", "there is no command fill"}, BadLine{"report -E 8 -N 8", "there is no command report"},
         BadLine{"--fast tune", "--fast"}, BadLine{"tune", "-E is required"},
         BadLine{"tune -E 8 -N 512 --hidden-size 1024", "--topk is required"},
-        BadLine{"tune SHAPE --model path", "unknown argument --model"}, BadLine{"tune SHAPE --fast", "--fast"},
-        BadLine{"tune SHAPE extra", "extra"},
+        BadLine{"tune SHAPE --model no-such/path/", "no file or folder no-such/path/"},
+        BadLine{"tune SHAPE --tp 2", "--tp goes with --model"}, BadLine{"tune SHAPE --ep", "--ep goes with --model"},
+        BadLine{"shapes", "--model is required"},
+        BadLine{"shapes --model no-such.json", "no file or folder no-such.json"},
+        BadLine{"tune SHAPE --fast", "--fast"}, BadLine{"tune SHAPE extra", "extra"},
         BadLine{"tune -E x -N 512 --hidden-size 1024 --topk 2", "-E must be a whole number, not \"x\""},
         BadLine{"tune -E 8.5 -N 512 --hidden-size 1024 --topk 2", "-E"},
         BadLine{"tune -E 0 -N 512 --hidden-size 1024 --topk 1", "-E must be between 1"},
@@ -99,8 +102,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadLine{"sweeps --token-file no-such", "no-such"}));
 
 TEST_F(AppTest, HelpsWithEveryCommandAndGivesAnExample) {
-  for (const char* line : {"tune", "sweeps", "sweep", "pause", "resume", "cancel", "discard", "best", "export",
-                           "trials", "import", "lint", "cache", "db", "doctor"}) {
+  for (const char* line : {"tune", "shapes", "sweeps", "sweep", "pause", "resume", "cancel", "discard", "best",
+                           "export", "trials", "import", "lint", "cache", "db", "doctor"}) {
     const auto ended = run_with({line, "--help"});
     EXPECT_EQ(ended.status, ExitStatus::done);
     EXPECT_EQ(ended.err, "");
@@ -114,7 +117,7 @@ TEST_F(AppTest, HelpsWithEveryCommandAndGivesAnExample) {
 
 TEST_F(AppTest, OffersOnlyWhatItCanDo) {
   const auto help = run_with({"--help"}).out;
-  for (const char* later : {"report", "publish", "compare", "shapes", "traffic"}) {
+  for (const char* later : {"report", "publish", "compare", "traffic"}) {
     EXPECT_THAT(help, Not(HasSubstr("\n  " + std::string(later)))) << later;
   }
 }

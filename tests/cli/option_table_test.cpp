@@ -65,6 +65,9 @@ const std::map<std::string, Words>& bad_values() {
       {"--gated", {"", "maybe", "2", "-1", "TRUE"}},
       {"--per-channel-quant", {"", "maybe", "2", "-1", "TRUE"}},
       {"--router-weight-on-input", {"", "maybe", "2", "-1", "TRUE"}},
+      {"--model", {"", "no-such.json", "no-such/", "/dev/null", "/"}},
+      {"--tp", {"", "x", "0", "-1", "1,1", "1,", "1.5", "4097", "99999999999999999999"}},
+      {"shapes --device", {"", "a/b", long_text}},
       {"--device", name},
       {"--kernel", name},
       {"--kernel-digest", name},
@@ -97,6 +100,7 @@ const std::map<std::string, Words>& bad_values() {
       {"import PATH", {"", "no-such.jsonl", "/", "/dev/null/x"}},
       {"cache explain KEY", {"", "ab", "xyz!", "ABCDEF", "../../etc", long_text}},
       {"db backup FILE", {""}},
+      {"--ep", flag},
       {"--compile", flag},
       {"--reuse", flag},
       {"--retry-failed", flag},
@@ -169,6 +173,8 @@ class OptionTableTest : public AppTest {
       if (needed == 2 && std::string_view(name).size() > 2) continue;
       if (needed > 0) words.insert(words.end(), {name, shape.at(name)});
     }
+    if (words[0] == "shapes" && left_out != "--model")
+      words.insert(words.end(), {"--model", MOETUNE_MODEL_CONFIGS "/olmoe.json"});
     static const std::map<std::string, std::string> positionals = {
         {"ID", "1"}, {"PATH", "rows.jsonl"}, {"KEY", "abcd"}, {"FILE", "copy.db"}};
     for (const std::string& name : command.positionals) {

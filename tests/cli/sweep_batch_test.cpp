@@ -47,7 +47,8 @@ class SweepBatchTest : public testing::Test {
     const GlobalOptions options{.server = daemon_.url(), .json = json};
     Connector connector({.server = daemon_.url(), .data_dir = folder_.path(), .executable = "no-such"}, err_);
     const auto size = [] { return TerminalSize(); };
-    Context context{options, connector, out_, err_, {}, {}, size, size};
+    const Environment environment = [](const char*) { return std::optional<std::string>(); };
+    Context context{options, connector, environment, out_, err_, {}, {}, size, size};
     return tune_all(context, requests, recording, detach);
   }
 
