@@ -122,4 +122,23 @@ Result<EngineFileName> engine_file_name_from_text(std::string_view path) {
   return facts;
 }
 
+Result<Problem> problem_of(const EngineFileName& name) {
+  if (!name.backend.empty()) {
+    return fail(
+        ErrorCode::invalid_argument,
+        fmt::format("a file with backend={} is not one for the Triton kernel, which alone is tuned", name.backend));
+  }
+  Problem problem;
+  problem.num_experts = name.num_experts;
+  problem.intermediate_size = name.intermediate_size;
+  if (!name.dtype_word.empty()) {
+    const auto dtype = dtype_from_name(name.dtype_word);
+    if (!dtype) return std::unexpected(dtype.error());
+    problem.dtype = *dtype;
+  }
+  problem.block_shape = name.block_shape;
+  problem.per_channel_quant = name.per_channel_quant;
+  return problem;
+}
+
 }  // namespace moetune::schema

@@ -34,4 +34,8 @@ struct EngineFileName {
 /// Errors: invalid_argument, naming the part that is missing or does not read, for what is no such name.
 Result<EngineFileName> engine_file_name_from_text(std::string_view path);
 
+/// The problem whose Triton kernel a file of that name steers; hidden_size and topk, which no name carries, are 0.
+/// Errors: invalid_argument when the dtype is not known, or when the file is for another kernel.
+Result<Problem> problem_of(const EngineFileName& name);
+
 }  // namespace moetune::schema

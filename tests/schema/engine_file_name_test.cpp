@@ -94,5 +94,15 @@ TEST(EngineFileNameTest, RefusesWhatIsNoSuchName) {
   }
 }
 
+TEST(EngineFileNameTest, TellsTheProblemOfATritonFile) {
+  const auto problem = problem_of(
+      engine_file_name_from_text("E=8,N=512,device_name=X,dtype=fp8_w8a8,block_shape=[128, 128]_down.json").value());
+  ASSERT_TRUE(problem);
+  EXPECT_EQ(*problem, (Problem{8, 512, 0, 0, Dtype::fp8_w8a8, ActDtype::bfloat16, BlockShape{128, 128}}));
+  for (const char* name : {"E=8,N=512,device_name=X,dtype=bf16.json", "E=8,N=512,device_name=X,backend=flydsl.json"}) {
+    EXPECT_FALSE(problem_of(engine_file_name_from_text(name).value())) << name;
+  }
+}
+
 }  // namespace
 }  // namespace moetune::schema
