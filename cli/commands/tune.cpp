@@ -9,6 +9,7 @@
 #include "cli/commands/problem_flags.hpp"
 #include "cli/commands/sweep_batch.hpp"
 #include "cli/commands/sweep_flags.hpp"
+#include "cli/commands/tune_warning.hpp"
 #include "cli/text.hpp"
 #include "schema/model_shape.hpp"
 
@@ -26,9 +27,11 @@ constexpr const char* k_examples =
     "  moetune tune --model Qwen/Qwen3-30B-A3B --tp 1,4\n"
     "  moetune tune -E 256 -N 512 --hidden-size 2048 --topk 8 --dtype fp8_w8a8 --block-shape 128,128\n"
     "  moetune tune -E 8 -N 14336 --hidden-size 4096 --topk 2 --batch 1,2,4,8 --detach\n"
+    "  moetune tune --warning vllm.log --hidden-size 2048 --topk 8\n"
     "Ctrl-C detaches: the sweep goes on, and `moetune sweep ID --follow` shows it again.";
 
 struct TuneFlags {
+  std::string warning;
   ModelFlags model;
   ProblemFlags problem;
   SweepFlags sweep;
@@ -67,8 +70,12 @@ Result<std::vector<SweepRequest>> problems_of_model(Context& context, const Tune
 
 /// The problems to tune, as the fields that they have in a sweep; nothing but those fields.
 Result<std::vector<SweepRequest>> problems_of(Context& context, const TuneFlags& flags) {
+  if (!flags.warning.empty() && flags.model.given()) {
+    return fail(ErrorCode::invalid_argument, "--warning and --model both name problems: give one of them");
+  }
   if (flags.model.given()) return problems_of_model(context, flags);
   if (auto checked = flags.model.check(); !checked) return std::unexpected(checked.error());
+  if (!flags.warning.empty()) return problems_in_warning(context, flags.warning, flags.problem, flags.sweep);
   if (auto shape = flags.problem.require_shape(); !shape) return std::unexpected(shape.error());
   return std::vector<SweepRequest>(1);
 }
@@ -90,6 +97,13 @@ void add_tune(CommandLine& line) {
   const auto flags = std::make_shared<TuneFlags>();
   CLI::App& command = add_command(line, line.app, "tune", "Tune a problem: create a sweep and follow it to its end",
                                   k_examples, [flags](Context& context) { return tune(context, *flags); });
+  command
+      .add_option(
+          "--warning", flags->warning,
+          "a line of vLLM or SGLang that tells of a missing file, or FILE, a whole log (- for stdin): tunes what "
+          "is missing, with that engine's kernel; -E and -N choose among several")
+      ->type_name("LINE|FILE")
+      ->group("Problem");
   flags->model.add_to(command, ModelFlags::Model::optional);
   flags->problem.add_to(command);
   flags->sweep.add_to(command);

@@ -144,6 +144,43 @@ TEST_F(MoetunedTest, TunesExportsAndAnswersWithoutAnyPreparation) {
               HasSubstr("  -E 8 -N 512 --hidden-size 1024 --topk 2 --dtype none"));
 }
 
+TEST_F(MoetunedTest, TunesWhatALogMisses) {
+  const auto rows = folder_.file("rows.jsonl", recording({1, 64})).string();
+  const std::string start =
+      "WARNING 01-02 [fused_moe.py:1071] Using default MoE config. Performance might be sub-optimal! "
+      "Config file not found at /opt/a b, c/vllm/configs/";
+  const std::string line = start + "E=8,N=512,device_name=NVIDIA_H200.json\n";
+  const std::string noise(200'000, '.');
+  const auto log = folder_.file("vllm.log", noise + "\n" + line + noise + "\n" + line).string();
+  const auto unknown = run_with({"tune", "--warning", log, "--recording", rows, "--batch", "1,64"});
+  EXPECT_EQ(unknown.status, 2);
+  EXPECT_THAT(unknown.err, HasSubstr("--hidden-size and --topk are needed"));
+
+  const auto told = run_with(
+      {"tune", "--warning", log, "--recording", rows, "--batch", "1,64", "--hidden-size", "1024", "--topk", "2"});
+  ASSERT_EQ(told.status, 0) << told.err;
+  EXPECT_THAT(told.out, AllOf(StartsWith("sweep 1 done in "), HasSubstr("288 of 288 trials")));
+  const auto known = run_with({"tune", "--warning", line, "--recording", rows, "--batch", "1", "--json"});
+  ASSERT_EQ(known.status, 0) << known.err;
+  EXPECT_EQ(json::parse(known.out)["spec"]["hidden_size"], 1024);
+  EXPECT_THAT(known.err, HasSubstr("as known from 288 rows: --hidden-size 1024 --topk 2"));
+
+  Program piped({"/bin/sh", "-c",
+                 fmt::format("cat {} | {} --data-dir {} tune --warning - --recording {} --detach", log, MOETUNE_PROGRAM,
+                             data_.string(), rows)},
+                options());
+  EXPECT_EQ(piped.finish(), 0) << piped.err();
+  EXPECT_THAT(piped.out(), HasSubstr("sweep 3 is queued"));
+
+  const auto other = run_with({"tune", "--warning", "Using MARLIN Fp8 MoE backend\n" + line, "--recording", rows});
+  EXPECT_EQ(other.status, 1);
+  EXPECT_THAT(other.err, HasSubstr("nothing to tune: the log shows \"Using MARLIN Fp8 MoE backend\""));
+  // Whether this machine has a GPU or not, it has none of that name.
+  const auto elsewhere = run_with({"tune", "--warning", start + "E=8,N=512,device_name=NVIDIA_X1.json", "--hidden-size",
+                                   "1024", "--topk", "2", "--batch", "1"});
+  EXPECT_EQ(elsewhere.status, 1) << elsewhere.err;
+}
+
 TEST_F(MoetunedTest, GoesOnWhenTheDaemonIsKilledInTheMiddle) {
   const auto rows = recording({1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048});
   const auto count = std::ranges::count(rows, '\n');

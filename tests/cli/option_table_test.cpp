@@ -80,6 +80,8 @@ const std::map<std::string, Words>& bad_values() {
       {"--space", {"", "no-such.json", "/", "./", "/dev/null/x.json"}},
       {"--gpus", {"", "x", "-1", "0,0", "0,", "1.5", "99999999999999999999"}},
       {"--seed", {"", "x", "-1", "1.5", "1e30", "99999999999999999999"}},
+      {"--warning",
+       {"", "no-such.log", "/", "no such line", "Config file not found: E=8,N=512,device_name=X", "E=8,N=0.json"}},
       {"--recording", {"", "no-such.jsonl", "/dev/null/x"}},
       {"--status", choice},
       {"--sweep", name},
