@@ -27,7 +27,7 @@ constexpr const char* k_examples =
     "  moetune tune --model Qwen/Qwen3-30B-A3B --tp 1,4\n"
     "  moetune tune -E 256 -N 512 --hidden-size 2048 --topk 8 --dtype fp8_w8a8 --block-shape 128,128\n"
     "  moetune tune -E 8 -N 14336 --hidden-size 4096 --topk 2 --batch 1,2,4,8 --detach\n"
-    "  moetune tune --warning vllm.log --hidden-size 2048 --topk 8\n"
+    "  moetune tune --warning vllm.log --model Qwen/Qwen3-30B-A3B\n"
     "Ctrl-C detaches: the sweep goes on, and `moetune sweep ID --follow` shows it again.";
 
 struct TuneFlags {
@@ -70,12 +70,10 @@ Result<std::vector<SweepRequest>> problems_of_model(Context& context, const Tune
 
 /// The problems to tune, as the fields that they have in a sweep; nothing but those fields.
 Result<std::vector<SweepRequest>> problems_of(Context& context, const TuneFlags& flags) {
-  if (!flags.warning.empty() && flags.model.given()) {
-    return fail(ErrorCode::invalid_argument, "--warning and --model both name problems: give one of them");
-  }
-  if (flags.model.given()) return problems_of_model(context, flags);
   if (auto checked = flags.model.check(); !checked) return std::unexpected(checked.error());
-  if (!flags.warning.empty()) return problems_in_warning(context, flags.warning, flags.problem, flags.sweep);
+  if (!flags.warning.empty())
+    return problems_in_warning(context, flags.warning, flags.model, flags.problem, flags.sweep);
+  if (flags.model.given()) return problems_of_model(context, flags);
   if (auto shape = flags.problem.require_shape(); !shape) return std::unexpected(shape.error());
   return std::vector<SweepRequest>(1);
 }

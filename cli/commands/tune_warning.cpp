@@ -11,6 +11,7 @@
 #include "cli/text.hpp"
 #include "cli/warning_text.hpp"
 #include "schema/engine_file.hpp"
+#include "schema/model_shape.hpp"
 #include "schema/sweep_spec.hpp"
 
 namespace moetune::cli {
@@ -177,9 +178,7 @@ std::vector<ordered_json> fitting(const ordered_json& problems, const LoggedFile
 
 std::unexpected<schema::Error> unknown(const ordered_json& problems, const Target& target) {
   std::string message = fmt::format(
-      "--hidden-size and --topk are needed: {} does not tell them (in the model's config.json they are mostly called "
-      "hidden_size and num_experts_per_tok)",
-      target.file.text);
+      "--hidden-size and --topk are needed, or --model, whose config.json tells them: {} does not", target.file.text);
   std::vector<std::string> hints;
   for (const auto& item : problems) {
     if (!problem_in(item) || item.value("E", ordered_json()) != target.spec["E"]) continue;
@@ -205,17 +204,66 @@ std::unexpected<schema::Error> ambiguous(const std::vector<ordered_json>& known,
   return fail(ErrorCode::invalid_argument, message);
 }
 
+void adopt(Target& target, const ordered_json& known) {
+  for (const char* field : k_open_fields) {
+    if (!target.spec.contains(field) && known.contains(field)) target.spec[field] = known[field];
+  }
+}
+
 /// Completes a problem from what the database knows.
 Result<void> complete(Context& context, const ordered_json& problems, Target& target, bool is_alone) {
-  auto known = fitting(problems, target.file, target.spec);
+  const auto known = fitting(problems, target.file, target.spec);
   if (known.empty()) return unknown(problems, target);
   if (known.size() > 1) return ambiguous(known, target, is_alone);
-  context.err.line(fmt::format("{}: as known from {} rows: {}", target.file.text,
+  context.err.line(fmt::format("{}: as known from {} rows: {}", printable(target.file.text),
                                known[0].value("rows", ordered_json(0)).dump(), as_flags(known[0], target.spec, {})));
-  for (const char* field : k_open_fields) {
-    if (target.spec.contains(field) || !known[0].contains(field)) continue;
-    target.spec[field] = known[0][field];
+  adopt(target, known[0]);
+  return {};
+}
+
+/// The model's problems whose file this may be. E and N of the name tell how the engine spread the model: experts over
+/// ranks, or slices of each.
+ordered_json problems_of(const std::vector<schema::ModelShape>& shapes, const LoggedFile& file) {
+  const auto experts = file.name.num_experts;
+  const auto size = file.name.intermediate_size;
+  ordered_json problems = ordered_json::array();
+  for (const schema::ModelShape& shape : shapes) {
+    Problem problem = shape.problem(file.engine);
+    const bool is_sliced = problem.num_experts == experts && problem.intermediate_size % size == 0;
+    const bool is_spread = problem.intermediate_size == size && problem.num_experts % experts == 0;
+    if (!is_sliced && !is_spread) continue;
+    problem.num_experts = experts;
+    problem.intermediate_size = size;
+    ordered_json fields;
+    schema::write_problem(problem, fields);
+    if (std::ranges::find(problems, fields) == problems.end()) problems.push_back(std::move(fields));
   }
+  return problems;
+}
+
+/// Completes the problems from the model, and leaves out the files that are none of its.
+Result<void> complete_from_model(Context& context, const ModelFlags& model, std::vector<Target>& targets) {
+  const auto shapes = model.shapes(context);
+  if (!shapes) return std::unexpected(shapes.error());
+  std::vector<Target> kept;
+  std::vector<std::string> others;
+  for (Target& target : targets) {
+    const auto known = fitting(problems_of(*shapes, target.file), target.file, target.spec);
+    if (known.empty()) {
+      others.push_back(printable(target.file.text));
+      continue;
+    }
+    if (known.size() > 1) return ambiguous(known, target, targets.size() == 1);
+    adopt(target, known[0]);
+    kept.push_back(std::move(target));
+  }
+  if (kept.empty()) {
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("--model: {} is no file of that model, however it is spread; it has: {}", others.front(),
+                            short_text(shapes->front().problem(targets.front().file.engine))));
+  }
+  for (const auto& name : others) context.err.line(fmt::format("left out, no file of the model: {}", name));
+  targets = std::move(kept);
   return {};
 }
 
@@ -265,7 +313,8 @@ Result<void> complete_all(Context& context, const ordered_json& sweep, std::vect
 }  // namespace
 
 Result<std::vector<SweepRequest>> problems_in_warning(Context& context, const std::string& given,
-                                                      const ProblemFlags& problem, const SweepFlags& sweep) {
+                                                      const ModelFlags& model, const ProblemFlags& problem,
+                                                      const SweepFlags& sweep) {
   const auto warning = read_warning(given);
   if (!warning) return std::unexpected(warning.error());
   const auto files = files_to_tune(*warning);
@@ -280,6 +329,9 @@ Result<std::vector<SweepRequest>> problems_in_warning(Context& context, const st
     if (auto applied = apply_flags(problem, target); !applied) return std::unexpected(applied.error());
   }
   for (const auto& note : notes_on(*warning)) context.err.line(note);
+  if (model.given()) {
+    if (auto done = complete_from_model(context, model, *targets); !done) return std::unexpected(done.error());
+  }
   if (auto done = complete_all(context, how, *targets); !done) return std::unexpected(done.error());
   std::vector<SweepRequest> requests;
   for (Target& target : *targets) {

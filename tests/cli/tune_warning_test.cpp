@@ -204,5 +204,41 @@ TEST_F(TuneWarningTest, NotesThatSomethingElseIsThereToo) {
   EXPECT_THAT(err(), Not(HasSubstr("another kernel")));
 }
 
+class TuneWarningModelTest : public TuneWarningTest {
+ protected:
+  const std::string model_ =
+      folder_
+          .file(
+              "config.json",
+              R"({"architectures":["Qwen3MoeForCausalLM"],"num_experts":256,"num_experts_per_tok":8,"hidden_size":4096,
+                    "moe_intermediate_size":1024,"torch_dtype":"bfloat16","quantization_config":{"quant_method":"fp8",
+                    "weight_block_size":[128,128]}})")
+          .string();
+};
+
+TEST_F(TuneWarningModelTest, TheModelTellsTheRestHoweverItIsSpread) {
+  std::string log = vllm_line(k_fp8) + vllm_line(
+                                           "E=32,N=1024,device_name=NVIDIA_H200,dtype=fp8_w8a8,"
+                                           "block_shape=[128,128].json");
+  EXPECT_EQ(tune_warning(log, {"--model", model_}), ExitStatus::done) << err();
+  ASSERT_THAT(created(), SizeIs(2));
+  for (const auto& spec : created()) {
+    EXPECT_EQ(spec["hidden_size"], 4096);
+    EXPECT_EQ(spec["topk"], 8);
+  }
+  EXPECT_EQ(created()[0]["N"], 512);
+  EXPECT_EQ(created()[1]["E"], 32);
+  EXPECT_THAT(daemon_.seen("GET /problems"), IsEmpty());
+}
+
+TEST_F(TuneWarningModelTest, AFileOfAnotherModelIsLeftOut) {
+  EXPECT_EQ(tune_warning(vllm_line(k_bf16) + vllm_line(k_fp8), {"--model", model_}), ExitStatus::done) << err();
+  EXPECT_THAT(err(), HasSubstr("left out, no file of the model: " + k_bf16));
+  ASSERT_THAT(created(), SizeIs(1));
+  EXPECT_EQ(tune_warning(vllm_line(k_bf16), {"--model", model_}), ExitStatus::usage);
+  EXPECT_THAT(err(), AllOf(HasSubstr(k_bf16), HasSubstr("it has: E=256,N=1024,hidden_size=4096,topk=8,fp8_w8a8")));
+  EXPECT_EQ(tune_warning(vllm_line(k_fp8), {"--model", model_, "--topk", "6"}), ExitStatus::usage);
+}
+
 }  // namespace
 }  // namespace moetune::cli
