@@ -8,7 +8,7 @@ namespace moetune::schema::lint {
 namespace {
 
 /// As far as a file's name tells it.
-Problem problem_of(const EngineFileName& name) {
+Problem problem_told_by(const EngineFileName& name) {
   Problem problem;
   problem.num_experts = name.num_experts;
   problem.intermediate_size = name.intermediate_size;
@@ -87,7 +87,7 @@ void check_default(const Subject& subject, const Problem& problem, std::int64_t 
 
 void check_tile(const Subject& subject, std::int64_t batch, const TileConfig& tile, Report& report) {
   if (!subject.name) return;
-  const Problem problem = problem_of(*subject.name);
+  const Problem problem = problem_told_by(*subject.name);
   check_clamp(problem, batch, tile, report);
   check_shared_memory(subject, problem, batch, tile, report);
   check_int4(subject, problem, batch, report);
