@@ -341,7 +341,7 @@ TEST_F(BadInputTest, CompressedBombsAreRefusedOrTakenInBounds) {
     expect_refused(facts, ask("POST", target, body, media), culprit, target);
     std::cout << target << " " << body.size() << " " << culprit << " "
               << std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() << "\n";
-    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20)) << culprit;
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(60)) << culprit;
   };
   const std::pair<std::string, std::string> bombs[] = {{"\n", "more than 50000000 lines"},
                                                        {std::string(1000, ' ') + "\n", "expands more than 1000-fold"},
