@@ -1,5 +1,12 @@
 #include "db/attempt_store.hpp"
 
+#include <sqlite3.h>
+
+#include <fstream>
+#include <memory>
+#include <sstream>
+
+#include "db/database_file.hpp"
 #include "tests/db/store_fixture.hpp"
 
 namespace moetune::db {
@@ -40,6 +47,33 @@ class AttemptStoreTest : public StoreTest {
             .candidate = key,
             .boot_id = boot,
             .alone = true};
+  }
+
+  /// Appends answered measure attempts, as a sweep of many candidates leaves them.
+  void add_answered(int count) {
+    const std::string upto = " UNION ALL SELECT n + 1 FROM numbers WHERE n < " + std::to_string(count) + ")";
+    ASSERT_EQ(raw("INSERT INTO attempts (sweep_id, kind, artifact_key, boot_id, alone, started_at) "
+                  "WITH RECURSIVE numbers(n) AS (SELECT 1" + upto +
+                  " SELECT 1, 'compile', 'key ' || n, 'boot-1', 0, 1 FROM numbers"), "");
+    ASSERT_EQ(raw("INSERT INTO attempt_outcomes (attempt_id, outcome, detail, ended_at) "
+                  "SELECT id, 'answered', '', 2 FROM attempts WHERE id NOT IN (SELECT attempt_id FROM attempt_outcomes)"),
+              "");
+  }
+  /// SQLite's steps for what cut_off_attempts() asks.
+  int steps_of_cut_off() {
+    std::stringstream text;
+    text << std::ifstream(MOETUNE_QUERIES "/cut_off_attempt_ids.sql").rdbuf();
+    sqlite3* opened = nullptr;
+    EXPECT_EQ(sqlite3_open(database_path(data_dir()).c_str(), &opened), SQLITE_OK);
+    const std::unique_ptr<sqlite3, int (*)(sqlite3*)> connection(opened, sqlite3_close);
+    sqlite3_stmt* prepared = nullptr;
+    EXPECT_EQ(sqlite3_prepare_v2(opened, text.str().c_str(), -1, &prepared, nullptr), SQLITE_OK);
+    const std::unique_ptr<sqlite3_stmt, int (*)(sqlite3_stmt*)> statement(prepared, sqlite3_finalize);
+    sqlite3_bind_int64(prepared, 1, sweep_);
+    sqlite3_bind_text(prepared, 2, "the daemon ended", -1, SQLITE_STATIC);
+    while (sqlite3_step(prepared) == SQLITE_ROW) {
+    }
+    return sqlite3_stmt_status(prepared, SQLITE_STMTSTATUS_VM_STEP, 0);
   }
 
   std::int64_t sweep_ = new_sweep();
@@ -109,6 +143,18 @@ TEST_F(AttemptStoreTest, RemembersWhatDaemonsDiedOverUntilAWorkerAnswersForIt) {
   EXPECT_EQ(cut_off(), (std::vector{first, second}));
   must(end(begin(compile("a", "boot-3")), AttemptOutcome::answered));
   EXPECT_TRUE(cut_off().empty());
+}
+
+TEST_F(AttemptStoreTest, WhatWasCutOffIsFoundInTimeThatGrowsWithTheAttemptsNotWithTheirSquare) {
+  begin(compile("a"));
+  interrupt("boot-2");
+  add_answered(1000);
+  const int some = steps_of_cut_off();
+  add_answered(3000);
+  const int many = steps_of_cut_off();
+  EXPECT_GT(some, 1000);
+  EXPECT_LT(many, 6 * some);
+  EXPECT_EQ(cut_off().size(), 1U);
 }
 
 TEST_F(AttemptStoreTest, RefusesAnAttemptForNothing) {
