@@ -10,10 +10,12 @@ enum class Pace { thorough, quick };
 
 /// How many samples a candidate gets: three for everybody, nine for one whose median is within 3 % of the best of its
 /// batch so far, or when there is no best yet (then it is the default, which everything is compared with). Quick,
-/// nobody gets more than three.
+/// nobody gets more than three, and one is enough for a candidate that is far behind the best: no second look makes a
+/// finalist of it (search::FinalistRule asks for 20 % at most).
 inline constexpr int k_min_samples = 3;
 inline constexpr int k_max_samples = 9;
 inline constexpr double k_contender_ratio = 1.03;
+inline constexpr double k_hopeless_ratio = 1.3;
 
 /// True when a candidate of that latency gets more samples.
 bool is_contender(double latency_us, std::optional<double> best_us);

@@ -11,6 +11,7 @@
 #include "db/sweep_store.hpp"
 #include "db/trial_store.hpp"
 #include "schema/trial.hpp"
+#include "tests/must.hpp"
 
 namespace moetune::db {
 
@@ -26,16 +27,6 @@ class TemporaryFolder {
  private:
   std::filesystem::path path_;
 };
-
-/// The value of a Result; a failed expectation and an exception when it is an error.
-template <typename T>
-T must(Result<T> result) {
-  if (!result) {
-    ADD_FAILURE() << result.error().message;
-    throw std::runtime_error(result.error().message);
-  }
-  if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
 
 schema::Problem example_problem();
 schema::SweepSpec example_spec();

@@ -14,6 +14,7 @@
 #include "tests/e2e/running_daemon.hpp"
 #include "tests/kernels/artifact_maker.hpp"
 #include "tests/kernels/problem_forms.hpp"
+#include "tests/must.hpp"
 
 namespace moetune::e2e {
 namespace {
@@ -88,7 +89,7 @@ class ProblemFormsGpuTest : public testing::TestWithParam<ProblemForm> {
     const auto top_k = kernels::gemm_shape(problem, 1, gemm).top_k;
     for (const auto& file : std::filesystem::recursive_directory_iterator(options().cache_dir / "artifacts")) {
       if (file.path().extension() != ".art") continue;
-      auto artifact = kernels::read_artifact(file.path()).value();
+      auto artifact = must(kernels::read_artifact(file.path()));
       const auto constants = artifact.parts.options.value("constants", json::object());
       if (constants.value("top_k", 0) == top_k && constants.value("BLOCK_SIZE_M", 0) == k_tile.block_size_m &&
           constants.value("num_warps", k_tile.num_warps) == k_tile.num_warps &&
@@ -112,22 +113,22 @@ TEST_P(ProblemFormsGpuTest, RightKernelsStayWellWithinTheBounds) {
     EXPECT_EQ(statuses.size(), 1U) << statuses.dump();
     EXPECT_TRUE(statuses.contains("ok")) << statuses.dump();
 
-    const auto context = kernels::Context::open(0).value();
+    const auto context = must(kernels::Context::open(0));
     const auto& info = context.device();
     const auto arch = kernels::arch_of(info.cc_major, info.cc_minor);
-    const auto maker = kernels::testing::ArtifactMaker::create(folder_.path(), arch).value();
-    const std::string step_code = kernels::read_artifact(maker.step().value()).value().cubin;
-    const auto step = kernels::StepKernels::load(std::as_bytes(std::span(step_code))).value();
-    const auto stream = kernels::Stream::create().value();
+    const auto maker = must(kernels::testing::ArtifactMaker::create(folder_.path(), arch));
+    const std::string step_code = must(kernels::read_artifact(must(maker.step()))).cubin;
+    const auto step = must(kernels::StepKernels::load(std::as_bytes(std::span(step_code))));
+    const auto stream = must(kernels::Stream::create());
     kernels::OpenProblem request;
     request.problem = problem;
     request.batches = {k_large_batch};
     const auto plan =
-        kernels::plan_residency(problem, request.batches, schema::L2::cold, info.l2_bytes, 64LL << 30).value();
-    auto resident = kernels::ResidentProblem::create(step, stream, request, plan).value();
-    ASSERT_TRUE(resident.prepare(k_large_batch, k_tile.block_size_m));
+        must(kernels::plan_residency(problem, request.batches, schema::L2::cold, info.l2_bytes, 64LL << 30));
+    auto resident = must(kernels::ResidentProblem::create(step, stream, request, plan));
+    must(resident.prepare(k_large_batch, k_tile.block_size_m));
     const auto load = [&](kernels::Gemm gemm) {
-      return kernels::load_gemm(artifact_of(problem, gemm), problem, k_tile, arch, info.shared_optin_bytes).value();
+      return must(kernels::load_gemm(artifact_of(problem, gemm), problem, k_tile, arch, info.shared_optin_bytes));
     };
     const auto first = load(kernels::Gemm::first), second = load(kernels::Gemm::second);
     const kernels::GemmCandidate candidate({first.get(), second.get()}, resident, k_large_batch, k_tile);

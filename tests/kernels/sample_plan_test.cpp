@@ -28,6 +28,9 @@ TEST(SamplePlanTest, TheFirstOfABatchGetsAll) {
 TEST(SamplePlanTest, InAScanNobodyGetsMore) {
   EXPECT_EQ(count_of(110, 100, Pace::quick), 3U);
   EXPECT_EQ(count_of(90, 100, Pace::quick), 3U);
+  EXPECT_EQ(count_of(130, 100, Pace::quick), 3U);
+  EXPECT_EQ(count_of(131, 100, Pace::quick), 1U);
+  EXPECT_EQ(count_of(131, 100, Pace::thorough), 3U);
   EXPECT_EQ(count_of(100, std::nullopt, Pace::quick), 3U);
 }
 
