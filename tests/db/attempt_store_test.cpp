@@ -53,11 +53,13 @@ class AttemptStoreTest : public StoreTest {
   void add_answered(int count) {
     const std::string upto = " UNION ALL SELECT n + 1 FROM numbers WHERE n < " + std::to_string(count) + ")";
     ASSERT_EQ(raw("INSERT INTO attempts (sweep_id, kind, artifact_key, boot_id, alone, started_at) "
-                  "WITH RECURSIVE numbers(n) AS (SELECT 1" + upto +
-                  " SELECT 1, 'compile', 'key ' || n, 'boot-1', 0, 1 FROM numbers"), "");
-    ASSERT_EQ(raw("INSERT INTO attempt_outcomes (attempt_id, outcome, detail, ended_at) "
-                  "SELECT id, 'answered', '', 2 FROM attempts WHERE id NOT IN (SELECT attempt_id FROM attempt_outcomes)"),
+                  "WITH RECURSIVE numbers(n) AS (SELECT 1" +
+                  upto + " SELECT 1, 'compile', 'key ' || n, 'boot-1', 0, 1 FROM numbers"),
               "");
+    ASSERT_EQ(
+        raw("INSERT INTO attempt_outcomes (attempt_id, outcome, detail, ended_at) "
+            "SELECT id, 'answered', '', 2 FROM attempts WHERE id NOT IN (SELECT attempt_id FROM attempt_outcomes)"),
+        "");
   }
   /// SQLite's steps for what cut_off_attempts() asks.
   int steps_of_cut_off() {

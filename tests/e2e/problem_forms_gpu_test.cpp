@@ -91,7 +91,10 @@ class ProblemFormsGpuTest : public testing::TestWithParam<ProblemForm> {
       if (file.path().extension() != ".art") continue;
       auto artifact = must(kernels::read_artifact(file.path()));
       const auto constants = artifact.parts.options.value("constants", json::object());
+      // The default's kernels are there too, and may have the same BLOCK_SIZE_M.
       if (constants.value("top_k", 0) == top_k && constants.value("BLOCK_SIZE_M", 0) == k_tile.block_size_m &&
+          constants.value("BLOCK_SIZE_N", 0) == k_tile.block_size_n &&
+          constants.value("BLOCK_SIZE_K", 0) == k_tile.block_size_k &&
           constants.value("num_warps", k_tile.num_warps) == k_tile.num_warps &&
           !constants.value("naive_block_assignment", true)) {
         return artifact;
