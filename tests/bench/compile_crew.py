@@ -81,7 +81,7 @@ class CompileCrew:
 
     def start_jit(self, kernel, problem, gemm, batch, tile):
         """Has Triton's JIT compile for a launch, unless it has for an equal one; see jit_kernel.compile_here()."""
-        shape = jit_kernel.Shape(problem, gemm, batch)
+        shape = jit_kernel.Shape(problem, gemm, batch, jit_kernel.engine_of(kernel))
         em = shape.em(tile["BLOCK_SIZE_M"])
         classes = (shape.naive, *(name(value) for value in (em, shape.pairs) for name in (is_one, is_multiple)))
         key = (kernel, repr(problem), gemm, classes, tuple(tile.values()))

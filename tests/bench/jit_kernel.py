@@ -30,10 +30,12 @@ def ceil_div(value, divisor):
 
 class Shape:
     """One GEMM of a problem (as in a plan request) at one batch size, as the engines see it: C (pairs, n) = A (rows, k) of
-    which row p // top_k meets the weights (E, n, k) of pair p's expert."""
+    which row p // top_k meets the weights (E, n, k) of pair p's expert. `engine` is whose launcher it is: vllm's or
+    sglang's."""
 
-    def __init__(self, problem, gemm, batch):
+    def __init__(self, problem, gemm, batch, engine="vllm"):
         up = gemm == "up"
+        self.engine = engine
         self.problem = problem
         self.block = problem.get("block_shape")
         self.experts = problem["E"]
@@ -43,10 +45,15 @@ class Shape:
         self.rows = batch if up else self.pairs
         self.top_k = problem["topk"] if up else 1
         self.mul_routed_weight = not up
-        self.naive = self.pairs * 4 <= self.experts
+        self.naive = engine == "vllm" and self.pairs * 4 <= self.experts
 
     def sorted_size(self, block_m):
-        """Entries of sorted_token_ids; none on the small-batch path."""
+        """Entries of sorted_token_ids; none on the small-batch path. SGLang (0.5.23) counts one expert more, for pairs of
+        experts elsewhere, and rounds up to a multiple of 4."""
+        if self.engine == "sglang":
+            few = self.pairs < self.experts + 1
+            size = self.pairs * block_m if few else self.pairs + (self.experts + 1) * (block_m - 1)
+            return ceil_div(size, 4) * 4
         size = self.pairs + self.experts * (block_m - 1)
         return min(size, self.pairs * block_m) if self.pairs < self.experts else size
 
@@ -55,14 +62,16 @@ class Shape:
         if self.naive:
             return self.pairs * block_m
         size = self.sorted_size(block_m)
-        return min(size, self.rows * self.top_k * block_m) if self.rows < block_m else size
+        limited = self.engine == "vllm" and self.rows < block_m
+        return min(size, self.rows * self.top_k * block_m) if limited else size
 
 
 def arguments_of(shape, tile, tensors, swap_ab, dtype):
-    """Parameter -> value as vLLM's launcher passes it (0.33.0; builtin's parameters are among them), tensors being
-    contiguous. `tensors`: names of TENSOR_TYPES, None where there is none; `dtype`: Triton's type of C."""
+    """Parameter -> value as vLLM's (0.33.0; builtin's parameters are among them) or SGLang's (0.5.23) launcher passes it
+    on a GPU with programmatic dependent launches, tensors being contiguous. `tensors`: names of TENSOR_TYPES, None where there is none; `dtype`: Triton's type of C."""
     block = shape.block
-    block_k = min(tile["BLOCK_SIZE_K"], *block) if block else tile["BLOCK_SIZE_K"]
+    clamps = block and shape.engine == "vllm"
+    block_k = min(tile["BLOCK_SIZE_K"], *block) if clamps else tile["BLOCK_SIZE_K"]
     blocks_k = shape.k // block[1] if block else 0
     return {
         **{PARAMETERS[name]: tensor for name, tensor in tensors.items()},
@@ -98,6 +107,18 @@ def arguments_of(shape, tile, tensors, swap_ab, dtype):
         "SWAP_AB": swap_ab,
         "USE_TD": False,
         "even_Ks": shape.k % block_k == 0,
+        "a_desc": None, "b_desc": None, "bias_ptr": None, "add_mask_ptr": None,
+        "stride_bias_e": 0, "stride_bias_n": 0,
+        "c_sorted": False,
+        "swap_ab": swap_ab,
+        "FUSE_ADD_TO_OUTPUT": False,
+        "MASK_OUTPUT": False,
+        "FUSE_SUM_ALL_REDUCE": False,
+        "ROUTER_TOPK": 1,
+        "FUSE_SWIGLU": False,
+        "A_OUTPUT_SLICES": 1, "A_OUTPUT_SLICE_WIDTH": 0, "A_OUTPUT_SLICE_K": 0,
+        "USE_GDC": True,
+        "GDC_EARLY": shape.rows <= 512,
     }
 
 
@@ -147,11 +168,12 @@ class JitKernel:
         kernel = Kernel.find(name, engine_paths)
         self._swap_rule = kernel.swap_rule(Machine(CAPABILITY, device))
         self._names = [parameter.name for parameter in kernel.parameters]
+        self._early_start = {"launch_pdl": True} if "USE_GDC" in self._names else {}
         self._function = kernel.source.load()
         self._dtype = triton.language.bfloat16
 
     def arguments(self, shape, tile, tensors):
-        """The kernel's parameters by name, in its order. Raises KeyError for one that vLLM's launcher does not pass."""
+        """The kernel's parameters by name, in its order. Raises KeyError for one that no launcher passes."""
         swap = shape.block is not None and self._swap_rule(tile["BLOCK_SIZE_M"], tile["BLOCK_SIZE_N"])
         passed = arguments_of(shape, tile, tensors, swap, self._dtype)
         return {name: passed[name] for name in self._names}
@@ -160,15 +182,16 @@ class JitKernel:
         """A function without arguments that launches the kernel once into PyTorch's current stream."""
         arguments = self.arguments(shape, tile, tensors)
         launch = self._function[(grid_of(shape, tile),)]
-        options = {"num_warps": tile["num_warps"], "num_stages": tile["num_stages"]}
-        return lambda: launch(**arguments, **options)
+        return lambda: launch(**arguments, **self._options(tile))
+
+    def _options(self, tile):
+        return {"num_warps": tile["num_warps"], "num_stages": tile["num_stages"], **self._early_start}
 
     def compile(self, shape, tile):
         """Compiles into Triton's cache and returns the SHA-256 of the machine code. Needs no GPU where a TargetOnly is
         the active driver. Raises whatever Triton raises."""
         arguments = self.arguments(shape, tile, shadows(shape))
-        compiled = self._function.warmup(**arguments, grid=(1,), num_warps=tile["num_warps"],
-                                         num_stages=tile["num_stages"])
+        compiled = self._function.warmup(**arguments, grid=(1,), **self._options(tile))
         return code_digest(compiled.asm["cubin"], compiled.metadata.name)
 
 
@@ -176,6 +199,11 @@ def code_digest(cubin, name):
     """Of the instructions alone: other sections tell of source files."""
     from cubin_file import section
     return hashlib.sha256(section(cubin, f".text.{name}")).hexdigest()
+
+
+def engine_of(kernel):
+    """Whose launcher a kernel has: moetune's own is launched as vLLM's."""
+    return "sglang" if kernel == "sglang" else "vllm"
 
 
 _kernels = {}
@@ -193,6 +221,6 @@ def compile_here(name, engine_paths, problem, gemm, batch, tile):
     try:
         if name not in _kernels:
             _kernels[name] = JitKernel(name, engine_paths)
-        return _kernels[name].compile(Shape(problem, gemm, batch), tile), ""
+        return _kernels[name].compile(Shape(problem, gemm, batch, engine_of(name)), tile), ""
     except Exception as error:  # whatever a compiler does is a result
         return None, f"{type(error).__name__}: {str(error)[:200]}"

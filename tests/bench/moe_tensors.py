@@ -36,8 +36,8 @@ class Weights:
 class Operands:
     """Everything of one problem, made when it is first asked for. PyTorch's current device."""
 
-    def __init__(self, torch, problem):
-        self._torch, self._problem = torch, problem
+    def __init__(self, torch, problem, engine="vllm"):
+        self._torch, self._problem, self._engine = torch, problem, engine
         self._weights = {gemm: Weights(torch, problem, gemm) for gemm in ("up", "down")}
         self._batches, self._alignments = {}, {}
 
@@ -68,7 +68,7 @@ class Operands:
         key = (batch, block_m)
         if key not in self._alignments:
             torch, ids = self._torch, self._batch(batch)["topk_ids"]
-            shape = Shape(self._problem, "up", batch)
+            shape = Shape(self._problem, "up", batch, self._engine)
             if shape.naive:
                 count = torch.full((1,), shape.pairs * block_m, dtype=torch.int32, device="cuda")
                 self._alignments[key] = (None, ids.flatten(), count)

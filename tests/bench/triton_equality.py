@@ -27,7 +27,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import equality_report as report  # noqa: E402
 import published_space  # noqa: E402
 from compile_crew import CompileCrew  # noqa: E402
-from jit_kernel import PARAMETERS, JitKernel, Shape, code_digest, grid_of, shadows  # noqa: E402
+from jit_kernel import PARAMETERS, JitKernel, Shape, code_digest, engine_of, grid_of, shadows  # noqa: E402
 from launch_library import LaunchError, LaunchLibrary, call_text, pointer_array  # noqa: E402
 
 GEMMS = ("up", "down")
@@ -44,7 +44,7 @@ class Comparison:
         self.kernel, self.problem_name, self.config = kernel, problem_name, config
         self.problem = published_space.PROBLEMS[problem_name]
         self.batch, self.gemm = place
-        self.shape = Shape(self.problem, self.gemm, self.batch)
+        self.shape = Shape(self.problem, self.gemm, self.batch, engine_of(kernel))
         self.jit = crew.start_jit(kernel, self.problem, self.gemm, self.batch, config)
         self.candidates = {}
         for group in groups:
@@ -61,7 +61,8 @@ class Comparison:
         return [self.row(group, status, reason=reason) for group in self.candidates]
 
     def call(self):
-        return call_text(self.problem, self.config, self.batch, self.gemm)
+        aligned = self.shape.engine == "sglang"
+        return call_text(self.problem, self.config, self.batch, self.gemm, "aligned" if aligned else "naive")
 
     def compiled(self, deadline):
         """({group: (reply, cubin)} of what compiled, rows of what did not, digest of Triton's code or None). Raises
@@ -147,9 +148,10 @@ class OnGpu:
         return self._kernels[name]
 
     def _tensors(self, pair):
-        if pair.problem_name not in self._operands:
-            self._operands[pair.problem_name] = self._operands_type(self._torch, pair.problem)
-        return self._operands[pair.problem_name].tensors(pair.gemm, pair.batch, pair.config["BLOCK_SIZE_M"])
+        key = pair.problem_name, pair.shape.engine
+        if key not in self._operands:
+            self._operands[key] = self._operands_type(self._torch, pair.problem, pair.shape.engine)
+        return self._operands[key].tensors(pair.gemm, pair.batch, pair.config["BLOCK_SIZE_M"])
 
     def _compare(self, pair, compiled, digest):
         torch, stream = self._torch, self._stream.cuda_stream
