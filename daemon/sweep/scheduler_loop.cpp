@@ -141,8 +141,10 @@ Result<std::unique_ptr<SweepRun>> SchedulerLoop::begin(const db::Sweep& queued) 
         "its kernel, compiler or GPU is not the one that it began with; start a new sweep (with reuse)");
   }
   if (queued.started_at && plan->phase == SweepPhase::scan && queued.phase == SweepPhase::measure) {
-    earlier_trials = std::ssize(plan->candidates);
-    plan = plan_after_scan(queued, *plan);
+    const auto scanned = scanned_rows(queued.id);
+    if (!scanned) return std::unexpected(scanned.error());
+    earlier_trials = std::ssize(*scanned);  // none of a sweep that found everything measured and did without
+    plan = plan_measure_phase(*plan, queued.spec, services_.machine, *scanned);
     if (!plan) return std::unexpected(plan.error());
   }
   auto sweep = services_.database.write([&](db::Transaction& transaction) -> Result<db::Sweep> {
@@ -178,17 +180,16 @@ bool SchedulerLoop::is_measured_whole(const SweepPlan& scan) {
          });
 }
 
-Result<SweepPlan> SchedulerLoop::plan_after_scan(const db::Sweep& sweep, const SweepPlan& scan) {
-  const auto rows =
-      services_.database.read([&](db::Snapshot& snapshot) { return db::scanned_rows(snapshot, sweep.id); });
-  if (!rows) return std::unexpected(rows.error());
-  return plan_measure_phase(scan, sweep.spec, services_.machine, *rows);
+Result<std::vector<db::ScannedRow>> SchedulerLoop::scanned_rows(std::int64_t sweep) {
+  return services_.database.read([&](db::Snapshot& snapshot) { return db::scanned_rows(snapshot, sweep); });
 }
 
 Result<SweepPlan> SchedulerLoop::resolve_measure_phase() {
-  auto plan = plan_after_scan(run_->sweep(), run_->plan());
+  const auto rows = scanned_rows(run_->id());
+  if (!rows) return std::unexpected(rows.error());
+  auto plan = plan_measure_phase(run_->plan(), run_->sweep().spec, services_.machine, *rows);
   if (!plan) return plan;
-  const std::int64_t scanned = std::ssize(run_->plan().candidates);
+  const std::int64_t scanned = std::ssize(*rows);
   auto resolved = services_.database.write([&](db::Transaction& transaction) {
     return db::resolve_sweep(transaction, run_->id(),
                              {.resolved = identity_of(*plan),

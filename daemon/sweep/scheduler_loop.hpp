@@ -47,7 +47,7 @@ class SchedulerLoop {
   /// Whether a scan would find out nothing: all its candidates have rows of the unchanged kernel that can be reused.
   bool is_measured_whole(const SweepPlan& scan);
   /// The second phase of a sweep, from the rows of its first.
-  schema::Result<SweepPlan> plan_after_scan(const db::Sweep& sweep, const SweepPlan& scan);
+  schema::Result<std::vector<db::ScannedRow>> scanned_rows(std::int64_t sweep);
   schema::Result<SweepPlan> resolve_measure_phase();
   void go_on_after_scan();
   /// Pauses or fails a sweep that cannot run, or leaves it for another try.

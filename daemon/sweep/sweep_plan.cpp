@@ -201,7 +201,8 @@ std::map<std::int64_t, std::vector<schema::TileConfig>> finalists_by_batch(const
     const bool first = tried.insert({row.key.batch, search::without_group(row.key.config)}).second;
     if (first) known->second.push_back(row.key.config);
   }
-  const auto scanned_batches = finalists;
+  std::set<std::int64_t> scanned_batches;
+  for (const auto& [batch, unused] : finalists) scanned_batches.insert(batch);
   for (const search::Candidate& candidate : scan.candidates) {
     if (!scanned_batches.contains(candidate.batch)) finalists[candidate.batch].push_back(candidate.config);
   }

@@ -44,6 +44,9 @@ Result<void> SweepRun::enter(SweepPlan plan) {
   board_ = board_for(context_, plan);
   plan_ = std::move(plan);
   ledger_.enter(plan_.phase);
+  // The kernels of the phase before may go; the step's is looked up again.
+  context_.cache.release_all();
+  step_artifact_.reset();
   kernels_.clear();
   best_us_.clear();
   trial_seconds_.clear();

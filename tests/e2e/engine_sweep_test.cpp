@@ -38,9 +38,7 @@ class EngineSweepTest : public testing::TestWithParam<Release> {
                                std::string(MOETUNE_ENGINES) + "/" + GetParam().engine + "-" + GetParam().version},
                  .environment = {{"LD_LIBRARY_PATH", MOETUNE_FAKE_DRIVER}}}) {}
   void SetUp() override {
-    for (const json& check : daemon_.get("/doctor").json()["checks"]) {
-      if (check["name"] == "Triton" && check["status"] != "ok") GTEST_SKIP() << "no Triton: " << check.dump();
-    }
+    if (const auto lack = daemon_.lacks("Triton")) GTEST_SKIP() << *lack;
   }
   json spec() const {
     json spec = two_tiles().sweep("", true);

@@ -52,9 +52,7 @@ class ProblemFormsGpuTest : public testing::TestWithParam<ProblemForm> {
     if (const auto driver = kernels::open_cuda_driver(); !driver) {
       GTEST_SKIP() << "no GPU to test on: " << driver.error().message;
     }
-    for (const json& check : RunningDaemon(options()).get("/doctor").json()["checks"]) {
-      if (check["name"] == "Triton" && check["status"] != "ok") GTEST_SKIP() << "no Triton: " << check.dump();
-    }
+    if (const auto lack = RunningDaemon(options()).lacks("Triton")) GTEST_SKIP() << *lack;
   }
 
   RunningDaemon::Options options() const {

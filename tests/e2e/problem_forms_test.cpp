@@ -57,10 +57,7 @@ class ProblemFormsTest : public testing::TestWithParam<std::tuple<ProblemForm, s
   static std::string missing(const RunningDaemon& daemon, const std::string& kernel) {
     if (kernel == "cuda") return "";
     if (kernel == "vllm" && !fetched_vllm()) return "vLLM's files have not been fetched";
-    for (const json& check : daemon.get("/doctor").json()["checks"]) {
-      if (check["name"] == "Triton" && check["status"] != "ok") return "no Triton: " + check.dump();
-    }
-    return "";
+    return daemon.lacks("Triton").value_or("");
   }
   static json finished(const RunningDaemon& daemon, const json& spec) {
     return daemon.wait_for(daemon.create_sweep(spec), {"done", "failed", "paused"});

@@ -85,6 +85,13 @@ std::string RunningDaemon::log() const {
   return text.str();
 }
 
+std::optional<std::string> RunningDaemon::lacks(const std::string& check) const {
+  for (const nlohmann::json& told : get("/doctor").json()["checks"]) {
+    if (told["name"] == check && told["status"] != "ok") return "no " + check + ": " + told.dump();
+  }
+  return std::nullopt;
+}
+
 Answer RunningDaemon::get(const std::string& path) const {
   httplib::Client client(url_);
   client.set_read_timeout(120);

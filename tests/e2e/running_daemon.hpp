@@ -58,6 +58,8 @@ class RunningDaemon {
   /// Uploads the recording of a problem and creates its sweep; returns the id.
   std::int64_t tune(const ProblemInSpace& problem, bool compile) const;
   nlohmann::json sweep(std::int64_t id) const;
+  /// What GET /doctor says of a check ("Triton") that is not ok, for a test to skip with.
+  std::optional<std::string> lacks(const std::string& check) const;
   /// Polls until the sweep is in one of the states; throws after `patience` with its last view and the log.
   nlohmann::json wait_for(std::int64_t id, const std::vector<std::string>& states,
                           std::chrono::seconds patience = std::chrono::seconds(240)) const;

@@ -33,9 +33,7 @@ class ScanTest : public testing::Test {
  protected:
   ScanTest() { start(); }
   void SetUp() override {
-    for (const json& check : daemon_->get("/doctor").json()["checks"]) {
-      if (check["name"] == "Triton" && check["status"] != "ok") GTEST_SKIP() << "no Triton: " << check.dump();
-    }
+    if (const auto lack = daemon_->lacks("Triton")) GTEST_SKIP() << *lack;
   }
   void start(std::vector<std::string> arguments = {}) {
     arguments.insert(arguments.end(), {"--compile-jobs", "2"});

@@ -29,14 +29,8 @@ ProblemInSpace triton_problem() {
 
 class TritonSweepTest : public testing::Test {
  protected:
-  TritonSweepTest() {
-    const auto facts = daemon_->get("/doctor").json()["checks"];
-    for (const json& check : facts) {
-      if (check["name"] == "Triton") triton_ = check;
-    }
-  }
   void SetUp() override {
-    if (triton_["status"] != "ok") GTEST_SKIP() << "no Triton: " << triton_.dump();
+    if (const auto lack = daemon_->lacks("Triton")) GTEST_SKIP() << *lack;
   }
 
   RunningDaemon::Options options() const {
@@ -59,7 +53,6 @@ class TritonSweepTest : public testing::Test {
 
   TempFolder folder_;
   std::unique_ptr<RunningDaemon> daemon_ = std::make_unique<RunningDaemon>(options());
-  json triton_;
 };
 
 TEST_F(TritonSweepTest, CompilesBothGemmsOnceAndNothingInARerun) {
