@@ -182,11 +182,11 @@ Result<void> Client::stream(const std::string& path, const Query& query, const S
   return streamed(*connection_to(endpoint_, k_transfer_seconds), url(), path + query.text(), {}, sink);
 }
 
-Result<ordered_json> Client::list(const std::string& path) const {
+Result<ordered_json> Client::list(const std::string& path, const Query& filter) const {
   ordered_json items = ordered_json::array();
   std::optional<std::string> after;
   while (true) {
-    Query query;
+    Query query = filter;
     query.add("limit", "1000");
     if (after) query.add("after", *after);
     auto page = get(path, query);

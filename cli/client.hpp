@@ -51,7 +51,7 @@ class Client {
   using Sink = std::function<bool(std::string_view piece)>;
   schema::Result<void> stream(const std::string& path, const Query& query, const Sink& sink) const;
   /// All items of a paged list.
-  schema::Result<nlohmann::ordered_json> list(const std::string& path) const;
+  schema::Result<nlohmann::ordered_json> list(const std::string& path, const Query& filter = {}) const;
 
  private:
   explicit Client(Endpoint endpoint) : endpoint_(std::move(endpoint)) {}

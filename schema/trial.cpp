@@ -196,4 +196,16 @@ double median(std::vector<double> samples) {
   return (*std::max_element(samples.begin(), middle) + *middle) / 2;
 }
 
+double interquartile_range(std::vector<double> samples) {
+  if (samples.size() < 2) return 0;
+  std::ranges::sort(samples);
+  const auto quantile = [&](double share) {
+    const double place = share * static_cast<double>(samples.size() - 1);
+    const auto below = static_cast<std::size_t>(place);
+    const std::size_t above = std::min(below + 1, samples.size() - 1);
+    return samples[below] + (samples[above] - samples[below]) * (place - static_cast<double>(below));
+  };
+  return quantile(0.75) - quantile(0.25);
+}
+
 }  // namespace moetune::schema

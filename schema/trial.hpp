@@ -66,5 +66,7 @@ Result<Trial> trial_from_line(std::string_view line);
 
 /// The median of `samples` (mean of the middle two for an even count). Precondition: not empty.
 double median(std::vector<double> samples);
+/// The distance of the quartiles, between neighbouring samples by linear interpolation; 0 of fewer than two samples.
+double interquartile_range(std::vector<double> samples);
 
 }  // namespace moetune::schema

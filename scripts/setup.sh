@@ -15,7 +15,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly packages=(
   # compiler and tools
-  ca-certificates ccache cmake curl g++ git make ninja-build pkg-config python3 python3-venv zstd
+  ca-certificates ccache cmake curl g++ git gnuplot-nox make ninja-build pkg-config python3 python3-venv zstd
   # libraries
   libcli11-dev libcpp-httplib-dev libfmt-dev libmuparser-dev libspdlog-dev libsqlite3-dev libsqlitecpp-dev libssl-dev
   libzstd-dev nlohmann-json3-dev

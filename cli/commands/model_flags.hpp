@@ -16,6 +16,8 @@ class ModelFlags {
   void add_to(CLI::App& command, Model model);
 
   bool given() const { return !model_.empty(); }
+  /// As the user named it; empty when it was not given.
+  const std::string& name() const { return model_; }
   /// --tp or --ep without --model. Errors: invalid_argument.
   schema::Result<void> check() const;
   /// The model's shapes, one for each kind of layer and each value of --tp, in that order. Tells `context.err` what a

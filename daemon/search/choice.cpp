@@ -3,21 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstddef>
+
+#include "schema/trial.hpp"
 
 namespace moetune::daemon::search {
 
 double spread_us(const Measured& row) {
-  if (row.samples_us.size() < 2) return 0;
-  std::vector<double> sorted = row.samples_us;
-  std::ranges::sort(sorted);
-  const auto quantile = [&](double share) {
-    const double place = share * static_cast<double>(sorted.size() - 1);
-    const auto below = static_cast<std::size_t>(place);
-    const std::size_t above = std::min(below + 1, sorted.size() - 1);
-    return sorted[below] + (sorted[above] - sorted[below]) * (place - static_cast<double>(below));
-  };
-  return quantile(0.75) - quantile(0.25);
+  return schema::interquartile_range(row.samples_us);
 }
 
 Choice choose(const Measured& best, const std::optional<Default>& fallback) {

@@ -55,7 +55,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         BadLine{"", "a command is required; see `moetune --help`"}, BadLine{"tuna", "there is no command tuna"},
         BadLine{"cache", "a command is required; see `moetune cache --help`"},
-        BadLine{"cache fill", "there is no command fill"}, BadLine{"report -E 8 -N 8", "there is no command report"},
+        BadLine{"cache fill", "there is no command fill"}, BadLine{"traffic show", "there is no command traffic"},
         BadLine{"--fast tune", "--fast"}, BadLine{"tune", "-E is required"},
         BadLine{"tune -E 8 -N 512 --hidden-size 1024", "--topk is required"},
         BadLine{"tune SHAPE --model no-such/path/", "no file or folder no-such/path/"},
@@ -117,7 +117,7 @@ TEST_F(AppTest, HelpsWithEveryCommandAndGivesAnExample) {
 
 TEST_F(AppTest, OffersOnlyWhatItCanDo) {
   const auto help = run_with({"--help"}).out;
-  for (const char* later : {"report", "publish", "compare", "traffic"}) {
+  for (const char* later : {"publish", "compare", "traffic"}) {
     EXPECT_THAT(help, Not(HasSubstr("\n  " + std::string(later)))) << later;
   }
 }

@@ -88,6 +88,8 @@ const std::map<std::string, Words>& bad_values() {
       {"--format", choice},
       {"--gemm", choice},
       {"--output", {""}},
+      {"--plot", {"", "speedup", "speedup.gif", "no-such/"}},
+      {"--serve", {"", "no-such.json", "/dev/null", "/"}},
       {"--to", {"", "x", "-1", "much", "1XiB", "1e30GiB", "99999999999999999999", "9999999999TiB"}},
       {"--server", {"", "localhost", "ftp://localhost", "http://", "http://localhost:x", "http://localhost:99999"}},
       {"--data-dir", {""}},
@@ -141,7 +143,7 @@ class OptionTableTest : public AppTest {
     Words asked = words;
     asked.emplace_back("--help");
     std::istringstream help(run_with(asked).out);
-    static const std::regex option(R"(^  (?:-\w,)?(--?[\w-]+)( \S+)?( REQUIRED)?(  .*)?$)");
+    static const std::regex option(R"(^  (?:-\w,)?(--?[\w-]+)( \S+)?(?: \.\.\.)?( REQUIRED)?(  .*)?$)");
     static const std::regex entry(R"(^  (\w+)( .*)?$)");
     Command command{words, {}, {}};
     std::vector<Words> below;
@@ -167,9 +169,10 @@ class OptionTableTest : public AppTest {
   Words right_line(const Command& command, const std::string& left_out) const {
     static const std::map<std::string, std::string> shape = {
         {"-E", "8"}, {"-N", "512"}, {"--hidden-size", "1024"}, {"--topk", "2"}};
+    static const std::set<std::string> shape_commands = {"best", "export", "report"};
     Words words = command.words;
     if (words.empty()) words = {"sweeps"};
-    const std::size_t needed = words[0] == "tune" ? 4 : words[0] == "best" || words[0] == "export" ? 2 : 0;
+    const std::size_t needed = words[0] == "tune" ? 4 : shape_commands.contains(words[0]) ? 2 : 0;
     for (const char* name : {"-E", "-N", "--hidden-size", "--topk"}) {
       if (words.size() >= command.words.size() + 2 * needed || left_out == name) continue;
       if (needed == 2 && std::string_view(name).size() > 2) continue;

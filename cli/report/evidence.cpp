@@ -1,0 +1,193 @@
+#include "cli/report/evidence.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/text.hpp"
+#include "schema/engine_rules.hpp"
+#include "schema/trial.hpp"
+
+namespace moetune::cli {
+namespace {
+
+using nlohmann::ordered_json;
+using schema::ErrorCode;
+using schema::fail;
+using schema::Result;
+using schema::TileConfig;
+
+/// The one group that the flags and the engine leave. `filter` is what was asked.
+Result<ordered_json> only_group(const Client& client, const Query& filter) {
+  auto answer = client.get("/best", filter);
+  if (!answer) return std::unexpected(answer.error());
+  const auto groups = answer->is_object() ? answer->value("results", ordered_json()) : ordered_json();
+  if (!groups.is_array() || groups.empty() || !groups[0].is_object() || !groups[0].contains("configs")) {
+    return fail(ErrorCode::data_damaged, "the daemon's answer to /best has no results");
+  }
+  if (groups.size() == 1) return groups[0];
+  std::vector<std::string> choices;
+  for (const auto& field : differing_fields(groups)) {
+    if (field == "configs") continue;
+    std::set<std::string> values;
+    for (const auto& group : groups) {
+      for (const auto& word : flag_of(field, group.value(field, ordered_json()))) values.insert(word);
+    }
+    choices.push_back(fmt::format("{}", fmt::join(values, " ")));
+  }
+  return fail(ErrorCode::conflict, fmt::format("{} groups have such rows, and a report is about one: choose with {}",
+                                               groups.size(), fmt::join(choices, "; ")));
+}
+
+/// A query for exactly this group.
+Query query_of(const ordered_json& group) {
+  Query query;
+  for (const auto& [name, value] : group.items()) {
+    if (name != "configs") query.add(name, flag_value_text(value));
+  }
+  return query;
+}
+
+/// The row that a latency in an answer stands for: of that configuration, and of that median.
+const schema::Trial* row_of(const std::vector<schema::Trial>& rows, const std::optional<TileConfig>& config,
+                            std::optional<double> latency_us) {
+  const auto found = std::ranges::find_if(
+      rows, [&](const auto& row) { return config && row.config == *config && row.latency_us == latency_us; });
+  return found == rows.end() ? nullptr : &*found;
+}
+
+void note(Evidence& evidence, const schema::Trial& row) {
+  evidence.archs.insert(row.arch);
+  if (row.driver) evidence.drivers.insert(*row.driver);
+  if (row.gpu_uuid) evidence.gpus.insert(*row.gpu_uuid);
+  if (row.sweep) evidence.sweeps.insert(*row.sweep);
+  if (row.throttle) evidence.throttle.insert(*row.throttle);
+  if (row.sm_clock_mhz) evidence.clocks_mhz.insert(*row.sm_clock_mhz);
+  if (row.tool_version) evidence.tool_versions.insert(*row.tool_version);
+  evidence.first_measured_at = std::min(evidence.first_measured_at.value_or(row.measured_at), row.measured_at);
+  evidence.last_measured_at = std::max(evidence.last_measured_at.value_or(row.measured_at), row.measured_at);
+}
+
+Result<std::vector<schema::Trial>> rows_of(const Client& client, Query filter, std::int64_t batch) {
+  filter.add("batch", std::to_string(batch));
+  filter.add("status", "ok");
+  const auto items = client.list("/trials", filter);
+  if (!items) return std::unexpected(items.error());
+  std::vector<schema::Trial> rows;
+  for (const auto& item : *items) {
+    auto row = schema::trial_from_json(item);
+    if (!row) return fail(ErrorCode::data_damaged, fmt::format("a row of /trials: {}", row.error().message));
+    rows.push_back(std::move(*row));
+  }
+  return rows;
+}
+
+/// The answer tells the default's configuration only where the file keeps it; else it is a row with the default's
+/// latency, of several the one that is vLLM's default.
+const schema::Trial* default_row(const std::vector<schema::Trial>& rows, const BatchBest& best) {
+  if (best.keeps_default) return row_of(rows, best.chosen, best.default_latency_us);
+  const schema::Trial* found = nullptr;
+  for (const auto& row : rows) {
+    if (!row.latency_us || row.latency_us != best.default_latency_us) continue;
+    const auto& problem = row.group.problem;
+    const bool is_default = row.config == schema::effective_config(problem, schema::default_config(problem, row.batch));
+    if (found == nullptr || is_default) found = &row;
+  }
+  return found;
+}
+
+Result<BatchEvidence> evidence_of(const Client& client, const Query& filter, std::int64_t batch, BatchBest best,
+                                  Evidence& evidence) {
+  BatchEvidence found;
+  found.best = std::move(best);
+  const auto rows = rows_of(client, filter, batch);
+  if (!rows) return std::unexpected(rows.error());
+  if (const auto* chosen = row_of(*rows, found.best.chosen, found.best.chosen_latency_us)) {
+    found.chosen_samples_us = chosen->samples_us;
+    note(evidence, *chosen);
+  }
+  if (const auto* standard = default_row(*rows, found.best)) {
+    found.default_config = standard->config;
+    found.default_samples_us = standard->samples_us;
+    note(evidence, *standard);
+  }
+  return found;
+}
+
+Result<void> name_files(const Client& client, const EvidenceRequest& request, Query query, Evidence& evidence) {
+  query.add("format", std::string(name_of(evidence.engine)));
+  if (request.allow_recorded) query.add("allow_recorded", "1");
+  const auto file = client.attachment("/export", query);
+  if (!file) return std::unexpected(file.error());
+  evidence.file = file->name;
+  if (evidence.engine != schema::EngineFormat::sglang) return {};
+  query.add("gemm", "down");
+  const auto down = client.attachment("/export", query);
+  if (!down) return std::unexpected(down.error());
+  if (down->bytes != file->bytes) evidence.down_file = down->name;
+  return {};
+}
+
+/// The fields of a problem that its file's name carries.
+ordered_json named_fields(const ordered_json& problem) {
+  ordered_json fields;
+  for (const char* name : {"E", "N", "dtype", "block_shape", "per_channel_quant"}) {
+    fields[name] = problem.value(name, ordered_json());
+  }
+  return fields;
+}
+
+Result<void> find_sharing(const Client& client, Evidence& evidence) {
+  const auto problems = client.list("/problems");
+  if (!problems) return std::unexpected(problems.error());
+  for (const auto& problem : *problems) {
+    const bool same =
+        std::ranges::all_of(std::vector{"hidden_size", "topk", "act_dtype", "gated"}, [&](const char* name) {
+          return problem.value(name, ordered_json()) == evidence.group.value(name, ordered_json());
+        });
+    if (!same && named_fields(problem) == named_fields(evidence.group)) evidence.sharing.push_back(problem);
+  }
+  return {};
+}
+
+}  // namespace
+
+double BatchEvidence::spread() const {
+  if (!best.default_latency_us || *best.default_latency_us <= 0) return 0;
+  const double wider =
+      std::max(schema::interquartile_range(default_samples_us), schema::interquartile_range(chosen_samples_us));
+  return wider / *best.default_latency_us;
+}
+
+std::optional<std::string> Evidence::field(const char* name) const {
+  const auto found = group.find(name);
+  if (found == group.end() || found->is_null()) return std::nullopt;
+  return printable(found->is_string() ? found->get<std::string>() : found->dump());
+}
+
+Result<Evidence> gather(const Client& client, const EvidenceRequest& request) {
+  auto filter = request.group.query();
+  if (!filter) return std::unexpected(filter.error());
+  if (!request.group.has("kernel")) filter->add("kernel", std::string(name_of(request.engine)));
+  if (!request.group.has("origin") && !request.allow_recorded) filter->add("origin", "measured");
+  const auto group = only_group(client, *filter);
+  if (!group) return std::unexpected(group.error());
+  const auto bests = batch_bests_from_json(group->value("configs", ordered_json::object()));
+  if (!bests) return std::unexpected(bests.error());
+
+  Evidence evidence;
+  evidence.engine = request.engine;
+  evidence.group = *group;
+  evidence.group.erase("configs");
+  const Query exact = query_of(evidence.group);
+  if (auto named = name_files(client, request, exact, evidence); !named) return std::unexpected(named.error());
+  for (const auto& [batch, best] : *bests) {
+    auto found = evidence_of(client, exact, batch, best, evidence);
+    if (!found) return std::unexpected(found.error());
+    evidence.batches.emplace(batch, std::move(*found));
+  }
+  if (auto shared = find_sharing(client, evidence); !shared) return std::unexpected(shared.error());
+  return evidence;
+}
+
+}  // namespace moetune::cli

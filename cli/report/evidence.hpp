@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "cli/client.hpp"
+#include "cli/group_flags.hpp"
+#include "cli/sweep_status.hpp"
+#include "schema/engine_file.hpp"
+#include "schema/error.hpp"
+#include "schema/timestamp.hpp"
+
+namespace moetune::cli {
+
+/// What is known of one batch, with the samples in microseconds behind its two latencies.
+struct BatchEvidence {
+  BatchBest best;
+  std::optional<schema::TileConfig> default_config;
+  std::vector<double> default_samples_us;  ///< empty when the default was not measured
+  std::vector<double> chosen_samples_us;
+
+  /// The wider interquartile range of the two, as a share of the default's latency. 0 without samples.
+  double spread() const;
+};
+
+/// Everything that the daemon knows for the file of one group: what a report is filled from.
+struct Evidence {
+  schema::EngineFormat engine = schema::EngineFormat::vllm;
+  nlohmann::ordered_json group;          ///< the group's fields, as GET /best shows them
+  std::string file;                      ///< the file's exact name
+  std::optional<std::string> down_file;  ///< GEMM 2's, where it has tiles of its own
+  std::map<std::int64_t, BatchEvidence> batches;
+
+  // Of the rows behind the chosen and the default configurations.
+  std::set<std::string> archs, drivers, gpus, sweeps, throttle, tool_versions;
+  std::set<std::int64_t> clocks_mhz;
+  std::optional<schema::Timestamp> first_measured_at, last_measured_at;
+
+  /// Other problems with rows whose file has the same name.
+  std::vector<nlohmann::ordered_json> sharing;
+
+  bool is_recorded() const { return group.value("origin", "") == "recorded"; }
+  std::optional<std::string> field(const char* name) const;
+};
+
+/// Which rows are asked for. Without a kernel they are those of the engine's own; without an origin, measured ones.
+struct EvidenceRequest {
+  const GroupFlags& group;
+  schema::EngineFormat engine = schema::EngineFormat::vllm;
+  bool allow_recorded = false;
+};
+
+/// Errors: not_found, conflict (several groups: the message says how they differ), forbidden (recorded rows that were
+/// not allowed), data_damaged (the daemon speaks of something else), and the client's.
+schema::Result<Evidence> gather(const Client& client, const EvidenceRequest& request);
+
+}  // namespace moetune::cli

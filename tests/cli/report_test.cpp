@@ -1,0 +1,194 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "tests/cli/commands_fixture.hpp"
+
+namespace moetune::cli {
+namespace {
+
+using nlohmann::ordered_json;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+constexpr const char* k_name = "E=8,N=512,device_name=NVIDIA_H200.json";
+
+ordered_json config(int block_size_n) {
+  return {{"BLOCK_SIZE_M", 16}, {"BLOCK_SIZE_N", block_size_n},
+          {"BLOCK_SIZE_K", 64}, {"GROUP_SIZE_M", 1},
+          {"num_warps", 4},     {"num_stages", 3}};
+}
+
+ordered_json group(const std::string& origin = "measured") {
+  return {{"device", "NVIDIA_H200"},
+          {"E", 8},
+          {"N", 512},
+          {"hidden_size", 2048},
+          {"topk", 2},
+          {"dtype", nullptr},
+          {"act_dtype", "bfloat16"},
+          {"block_shape", nullptr},
+          {"gated", true},
+          {"per_channel_quant", false},
+          {"router_weight_on_input", false},
+          {"kernel", "vllm"},
+          {"kernel_digest", std::string(64, 'a')},
+          {"compiler", "triton 3.6.0"},
+          {"l2", "cold"},
+          {"routing", "uniform"},
+          {"origin", origin}};
+}
+
+/// A row of /trials: three samples around `us`, 1 % apart.
+ordered_json row(int batch, int block_size_n, double us, const std::string& origin = "measured") {
+  ordered_json fields = group(origin);
+  fields["arch"] = "sm_90";
+  fields["batch"] = batch;
+  fields["config"] = config(block_size_n);
+  fields["status"] = "ok";
+  fields["latency_us"] = us;
+  fields["samples_us"] = {us * 0.99, us, us * 1.01};
+  fields["measured_at"] = "2026-11-21T10:00:00Z";
+  fields["driver"] = "580.159.04";
+  fields["sm_clock_mhz"] = 1980;
+  fields["sweep"] = "abc-1";
+  return fields;
+}
+
+class ReportTest : public CommandsTest {
+ protected:
+  ReportTest() {
+    serve(group());
+    daemon_.on(
+        "GET /export",
+        {.body = "{}", .headers = {{"Content-Disposition", "attachment; filename=\"" + std::string(k_name) + "\""}}});
+    daemon_.on("GET /trials", [](const SeenRequest& request) {
+      const bool second = request.target.find("batch=64") != std::string::npos;
+      const ordered_json items = second ? ordered_json{row(64, 64, 30), row(64, 128, 31)}
+                                        : ordered_json{row(1, 64, 20), row(1, 128, 16), row(1, 32, 40)};
+      return FakeAnswer{.body = ordered_json{{"items", items}, {"next", nullptr}}.dump()};
+    });
+    auto other = group();
+    other["hidden_size"] = 4096;
+    other["rows"] = 77;
+    auto another_file = other;
+    another_file["N"] = 1024;
+    daemon_.on("GET /problems",
+               {.body = ordered_json{{"items", {group(), other, another_file}}, {"next", nullptr}}.dump()});
+  }
+  /// What /best says: batch 1 is tuned, batch 64 keeps the default.
+  void serve(ordered_json first, const std::vector<ordered_json>& more = {}) {
+    first["configs"]["1"] = {{"config", config(128)},
+                             {"latency_us", 16.0},
+                             {"default_latency_us", 20.0},
+                             {"speedup", 1.25},
+                             {"samples", 3},
+                             {"chosen", {{"config", config(128)}, {"latency_us", 16.0}, {"default", false}}},
+                             {"reason", "20.00 % faster than the default, spread 1.00 %"}};
+    first["configs"]["64"] = {{"config", config(64)},
+                              {"latency_us", 30.0},
+                              {"default_latency_us", 30.0},
+                              {"speedup", 1.0},
+                              {"samples", 3},
+                              {"chosen", {{"config", config(64)}, {"latency_us", 30.0}, {"default", true}}},
+                              {"reason", "the default is the best"}};
+    ordered_json results = ordered_json::array({first});
+    for (auto other : more) {
+      other["configs"] = first["configs"];
+      results.push_back(other);
+    }
+    daemon_.on("GET /best", {.body = ordered_json{{"results", results}}.dump()});
+  }
+  static std::vector<std::string> words(std::vector<std::string> more = {}) {
+    more.insert(more.begin(), {"report", "-E", "8", "-N", "512"});
+    return more;
+  }
+};
+
+TEST_F(ReportTest, FillsVllmsFormFromTheRows) {
+  ASSERT_EQ(run_with(words()), ExitStatus::done) << err();
+  EXPECT_THAT(out(), StartsWith("[Kernel][MoE] Add H200 tuned config for E=8,N=512\n\n## Purpose\n"));
+  for (const std::string heading : {"\n## Test Plan\n", "\n## Test Result\n", "\n## To be added by hand\n"}) {
+    EXPECT_THAT(out(), HasSubstr(heading));
+  }
+  EXPECT_THAT(out(), HasSubstr("- `vllm/model_executor/layers/fused_moe/configs/" + std::string(k_name) + "`\n"));
+  EXPECT_THAT(out(), HasSubstr("moetune tune -E 8 -N 512 --hidden-size 2048 --topk 2 --kernel vllm\n"));
+  EXPECT_THAT(out(), HasSubstr("| 1 | 16x64x64 g1 w4 s3 | 20.00 | 16x128x64 g1 w4 s3 | 16.00 | 1.250x | 1.00 % |\n"));
+  EXPECT_THAT(out(), HasSubstr("| 64 | 16x64x64 g1 w4 s3 | 30.00 | the default | 30.00 | 1.000x | 1.00 % |\n"));
+  EXPECT_THAT(out(), HasSubstr("speedup over 2 values of M: **1.118x**; most 1.250x (M=1), least 1.000x (M=64)"));
+  EXPECT_THAT(out(), HasSubstr("Rows kept at the default:\n- M=64: the default is the best\n"));
+  EXPECT_THAT(out(), HasSubstr("no key between 1 and 64"));
+  EXPECT_THAT(out(), HasSubstr("| driver | 580.159.04 |\n"));
+  EXPECT_THAT(out(), HasSubstr("also read for K=4096, topk=2 (77 rows in this database)"));
+  EXPECT_THAT(out(), Not(HasSubstr("recording")));
+  EXPECT_THAT(daemon_.seen()[0].target, HasSubstr("/best?E=8&N=512&kernel=vllm&origin=measured"));
+}
+
+TEST_F(ReportTest, FillsSglangsForm) {
+  auto sglang = group();
+  sglang["kernel"] = "sglang";
+  serve(sglang);
+  daemon_.on("GET /export", [](const SeenRequest& request) {
+    const bool down = request.target.find("gemm=down") != std::string::npos;
+    return FakeAnswer{.body = down ? "{\"1\": 2}" : "{}",
+                      .headers = {{"Content-Disposition",
+                                   std::string("attachment; filename=\"X") + (down ? "_down.json\"" : ".json\"")}}};
+  });
+  ASSERT_EQ(run_with(words({"--format", "sglang"})), ExitStatus::done) << err();
+  for (const std::string heading :
+       {"## Motivation", "## Modifications", "## Accuracy Tests", "## Speed Tests and Profiling", "## Checklist"}) {
+    EXPECT_THAT(out(), HasSubstr("\n" + heading + "\n"));
+  }
+  EXPECT_THAT(out(), HasSubstr("/configs/triton_3_6_0/X.json`\n"));
+  EXPECT_THAT(out(), HasSubstr("/configs/triton_3_6_0/X_down.json`\n"));
+  EXPECT_THAT(out(), HasSubstr("--kernel sglang --format sglang\n"));
+}
+
+TEST_F(ReportTest, SaysWhatIsOpenAndThatARecordingProvesNothing) {
+  serve(group("recorded"));
+  ASSERT_EQ(run_with(words({"--allow-recorded"})), ExitStatus::done) << err();
+  EXPECT_THAT(out(), HasSubstr("- [ ] **These times were looked up in a recording"));
+  EXPECT_THAT(out(), HasSubstr("- [ ] `vllm bench serve` before and after"));
+  EXPECT_THAT(out(), HasSubstr("- [ ] `Signed-off-by`"));
+  EXPECT_THAT(daemon_.seen()[0].target, Not(HasSubstr("origin")));
+}
+
+TEST_F(ReportTest, IsAboutOneGroup) {
+  auto older = group();
+  older["compiler"] = "triton 3.5.1";
+  serve(group(), {older});
+  EXPECT_NE(run_with(words()), ExitStatus::done);
+  EXPECT_THAT(err(), AllOf(HasSubstr("2 groups have such rows"), HasSubstr("--compiler"), HasSubstr("triton 3.5.1")));
+  EXPECT_EQ(out(), "");
+}
+
+TEST_F(ReportTest, TellsTheSizesOfAModelThatReadsTheFile) {
+  const auto model = folder_.path() / "config.json";
+  std::ofstream(model) << R"({"architectures": ["MixtralForCausalLM"], "model_type": "mixtral", "hidden_size": 2048,
+    "num_local_experts": 8, "num_experts_per_tok": 2, "intermediate_size": 1024, "torch_dtype": "bfloat16"})";
+  ASSERT_EQ(run_with(words({"--model", model.string(), "--tp", "1,2"})), ExitStatus::done) << err();
+  EXPECT_THAT(out(), HasSubstr("| MixtralForCausalLM | 2 | 8 | 512 (intermediate size / tp) | 2048 | 2 |\n"));
+  EXPECT_NE(run_with(words({"--model", model.string(), "--tp", "4"})), ExitStatus::done);
+  EXPECT_THAT(err(), AllOf(HasSubstr(k_name), HasSubstr("check --tp and --ep")));
+}
+
+TEST_F(ReportTest, DrawsThePictureWithGnuplot) {
+  for (const auto& [ending, magic] : {std::pair(".svg", "<?xml"), std::pair(".png", "\x89PNG")}) {
+    const auto picture = folder_.path() / (std::string("it's a plot") + ending);
+    ASSERT_EQ(run_with(words({"--plot", picture.string(), "-o", (folder_.path() / "pr.md").string()})),
+              ExitStatus::done)
+        << err();
+    EXPECT_THAT(read_file(picture), StartsWith(magic));
+    EXPECT_THAT(read_file(folder_.path() / "pr.md"), HasSubstr("![latency and speedup over M](it's a plot"));
+  }
+  EXPECT_NE(run_with(words({"--plot", "speedup.gif"})), ExitStatus::done);
+  EXPECT_THAT(err(), HasSubstr("--plot must end in .svg or .png, not \"speedup.gif\""));
+  EXPECT_NE(run_with(words({"--plot", (folder_.path() / "no" / "plot.svg").string()})), ExitStatus::done);
+  EXPECT_THAT(err(), HasSubstr("gnuplot could not draw"));
+}
+
+}  // namespace
+}  // namespace moetune::cli
