@@ -2,29 +2,19 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <map>
-
-#include "daemon/best_view.hpp"
+#include "daemon/file_plan.hpp"
 #include "daemon/known_groups.hpp"
-#include "daemon/search/merge.hpp"
 #include "db/database.hpp"
-#include "db/trial_listing.hpp"
 #include "kernels/sha256.hpp"
 
 namespace moetune::daemon {
 namespace {
 
+using nlohmann::ordered_json;
 using schema::ErrorCode;
 using schema::fail;
 using schema::Result;
-
-/// The rows of an engine's file.
-using FileRows = std::vector<std::pair<std::int64_t, schema::TileConfig>>;
 using Groups = std::vector<db::GroupMatch>;
-
-/// More rows than any sweep has for one batch.
-constexpr std::int64_t k_max_rows = 1'000'000;
 
 /// Why a file in this format must not be made from this group unless it is asked for by name; empty when it may.
 std::string objection(const ExportQuery& query, const schema::Group& group) {
@@ -92,113 +82,81 @@ Result<std::string> file_name(const ExportQuery& query, const Groups& groups) {
   return *common;
 }
 
-/// Whether the file can say what a configuration runs with: vLLM's has one tile for both GEMMs.
-bool can_hold(const ExportQuery& query, const schema::TileConfig& config) {
-  return query.format == schema::EngineFormat::sglang || !config.down;
+/// A file's name and what it holds.
+struct Export {
+  std::string name;
+  FilePlan plan;
+  /// The bytes for one GEMM.
+  std::string bytes(schema::EngineFormat format, schema::Gemm gemm) const {
+    const auto triton = schema::triton_version_of(plan.problems.front().match.group.compiler);
+    return schema::engine_file_bytes(format, plan.rows(), triton, gemm);
+  }
+  /// Differs when a byte of either GEMM's file does.
+  std::string choice(schema::EngineFormat format) const {
+    return kernels::sha256_hex(bytes(format, schema::Gemm::up) + bytes(format, schema::Gemm::down));
+  }
+};
+
+Result<Export> plan_export(db::Snapshot& snapshot, const ExportQuery& query) {
+  const auto groups = groups_to_export(snapshot, query);
+  if (!groups) return std::unexpected(groups.error());
+  auto name = file_name(query, *groups);
+  if (!name) return std::unexpected(name.error());
+  auto plan = plan_file(snapshot, query.format, *groups);
+  if (!plan) return std::unexpected(plan.error());
+  return Export{std::move(*name), std::move(*plan)};
 }
 
-std::unexpected<schema::Error> only_pairs(const ExportQuery& query, std::int64_t batch) {
-  return fail(ErrorCode::conflict,
-              fmt::format("batch {}: GEMM 2 was measured with a tile of its own only, and a {} file holds one tile for "
-                          "both GEMMs: export in format sglang, or tune this batch with one tile for both",
-                          batch, name_of(query.format)),
-              {{"batch", batch}});
+ordered_json number_or_null(const std::optional<double>& value) {
+  return value ? ordered_json(*value) : ordered_json(nullptr);
 }
 
-/// The best row of every batch among those that the file can hold; of a batch that has none of them the best all the
-/// same, of which the default may be the choice.
-Result<std::vector<db::BatchBest>> bests_of(db::Snapshot& snapshot, const ExportQuery& query,
-                                            const db::GroupMatch& match) {
-  auto bests = db::best_of_group(snapshot, match.id);
-  if (!bests) return bests;
-  for (auto& best : *bests) {
-    if (can_hold(query, best.best.config)) continue;
-    auto single = db::best_without_pair(snapshot, match.id, best.batch);
-    if (!single) return std::unexpected(single.error());
-    if (*single) best = std::move(**single);
+ordered_json key_view(const search::MergedChoice& choice) {
+  ordered_json problems = ordered_json::array();
+  for (const auto& standing : choice.standings) {
+    problems.push_back({{"latency_us", number_or_null(standing.latency_us)},
+                        {"best_us", number_or_null(standing.best_us)},
+                        {"default_us", number_or_null(standing.default_us)},
+                        {"regret", number_or_null(standing.regret())}});
   }
-  return bests;
-}
-
-Result<FileRows> rows_of(db::Snapshot& snapshot, const ExportQuery& query, const db::GroupMatch& match) {
-  const auto bests = bests_of(snapshot, query, match);
-  if (!bests) return std::unexpected(bests.error());
-  FileRows rows;
-  for (const auto& best : *bests) rows.emplace_back(best.batch, choice_for(best).config);
-  return rows;
-}
-
-/// What the sweep of the best row measured for its batch, as far as the file can hold it; for a row without a sweep the
-/// row alone.
-Result<search::ModelRows> model_rows(db::Snapshot& snapshot, const ExportQuery& query, const db::GroupMatch& match,
-                                     const db::BatchBest& best) {
-  search::ModelRows model;
-  if (best.default_config) model.fallback = default_of(best);
-  if (can_hold(query, best.best.config)) model.rows.push_back(measured(best.best));
-  if (!best.sweep) return model;
-  db::TrialFilter filter;
-  filter.batch = best.batch;
-  filter.sweep_label = best.sweep;
-  filter.status = schema::TrialStatus::ok;
-  const auto trials = db::list_trials(snapshot, filter, std::nullopt, k_max_rows);
-  if (!trials) return std::unexpected(trials.error());
-  model.rows.clear();
-  for (const auto& row : *trials) {
-    if (row.trial.group != match.group || !can_hold(query, row.trial.config)) continue;
-    model.rows.push_back({row.trial.config, *row.trial.latency_us, row.trial.samples_us});
-  }
-  return model;
-}
-
-Result<FileRows> merged_rows(db::Snapshot& snapshot, const ExportQuery& query, const Groups& groups) {
-  std::map<std::int64_t, std::vector<search::ModelRows>> by_batch;
-  for (const auto& match : groups) {
-    const auto bests = bests_of(snapshot, query, match);
-    if (!bests) return std::unexpected(bests.error());
-    for (const auto& best : *bests) {
-      auto model = model_rows(snapshot, query, match, best);
-      if (!model) return std::unexpected(model.error());
-      by_batch[best.batch].push_back(std::move(*model));
-    }
-  }
-  FileRows rows;
-  for (const auto& [batch, models] : by_batch) {
-    if (models.size() < groups.size()) continue;
-    const auto config = search::merged_choice(models);
-    if (!config) {
-      return fail(
-          ErrorCode::conflict,
-          fmt::format("batch {}: the models have different defaults and no configuration suits them all", batch),
-          {{"groups", listed(groups)}});
-    }
-    rows.emplace_back(batch, *config);
-  }
-  if (rows.empty()) {
-    return fail(ErrorCode::conflict, "the models have no batch in common", {{"groups", listed(groups)}});
-  }
-  return rows;
+  return {{"config", schema::to_json(choice.config)},
+          {"default", choice.is_default},
+          {"reason", choice.reason},
+          {"regret", number_or_null(choice.worst_regret())},
+          {"problems", std::move(problems)}};
 }
 
 }  // namespace
 
 Result<ExportedFile> export_answer(const db::Database& database, const ExportQuery& query) {
   return database.read([&](db::Snapshot& snapshot) -> Result<ExportedFile> {
-    const auto groups = groups_to_export(snapshot, query);
-    if (!groups) return std::unexpected(groups.error());
-    auto name = file_name(query, *groups);
-    if (!name) return std::unexpected(name.error());
-    const auto rows =
-        groups->size() == 1 ? rows_of(snapshot, query, groups->front()) : merged_rows(snapshot, query, *groups);
-    if (!rows) return std::unexpected(rows.error());
-    for (const auto& [batch, config] : *rows) {
-      if (!can_hold(query, config)) return only_pairs(query, batch);
+    auto file = plan_export(snapshot, query);
+    if (!file) return std::unexpected(file.error());
+    return ExportedFile{std::move(file->name), file->bytes(query.format, query.gemm), file->choice(query.format)};
+  });
+}
+
+Result<ordered_json> merge_answer(const db::Database& database, const ExportQuery& query) {
+  return database.read([&](db::Snapshot& snapshot) -> Result<ordered_json> {
+    const auto file = plan_export(snapshot, query);
+    if (!file) return std::unexpected(file.error());
+    ordered_json problems = ordered_json::array();
+    for (const auto& problem : file->plan.problems) {
+      ordered_json group;
+      schema::write_group(problem.match.group, group);
+      problems.push_back(std::move(group));
     }
-    const auto bytes_for = [&](schema::Gemm gemm) {
-      const auto triton = schema::triton_version_of(groups->front().group.compiler);
-      return schema::engine_file_bytes(query.format, *rows, triton, gemm);
-    };
-    return ExportedFile{std::move(*name), bytes_for(query.gemm),
-                        kernels::sha256_hex(bytes_for(schema::Gemm::up) + bytes_for(schema::Gemm::down))};
+    ordered_json batches = ordered_json::object();
+    for (const auto& key : file->plan.keys) batches[std::to_string(key.batch)] = key_view(key.choice);
+    ordered_json missing = ordered_json::array();
+    for (const auto& batch : file->plan.missing) {
+      missing.push_back({{"batch", batch.batch}, {"problems", batch.problems}});
+    }
+    return ordered_json{{"file", file->name},
+                        {"choice", file->choice(query.format)},
+                        {"problems", std::move(problems)},
+                        {"batches", std::move(batches)},
+                        {"missing", std::move(missing)}};
   });
 }
 

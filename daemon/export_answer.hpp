@@ -1,5 +1,6 @@
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "schema/engine_file.hpp"
@@ -16,7 +17,7 @@ struct ExportQuery {
   schema::GroupFilter filter;
   schema::EngineFormat format = schema::EngineFormat::vllm;
   bool allow_recorded = false;
-  /// Makes one file from all models whose file has the same name (search::merged_choice), with the batches that every
+  /// Makes one file from all problems whose file has the same name (search::merged_choice), with the batches that every
   /// one of them has rows for.
   bool merge = false;
   /// SGLang reads a file for each GEMM.
@@ -36,5 +37,12 @@ struct ExportedFile {
 /// when several groups match (detail lists them) and may not or cannot be merged, when the rows are of another kernel
 /// or recorded and not asked for by name, or when vLLM's file has a batch that was measured with pairs of tiles only.
 schema::Result<ExportedFile> export_answer(const db::Database& database, const ExportQuery& query);
+
+/// The body of GET /merge: what that file costs each of the problems that share it. {"file": name, "choice": as of the
+/// file, "problems": [group fields], "batches": {"1": {"config", "default", "reason", "regret", "problems":
+/// [{"latency_us", "best_us", "default_us", "regret"}]}}, "missing": [{"batch", "problems": [place]}]}. Latencies are
+/// microseconds, a regret is the ratio to the problem's own best in the same sweep; null where nothing was measured.
+/// `missing`: batches without a key in the file, and the problems that have no rows of them. Errors: as export_answer.
+schema::Result<nlohmann::ordered_json> merge_answer(const db::Database& database, const ExportQuery& query);
 
 }  // namespace moetune::daemon

@@ -123,6 +123,10 @@ std::vector<BatchBest> best_of(Connection& connection, Query rows) {
   return bests;
 }
 
+std::int64_t only_complete(Runs runs) {
+  return runs == Runs::complete_sweeps ? 1 : 0;
+}
+
 }  // namespace
 
 Result<std::vector<GroupMatch>> matching_groups(Snapshot& snapshot, const schema::GroupFilter& filter,
@@ -141,17 +145,18 @@ Result<std::vector<GroupMatch>> matching_groups(Snapshot& snapshot, const schema
   });
 }
 
-Result<std::vector<BatchBest>> best_of_group(Snapshot& snapshot, std::int64_t group) {
+Result<std::vector<BatchBest>> best_of_group(Snapshot& snapshot, std::int64_t group, Runs runs) {
   return guarded([&]() -> Result<std::vector<BatchBest>> {
     Connection& connection = snapshot.connection();
-    return best_of(connection, connection.query(sql::best_of_group_sql, group));
+    return best_of(connection, connection.query(sql::best_of_group_sql, group, only_complete(runs)));
   });
 }
 
-Result<std::optional<BatchBest>> best_without_pair(Snapshot& snapshot, std::int64_t group, std::int64_t batch) {
+Result<std::optional<BatchBest>> best_without_pair(Snapshot& snapshot, std::int64_t group, std::int64_t batch,
+                                                   Runs runs) {
   return guarded([&]() -> Result<std::optional<BatchBest>> {
     Connection& connection = snapshot.connection();
-    auto row = connection.query(sql::fastest_unpaired_trial_sql, group, batch);
+    auto row = connection.query(sql::fastest_unpaired_trial_sql, group, batch, only_complete(runs));
     if (!row.step()) return std::nullopt;
     const Candidate candidate = read_candidate(row);
     BatchBest best = read_best(connection, candidate);

@@ -49,12 +49,17 @@ struct BatchBest {
   std::int64_t rows = 0;                   ///< ok rows of this batch that count
 };
 
+/// all: rows of every sweep and import that count. complete_sweeps: only those of sweeps of this database that are
+/// done.
+enum class Runs { all, complete_sweeps };
+
 /// One entry per batch that has an ok row which counts, ascending.
-Result<std::vector<BatchBest>> best_of_group(Snapshot& snapshot, std::int64_t group);
+Result<std::vector<BatchBest>> best_of_group(Snapshot& snapshot, std::int64_t group, Runs runs = Runs::all);
 
 /// The fastest row of a batch whose GEMMs run with one tile, as an engine needs it that reads one file; `rows` counts
 /// it alone. Nothing when every ok row that counts has a tile for GEMM 2 of its own.
-Result<std::optional<BatchBest>> best_without_pair(Snapshot& snapshot, std::int64_t group, std::int64_t batch);
+Result<std::optional<BatchBest>> best_without_pair(Snapshot& snapshot, std::int64_t group, std::int64_t batch,
+                                                   Runs runs = Runs::all);
 
 /// As best_of_group, over the rows of one sweep alone, discarded or not: its best so far.
 Result<std::vector<BatchBest>> best_of_sweep(Snapshot& snapshot, std::int64_t sweep);

@@ -38,6 +38,17 @@ Result<std::string> attachment(std::string_view name) {
   return fmt::format("attachment; filename=\"{}\"", quoted);
 }
 
+/// What GET /export and GET /merge have in common.
+Result<ExportQuery> export_query(const Query& query) {
+  auto filter = problem_filter(query);
+  if (!filter) return std::unexpected(filter.error());
+  const auto allow_recorded = flag(query, "allow_recorded");
+  if (!allow_recorded) return std::unexpected(allow_recorded.error());
+  const auto format = schema::engine_format_from_name(query.get("format").value_or("vllm"));
+  if (!format) return std::unexpected(format.error());
+  return ExportQuery{.filter = std::move(*filter), .format = *format, .allow_recorded = *allow_recorded};
+}
+
 }  // namespace
 
 Result<Response> get_best(App& app, Request& request) {
@@ -51,17 +62,15 @@ Result<Response> get_best(App& app, Request& request) {
 }
 
 Result<Response> get_export(App& app, Request& request) {
-  const auto filter = problem_filter(request.query);
-  if (!filter) return std::unexpected(filter.error());
-  const auto allow_recorded = flag(request.query, "allow_recorded");
-  if (!allow_recorded) return std::unexpected(allow_recorded.error());
-  const auto format = schema::engine_format_from_name(request.query.get("format").value_or("vllm"));
-  if (!format) return std::unexpected(format.error());
+  auto wanted = export_query(request.query);
+  if (!wanted) return std::unexpected(wanted.error());
   const auto merge = flag(request.query, "merge");
   if (!merge) return std::unexpected(merge.error());
   const auto gemm = schema::gemm_from_name(request.query.get("gemm").value_or("up"));
   if (!gemm) return std::unexpected(gemm.error());
-  auto file = export_answer(app.services.database, {*filter, *format, *allow_recorded, *merge, *gemm});
+  wanted->merge = *merge;
+  wanted->gemm = *gemm;
+  auto file = export_answer(app.services.database, *wanted);
   if (!file) return std::unexpected(file.error());
   auto disposition = attachment(file->name);
   if (!disposition) return std::unexpected(disposition.error());
@@ -70,6 +79,15 @@ Result<Response> get_export(App& app, Request& request) {
   response.headers.emplace_back("Content-Disposition", std::move(*disposition));
   response.headers.emplace_back("ETag", fmt::format("\"{}\"", file->choice));
   return response;
+}
+
+Result<Response> get_merge(App& app, Request& request) {
+  auto wanted = export_query(request.query);
+  if (!wanted) return std::unexpected(wanted.error());
+  wanted->merge = true;
+  const auto answer = merge_answer(app.services.database, *wanted);
+  if (!answer) return std::unexpected(answer.error());
+  return json_response(*answer);
 }
 
 }  // namespace moetune::daemon::http

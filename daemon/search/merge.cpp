@@ -1,7 +1,10 @@
 #include "daemon/search/merge.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <limits>
+#include <cmath>
+#include <tuple>
 
 namespace moetune::daemon::search {
 namespace {
@@ -11,58 +14,120 @@ const Measured* row_of(const ModelRows& model, const schema::TileConfig& config)
   return found == model.rows.end() ? nullptr : &*found;
 }
 
-double fastest_us(const ModelRows& model) {
-  double fastest = std::numeric_limits<double>::infinity();
-  for (const Measured& row : model.rows) fastest = std::min(fastest, row.latency_us);
-  return fastest;
+Standing standing_of(const ModelRows& model, const schema::TileConfig& config) {
+  Standing standing;
+  if (const Measured* row = row_of(model, config)) standing.latency_us = row->latency_us;
+  if (!model.rows.empty()) standing.best_us = std::ranges::min(model.rows, {}, &Measured::latency_us).latency_us;
+  if (model.fallback.measured) standing.default_us = model.fallback.measured->latency_us;
+  return standing;
 }
 
-/// How a configuration does for all models.
-struct Standing {
-  double worst_ratio = 0;  ///< to the default's latency, or to the fastest row where no default runs
-  bool suits = true;       ///< measured for every model and slower than no default
-  bool gains = false;      ///< faster than some model's default beyond the spread
+std::vector<Standing> standings_of(const std::vector<ModelRows>& models, const schema::TileConfig& config) {
+  std::vector<Standing> standings;
+  for (const ModelRows& model : models) standings.push_back(standing_of(model, config));
+  return standings;
+}
+
+/// Slower than no default as far as defaults run.
+bool slows_nothing_down(const std::vector<Standing>& standings) {
+  return std::ranges::all_of(standings, [](const Standing& standing) {
+    return !standing.default_us || *standing.latency_us <= *standing.default_us;
+  });
+}
+
+/// Faster than some problem's default beyond the spread, or able to run where a default is not.
+bool gains(const std::vector<ModelRows>& models, const schema::TileConfig& config) {
+  return std::ranges::any_of(models, [&](const ModelRows& model) {
+    if (model.fallback.failed) return true;
+    const Measured& row = *row_of(model, config);
+    const Measured& standard = *model.fallback.measured;
+    return standard.latency_us - row.latency_us > std::max(spread_us(row), spread_us(standard));
+  });
+}
+
+/// What orders candidates: the least is taken.
+std::tuple<double, double, schema::TileConfig> rank_of(const std::vector<Standing>& standings,
+                                                       const schema::TileConfig& config) {
+  double worst = 1;
+  double sum_of_logarithms = 0;
+  for (const Standing& standing : standings) {
+    worst = std::max(worst, *standing.regret());
+    sum_of_logarithms += std::log(*standing.regret());
+  }
+  return {worst, sum_of_logarithms, config};
+}
+
+/// How far the candidates came, for the reason when none is taken.
+struct Candidates {
+  bool common = false;  ///< one besides the default was measured for all
+  bool safe = false;    ///< and is slower than no default
+  std::optional<schema::TileConfig> best;
 };
 
-Standing standing_of(const schema::TileConfig& config, const std::vector<ModelRows>& models) {
-  Standing standing;
-  for (const ModelRows& model : models) {
-    const Measured* row = row_of(model, config);
-    if (row == nullptr || (!model.fallback.measured && !model.fallback.failed)) {
-      standing.suits = false;
-      break;
-    }
-    if (model.fallback.failed) {
-      standing.gains = true;
-      standing.worst_ratio = std::max(standing.worst_ratio, row->latency_us / fastest_us(model));
+Candidates candidates_of(const std::vector<ModelRows>& models) {
+  Candidates found;
+  std::optional<std::tuple<double, double, schema::TileConfig>> least;
+  for (const Measured& row : models.front().rows) {
+    const bool is_default = std::ranges::all_of(
+        models, [&](const ModelRows& model) { return !model.fallback.failed && model.fallback.config == row.config; });
+    const auto standings = standings_of(models, row.config);
+    if (is_default || !std::ranges::all_of(standings, [](const auto& each) { return each.latency_us.has_value(); })) {
       continue;
     }
-    const Measured& standard = *model.fallback.measured;
-    standing.worst_ratio = std::max(standing.worst_ratio, row->latency_us / standard.latency_us);
-    standing.suits = standing.suits && row->latency_us <= standard.latency_us;
-    const double noise = std::max(spread_us(*row), spread_us(standard));
-    standing.gains = standing.gains || standard.latency_us - row->latency_us > noise;
+    found.common = true;
+    if (!slows_nothing_down(standings)) continue;
+    found.safe = true;
+    if (!gains(models, row.config)) continue;
+    const auto rank = rank_of(standings, row.config);
+    if (least && *least <= rank) continue;
+    least = rank;
+    found.best = row.config;
   }
-  return standing;
+  return found;
+}
+
+std::string why_default(const std::vector<ModelRows>& models, const Candidates& found, std::ptrdiff_t unmeasured) {
+  if (unmeasured > 0) {
+    return fmt::format("default kept: for {} of {} problems it was not measured in the same sweep as the best row",
+                       unmeasured, models.size());
+  }
+  if (!found.common) return "default kept: no other configuration was measured for all problems";
+  if (!found.safe) return "default kept: each other common configuration is slower than it for one of the problems";
+  return "default kept: no common configuration gains more than the spread";
 }
 
 }  // namespace
 
-std::optional<schema::TileConfig> merged_choice(const std::vector<ModelRows>& models) {
-  if (models.empty()) return std::nullopt;
-  const Measured* best = nullptr;
-  double least = std::numeric_limits<double>::infinity();
-  for (const Measured& row : models.front().rows) {
-    const Standing standing = standing_of(row.config, models);
-    if (!standing.suits || !standing.gains || standing.worst_ratio >= least) continue;
-    best = &row;
-    least = standing.worst_ratio;
+std::optional<double> Standing::regret() const {
+  return latency_us && best_us ? std::optional(*latency_us / *best_us) : std::nullopt;
+}
+
+std::optional<double> MergedChoice::worst_regret() const {
+  double worst = 1;
+  for (const Standing& standing : standings) {
+    const auto regret = standing.regret();
+    if (!regret) return std::nullopt;
+    worst = std::max(worst, *regret);
   }
-  if (best != nullptr) return best->config;
+  return worst;
+}
+
+std::optional<MergedChoice> merged_choice(const std::vector<ModelRows>& models) {
+  if (models.empty()) return std::nullopt;
+  const auto unmeasured = std::ranges::count_if(
+      models, [](const ModelRows& model) { return !model.fallback.measured && !model.fallback.failed; });
+  const Candidates found = unmeasured > 0 ? Candidates() : candidates_of(models);
+  if (found.best) {
+    MergedChoice choice{*found.best, false, "", standings_of(models, *found.best)};
+    choice.reason = fmt::format("least worst regret: at most {:.2f} % slower than a problem's own best",
+                                100 * (*choice.worst_regret() - 1));
+    return choice;
+  }
   const auto& first = models.front().fallback;
   const bool shared = std::ranges::all_of(
       models, [&](const ModelRows& model) { return !model.fallback.failed && model.fallback.config == first.config; });
-  return shared ? std::optional(first.config) : std::nullopt;
+  if (!shared) return std::nullopt;
+  return MergedChoice{first.config, true, why_default(models, found, unmeasured), standings_of(models, first.config)};
 }
 
 }  // namespace moetune::daemon::search

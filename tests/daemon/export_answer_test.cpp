@@ -31,10 +31,15 @@ class ExportAnswerTest : public db::StoreTest {
     trial.group.problem.hidden_size = hidden_size;
     return trial;
   }
-  schema::Result<ExportedFile> exported(bool merge = false, schema::EngineFormat format = schema::EngineFormat::vllm,
-                                        schema::Gemm gemm = schema::Gemm::up) {
+  static ExportQuery merged_query() {
     ExportQuery query;
     query.filter.kernel = "cuda";
+    query.merge = true;
+    return query;
+  }
+  schema::Result<ExportedFile> exported(bool merge = false, schema::EngineFormat format = schema::EngineFormat::vllm,
+                                        schema::Gemm gemm = schema::Gemm::up) {
+    ExportQuery query = merged_query();
     query.merge = merge;
     query.format = format;
     query.gemm = gemm;
@@ -194,6 +199,66 @@ TEST_F(ExportAnswerTest, AMergedFileSlowsNoModelDown) {
   EXPECT_EQ(rows.size(), 2U) << "one of the models has no rows of batch 64";
   EXPECT_EQ(rows["1"], entry(2));
   EXPECT_EQ(rows["16"], entry(0));
+}
+
+TEST_F(ExportAnswerTest, TheReportTellsWhatTheMergedFileCostsEachProblem) {
+  const auto first = sweep_with_default({1, 16, 64});
+  const auto second = sweep_with_default({1, 16, 128});
+  const auto add = [&](std::int64_t sweep, std::int64_t hidden, std::int64_t batch, std::vector<double> latencies) {
+    for (std::size_t i = 0; i < latencies.size(); ++i) {
+      record(sweep, of_model(ok_trial(batch, static_cast<int>(i), latencies[i]), hidden));
+    }
+  };
+  add(first, 2048, 1, {100, 50, 60});
+  add(second, 4096, 1, {200, 210, 150});
+  add(first, 2048, 16, {100, 50});
+  add(second, 4096, 16, {200, 210});
+  add(first, 2048, 64, {100, 50});
+  add(second, 4096, 128, {100, 50});
+  const auto answer = merge_answer(database(), merged_query());
+  ASSERT_TRUE(answer) << answer.error().message;
+  const json report = json::parse(answer->dump());
+  EXPECT_EQ(report["choice"], exported(true)->choice);
+  EXPECT_EQ(report["file"], exported(true)->name);
+  ASSERT_EQ(report["problems"].size(), 2U);
+  EXPECT_EQ(report["problems"][0]["hidden_size"], 2048);
+  EXPECT_EQ(report["problems"][1]["hidden_size"], 4096);
+  EXPECT_EQ(report["batches"]["1"]["config"], entry(2));
+  EXPECT_EQ(report["batches"]["1"]["regret"], 1.2);
+  EXPECT_EQ(report["batches"]["1"]["problems"][0],
+            json({{"latency_us", 60.0}, {"best_us", 50.0}, {"default_us", 100.0}, {"regret", 1.2}}));
+  EXPECT_EQ(report["batches"]["1"]["problems"][1]["regret"], 1.0);
+  EXPECT_EQ(report["batches"]["16"]["default"], true);
+  EXPECT_EQ(report["batches"]["16"]["problems"][0]["regret"], 2.0);
+  EXPECT_EQ(report["missing"], json::parse(R"([{"batch": 64, "problems": [1]}, {"batch": 128, "problems": [0]}])"));
+}
+
+TEST_F(ExportAnswerTest, ProblemsWithoutACommonBatchAreNotMerged) {
+  record(sweep_with_default({1}), ok_trial(1, 0, 50));
+  record(sweep_with_default({2}), of_model(ok_trial(2, 0, 50), 4096));
+  const auto refused = exported(true);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::conflict);
+  EXPECT_EQ(refused.error().detail["groups"].size(), 2U);
+}
+
+TEST_F(ExportAnswerTest, ProblemsWithDifferentDefaultsShareWhatSuitsThemAllOrNothing) {
+  const auto first = sweep_with_default();
+  const auto second = new_sweep();
+  write([&](db::Transaction& transaction) {
+    return db::set_sweep_default(transaction, second, 1, example_config(3), "vllm 0.11");
+  });
+  for (int config : {0, 1, 3}) {
+    record(first, ok_trial(1, config, config == 0 ? 50 : config == 1 ? 60 : 70));
+    record(second, of_model(ok_trial(1, config, config == 3 ? 50 : 60), 4096));
+  }
+  const auto refused = exported(true);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message,
+            "batch 1: the problems that share the file have different defaults and no configuration suits them all");
+  record(first, ok_trial(1, 2, 45));
+  record(second, of_model(ok_trial(1, 2, 40), 4096));
+  EXPECT_EQ(file(true)["1"], entry(2));
 }
 
 TEST_F(ExportAnswerTest, ModelsWhoseFilesHaveDifferentNamesAreNotMerged) {

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "daemon/search/merge.hpp"
+#include "db/best_query.hpp"
+#include "schema/engine_file.hpp"
+
+namespace moetune::daemon {
+
+/// What is known of one batch of a problem that a file is for.
+struct ProblemBatch {
+  db::BatchBest best;      ///< the fastest row that the file can hold; where it can hold none, the fastest of all
+  search::ModelRows rows;  ///< what the sweep of that row measured, as far as the file can hold it; of a lone problem
+                           ///< nothing
+};
+
+struct FileProblem {
+  db::GroupMatch match;
+  std::map<std::int64_t, ProblemBatch> batches;
+};
+
+/// One key of a file.
+struct FileKey {
+  std::int64_t batch = 0;
+  search::MergedChoice choice;  ///< its standings are in the order of the problems
+};
+
+/// A batch that the file has no key for, since not every problem has rows of it.
+struct MissingBatch {
+  std::int64_t batch = 0;
+  std::vector<std::size_t> problems;  ///< those without, as places in FilePlan::problems
+};
+
+/// What an engine's file holds and why.
+struct FilePlan {
+  std::vector<FileProblem> problems;
+  std::vector<FileKey> keys;  ///< by ascending batch
+  std::vector<MissingBatch> missing;
+
+  /// What schema::engine_file_bytes takes.
+  std::vector<std::pair<std::int64_t, schema::TileConfig>> rows() const;
+};
+
+/// Whether a file of that engine can say what a configuration runs with: vLLM's has one tile for both GEMMs.
+bool can_hold(schema::EngineFormat format, const schema::TileConfig& config);
+
+/// The file for one problem (search::choose for each batch), or the one for all of several that share it
+/// (search::merged_choice, for the batches that every one of them has). Precondition: `groups` is not empty.
+/// Errors: conflict when the problems have no batch in common, or a batch for which they have different defaults and
+/// no configuration suits them all, or one that was measured with pairs of tiles only and the format holds none.
+schema::Result<FilePlan> plan_file(db::Snapshot& snapshot, schema::EngineFormat format,
+                                   const std::vector<db::GroupMatch>& groups, db::Runs runs = db::Runs::all);
+
+}  // namespace moetune::daemon
