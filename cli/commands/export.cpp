@@ -7,6 +7,7 @@
 #include "cli/atomic_file.hpp"
 #include "cli/commands/command.hpp"
 #include "cli/group_flags.hpp"
+#include "cli/merge_report.hpp"
 #include "cli/text.hpp"
 #include "schema/engine_file.hpp"
 #include "schema/engine_rules.hpp"
@@ -51,6 +52,7 @@ std::vector<std::int64_t> keys_of(const std::string& bytes) {
 struct EngineFiles {
   Attachment first;                  ///< for both GEMMs, or GEMM 1's
   std::optional<Attachment> second;  ///< GEMM 2's, of SGLang; its bytes may be the first one's
+  nlohmann::ordered_json merge;      ///< what GET /merge says of them; null where nothing was to be merged
   bool is_pair() const { return second && second->bytes != first.bytes; }
 };
 
@@ -146,6 +148,7 @@ void tell(Context& context, const std::vector<std::filesystem::path>& paths, con
   if (context.options.json) {
     nlohmann::ordered_json answer = {{"file", paths[0].string()}};
     if (paths.size() > 1) answer["down_file"] = paths[1].string();
+    if (!files.merge.is_null()) answer["merge"] = files.merge;
     context.print(answer);
   } else {
     for (const auto& path : paths) context.out.line(path.string());
@@ -188,24 +191,53 @@ void write_to_output(Context& context, const EngineFiles& files) {
   context.err.line("warning: this is GEMM 1's file alone, and GEMM 2 has tiles of its own: --gemm down prints them");
 }
 
-/// One file, or SGLang's two, which belong together: made from the same rows.
-Result<EngineFiles> fetch(const Client& client, const Query& query, const ExportFlags& flags) {
+/// What merging cost each of the problems, where there were several.
+Result<void> tell_merge(Context& context, const EngineFiles& files) {
+  if (files.merge.is_null()) return {};
+  const std::size_t columns = context.err_traits.interactive ? context.err_size().columns : 0;
+  const auto lines = merge_report(files.merge, context.err_traits, columns);
+  if (!lines) return std::unexpected(lines.error());
+  for (const auto& line : *lines) context.err.line(line);
+  return {};
+}
+
+/// One round of questions: one file, or SGLang's two, and what merging cost. Nothing when rows came in between, so that
+/// the answers do not belong together.
+Result<std::optional<EngineFiles>> fetch_once(const Client& client, const Query& query, const ExportFlags& flags) {
   const auto file_for = [&](const std::string& gemm) {
     Query one = query;
+    if (flags.merge) one.add("merge", "1");
     if (!gemm.empty()) one.add("gemm", gemm);
     return client.attachment("/export", one);
   };
-  constexpr int k_rounds = 5;
-  for (int round = 0; round < k_rounds; ++round) {
-    auto first = file_for(flags.gemm);
-    if (!first) return std::unexpected(first.error());
-    if (flags.format != "sglang" || !flags.gemm.empty()) return EngineFiles{std::move(*first), std::nullopt};
+  auto first = file_for(flags.gemm);
+  if (!first) return std::unexpected(first.error());
+  EngineFiles files{.first = std::move(*first), .second = std::nullopt, .merge = nullptr};
+  if (flags.format == "sglang" && flags.gemm.empty()) {
     auto second = file_for("down");
     if (!second) return std::unexpected(second.error());
-    if (first->version == second->version) return EngineFiles{std::move(*first), std::move(*second)};
+    if (second->version != files.first.version) return std::nullopt;
+    files.second = std::move(*second);
+  }
+  if (flags.merge) {
+    auto merge = client.get("/merge", query);
+    if (!merge) return std::unexpected(merge.error());
+    const auto choice = merge->is_object() ? merge->value("choice", "") : "";
+    if (fmt::format("\"{}\"", choice) != files.first.version) return std::nullopt;
+    files.merge = std::move(*merge);
+  }
+  return files;
+}
+
+Result<EngineFiles> fetch(const Client& client, const Query& query, const ExportFlags& flags) {
+  constexpr int k_rounds = 5;
+  for (int round = 0; round < k_rounds; ++round) {
+    auto files = fetch_once(client, query, flags);
+    if (!files) return std::unexpected(files.error());
+    if (*files) return std::move(**files);
   }
   return fail(ErrorCode::unavailable,
-              "rows of this group come in too fast for two files that belong together; try again");
+              "rows of this group come in too fast for answers that belong together; try again");
 }
 
 Result<ExitStatus> export_file(Context& context, const ExportFlags& flags) {
@@ -221,7 +253,6 @@ Result<ExitStatus> export_file(Context& context, const ExportFlags& flags) {
   }
   query->add("format", flags.format);
   if (flags.allow_recorded) query->add("allow_recorded", "1");
-  if (flags.merge) query->add("merge", "1");
   const auto client = context.daemon();
   if (!client) return std::unexpected(client.error());
   const auto files = fetch(*client, *query, flags);
@@ -231,6 +262,7 @@ Result<ExitStatus> export_file(Context& context, const ExportFlags& flags) {
   } else if (auto written = write_to_folder(context, *files, flags); !written) {
     return std::unexpected(written.error());
   }
+  if (auto told = tell_merge(context, *files); !told) return std::unexpected(told.error());
   return ExitStatus::done;
 }
 
@@ -252,7 +284,8 @@ void add_export(CommandLine& line) {
       ->type_name("NAME");
   command.add_option("-o,--output", flags->folder, "folder to write to, or - for stdout (default: the current folder)")
       ->type_name("DIR");
-  command.add_flag("--merge", flags->merge, "one file for all models that share its name: no model gets slower by it");
+  command.add_flag("--merge", flags->merge,
+                   "one file for all problems that share its name, of least worst regret: none gets slower by it");
   command.add_flag("--allow-recorded", flags->allow_recorded, "take rows that come from a recording");
 }
 

@@ -158,6 +158,63 @@ TEST_F(SglangExportTest, PrintsOneFileAndSaysWhatIsMissing) {
   EXPECT_EQ(err(), "moetune: --gemm must be up or down, not \"both\"\n");
 }
 
+class MergedExportTest : public SglangExportTest {
+ protected:
+  /// Two problems, of which the second has no rows of batch 64.
+  static std::string report(const std::string& choice) {
+    const std::string problem =
+        R"("N":512,"topk":8,"dtype":"fp8_w8a8","block_shape":[128,128],"act_dtype":"bfloat16","origin":"measured")";
+    const std::string tile =
+        R"("BLOCK_SIZE_M":16,"BLOCK_SIZE_N":64,"BLOCK_SIZE_K":128,"GROUP_SIZE_M":1,"num_warps":4,"num_stages":3)";
+    return R"({"file":"X.json","choice":")" + choice + R"(","problems":[{"E":8,"hidden_size":2048,)" + problem +
+           R"(},{"E":8,"hidden_size":4096,)" + problem + R"(}],"batches":{"1":{"config":{)" + tile +
+           R"(},"default":false,"reason":"least worst regret","regret":1.25,"problems":[
+             {"latency_us":50,"best_us":40,"default_us":60,"regret":1.25},
+             {"latency_us":30,"best_us":30,"default_us":60,"regret":1.0}]},
+             "2":{"config":{)" +
+           tile + R"(},"default":true,"reason":"default kept: no gain","regret":null,"problems":[
+             {"latency_us":null,"best_us":40,"default_us":null,"regret":null},
+             {"latency_us":30,"best_us":20,"default_us":30,"regret":1.5}]}},
+             "missing":[{"batch":64,"problems":[1]}]})";
+  }
+  void serve_merge(const std::string& choice) { daemon_.on("GET /merge", {.body = report(choice)}); }
+};
+
+TEST_F(MergedExportTest, TellsWhatTheFileCostsEachProblem) {
+  serve_pair(k_up, k_up);
+  serve_merge("a");
+  EXPECT_EQ(run_with(words({"--merge", "-o", folder_.path().string()})), ExitStatus::done) << err();
+  EXPECT_EQ(daemon_.seen()[0].target, "/export?E=8&N=512&format=vllm&merge=1");
+  EXPECT_EQ(daemon_.seen()[1].target, "/merge?E=8&N=512&format=vllm");
+  EXPECT_EQ(out(), (folder_.path() / "X.json").string() + "\n");
+  EXPECT_THAT(err(), HasSubstr("2 problems share this file"));
+  EXPECT_THAT(err(), HasSubstr("  1: E=8,N=512,hidden_size=2048"));
+  EXPECT_THAT(err(), HasSubstr("    1  16x64x128 g1 w4 s3  merged   1.250  1.250  1.000  least worst regret\n"));
+  EXPECT_THAT(err(), HasSubstr("    2  16x64x128 g1 w4 s3  default      -      -  1.500  default kept: no gain\n"));
+  EXPECT_THAT(err(), HasSubstr("no key for batch 64: 2 has no rows of it\n"));
+}
+
+TEST_F(MergedExportTest, PrintsTheReportAsJson) {
+  serve_pair(k_up, k_down);
+  serve_merge("a");
+  EXPECT_EQ(export_to(folder_.path(), {"--merge", "--json"}), ExitStatus::done) << err();
+  const auto answer = nlohmann::json::parse(out());
+  EXPECT_EQ(answer["merge"], nlohmann::json::parse(report("a")));
+  EXPECT_EQ(answer["down_file"], (folder_.path() / "X_down.json").string());
+}
+
+TEST_F(MergedExportTest, AReportOnOtherRowsIsAskedForAgain) {
+  serve_pair(k_up, k_down);
+  int asked = 0;
+  daemon_.on("GET /merge", [&](const SeenRequest&) { return FakeAnswer{.body = report(++asked < 3 ? "old" : "a")}; });
+  EXPECT_EQ(export_to(folder_.path(), {"--merge"}), ExitStatus::done) << err();
+  EXPECT_EQ(asked, 3);
+  serve_merge("other");
+  EXPECT_EQ(export_to(folder_.path() / "never", {"--merge"}), ExitStatus::failed);
+  EXPECT_THAT(err(), HasSubstr("try again"));
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() / "never"));
+}
+
 TEST_F(ExportTest, PrintsToStdoutOnRequest) {
   serve_file("name.json", "{}\n");
   EXPECT_EQ(run_with(words({"-o", "-", "--format", "sglang"})), ExitStatus::done);
