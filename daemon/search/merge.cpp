@@ -14,11 +14,24 @@ const Measured* row_of(const ModelRows& model, const schema::TileConfig& config)
   return found == model.rows.end() ? nullptr : &*found;
 }
 
+const Measured* default_row(const ModelRows& model) {
+  return model.fallback && model.fallback->measured ? &*model.fallback->measured : nullptr;
+}
+
+bool is_default(const ModelRows& model, const schema::TileConfig& config) {
+  return model.fallback && !model.fallback->failed && model.fallback->config == config;
+}
+
+/// There is a default that a file must not be slower than, and nobody knows how fast it is.
+bool lacks_default_row(const ModelRows& model) {
+  return model.fallback && !model.fallback->failed && !model.fallback->measured;
+}
+
 Standing standing_of(const ModelRows& model, const schema::TileConfig& config) {
   Standing standing;
   if (const Measured* row = row_of(model, config)) standing.latency_us = row->latency_us;
   if (!model.rows.empty()) standing.best_us = std::ranges::min(model.rows, {}, &Measured::latency_us).latency_us;
-  if (model.fallback.measured) standing.default_us = model.fallback.measured->latency_us;
+  if (const Measured* standard = default_row(model)) standing.default_us = standard->latency_us;
   return standing;
 }
 
@@ -38,10 +51,10 @@ bool slows_nothing_down(const std::vector<Standing>& standings) {
 /// Faster than some problem's default beyond the spread, or able to run where a default is not.
 bool gains(const std::vector<ModelRows>& models, const schema::TileConfig& config) {
   return std::ranges::any_of(models, [&](const ModelRows& model) {
-    if (model.fallback.failed) return true;
+    const Measured* standard = default_row(model);
+    if (standard == nullptr) return true;
     const Measured& row = *row_of(model, config);
-    const Measured& standard = *model.fallback.measured;
-    return standard.latency_us - row.latency_us > std::max(spread_us(row), spread_us(standard));
+    return standard->latency_us - row.latency_us > std::max(spread_us(row), spread_us(*standard));
   });
 }
 
@@ -68,10 +81,11 @@ Candidates candidates_of(const std::vector<ModelRows>& models) {
   Candidates found;
   std::optional<std::tuple<double, double, schema::TileConfig>> least;
   for (const Measured& row : models.front().rows) {
-    const bool is_default = std::ranges::all_of(
-        models, [&](const ModelRows& model) { return !model.fallback.failed && model.fallback.config == row.config; });
+    const bool default_of_all =
+        std::ranges::all_of(models, [&](const ModelRows& model) { return is_default(model, row.config); });
     const auto standings = standings_of(models, row.config);
-    if (is_default || !std::ranges::all_of(standings, [](const auto& each) { return each.latency_us.has_value(); })) {
+    if (default_of_all ||
+        !std::ranges::all_of(standings, [](const auto& each) { return each.latency_us.has_value(); })) {
       continue;
     }
     found.common = true;
@@ -114,8 +128,7 @@ std::optional<double> MergedChoice::worst_regret() const {
 
 std::optional<MergedChoice> merged_choice(const std::vector<ModelRows>& models) {
   if (models.empty()) return std::nullopt;
-  const auto unmeasured = std::ranges::count_if(
-      models, [](const ModelRows& model) { return !model.fallback.measured && !model.fallback.failed; });
+  const auto unmeasured = std::ranges::count_if(models, lacks_default_row);
   const Candidates found = unmeasured > 0 ? Candidates() : candidates_of(models);
   if (found.best) {
     MergedChoice choice{*found.best, false, "", standings_of(models, *found.best)};
@@ -123,11 +136,12 @@ std::optional<MergedChoice> merged_choice(const std::vector<ModelRows>& models) 
                                 100 * (*choice.worst_regret() - 1));
     return choice;
   }
-  const auto& first = models.front().fallback;
-  const bool shared = std::ranges::all_of(
-      models, [&](const ModelRows& model) { return !model.fallback.failed && model.fallback.config == first.config; });
-  if (!shared) return std::nullopt;
-  return MergedChoice{first.config, true, why_default(models, found, unmeasured), standings_of(models, first.config)};
+  if (!models.front().fallback) return std::nullopt;
+  const schema::TileConfig& first = models.front().fallback->config;
+  if (!std::ranges::all_of(models, [&](const ModelRows& model) { return is_default(model, first); })) {
+    return std::nullopt;
+  }
+  return MergedChoice{first, true, why_default(models, found, unmeasured), standings_of(models, first)};
 }
 
 }  // namespace moetune::daemon::search

@@ -10,8 +10,8 @@ namespace moetune::daemon::search {
 
 /// What was measured for one batch of one of the problems that share a file. All rows are of one sweep.
 struct ModelRows {
-  Default fallback;            ///< the engine's default there
-  std::vector<Measured> rows;  ///< ok rows, the default's among them when it ran
+  std::optional<Default> fallback;  ///< the engine's default there; nothing when it is not known
+  std::vector<Measured> rows;       ///< ok rows, the default's among them when it ran
 };
 
 /// How the configuration of a file does for one problem. Latencies in microseconds, empty where nothing was measured.
@@ -37,8 +37,8 @@ struct MergedChoice {
 /// default and gain more than the spread for at least one, the one whose largest ratio to a problem's own best is the
 /// least; of equals the one with the least sum of the ratios' logarithms, then the smallest. Without such a one the
 /// default, when it is the same for all, with the reason. Nothing when the problems have different defaults and no
-/// configuration suits them all. A default that fails on the device is no competitor; one that was not measured leaves
-/// nothing that is known to be as fast.
+/// configuration suits them all. A default that fails on the device, or that nobody knows, is no competitor; one that
+/// was not measured leaves nothing that is known to be as fast.
 std::optional<MergedChoice> merged_choice(const std::vector<ModelRows>& models);
 
 }  // namespace moetune::daemon::search

@@ -19,8 +19,7 @@ Measured row(int block_size_m, double us) {
 /// A model whose default is the tile 16, measured with `default_us`.
 ModelRows model(double default_us, std::vector<Measured> others) {
   ModelRows rows;
-  rows.fallback.config = tile(16);
-  rows.fallback.measured = row(16, default_us);
+  rows.fallback = Default{tile(16), row(16, default_us), false};
   rows.rows = std::move(others);
   rows.rows.push_back(row(16, default_us));
   return rows;
@@ -29,8 +28,7 @@ ModelRows model(double default_us, std::vector<Measured> others) {
 /// A model whose default, the tile 16, has no ok row.
 ModelRows model_without_default(bool failed, std::vector<Measured> rows) {
   ModelRows model;
-  model.fallback.config = tile(16);
-  model.fallback.failed = failed;
+  model.fallback = Default{tile(16), std::nullopt, failed};
   model.rows = std::move(rows);
   return model;
 }
@@ -100,9 +98,16 @@ TEST(MergedChoiceTest, ADefaultThatFailsIsNoCompetitor) {
 
 TEST(MergedChoiceTest, WithoutACommonDefaultOrGainThereIsNone) {
   ModelRows other = model(101, {row(32, 100)});
-  other.fallback = {tile(32), row(32, 100), false};
+  other.fallback = Default{tile(32), row(32, 100), false};
   EXPECT_FALSE(merged_choice({model(100, {row(32, 101)}), other}));
   EXPECT_FALSE(merged_choice({}));
+}
+
+TEST(MergedChoiceTest, ADefaultThatNobodyKnowsIsNeitherCompetitorNorChoice) {
+  const ModelRows unknown{std::nullopt, {row(32, 80), row(64, 40)}};
+  EXPECT_EQ(config_of(merged_choice({unknown, model(100, {row(32, 60), row(64, 90)})})), tile(64));
+  EXPECT_FALSE(merged_choice({unknown, model(100, {row(64, 110)})}));
+  EXPECT_FALSE(merged_choice({model(100, {row(64, 110)}), unknown}));
 }
 
 TEST(MergedChoiceTest, AnUnmeasuredDefaultKeepsTheDefault) {
