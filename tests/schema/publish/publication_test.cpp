@@ -1,0 +1,65 @@
+#include "schema/publish/publication.hpp"
+
+#include <gtest/gtest.h>
+
+#include "schema/publish/manifest.hpp"
+
+namespace moetune::schema::publish {
+namespace {
+
+TEST(PublicationTest, OnlyPathsThatEnginesReadArePublishable) {
+  for (const char* path : {"E=8,N=512,device_name=A.json", "configs/triton_3_6_0/E=8,N=512,device_name=A_down.json"}) {
+    EXPECT_TRUE(is_publishable(path)) << path;
+  }
+  const std::string long_name(260, 'x');
+  for (const std::string& path :
+       {std::string(), std::string(".json"), std::string("moetune.json"), std::string("../x.json"),
+        std::string("/x.json"), std::string("a/x.json"), std::string("configs/x.json"),
+        std::string("configs/triton_/x.json"), std::string("configs/triton_3_6_0+git/x.json"),
+        std::string("configs/triton_3_6_0/../x.json"), std::string("configs/../x.json"), std::string(".x.json"),
+        std::string("configs/triton_3_6_0/.json"), std::string("x.txt"), std::string("x\n.json"),
+        std::string("x\0.json", 7), long_name + ".json"}) {
+    EXPECT_FALSE(is_publishable(path)) << path;
+  }
+}
+
+TEST(PublicationTest, ComesBackFromJsonAsItWas) {
+  Publication publication{"db", "1.0", {}, {{"b.json", "why"}}, {"cuda"}};
+  publication.sets.push_back({{{"a.json", "{}\n"}, {"a_down.json", "{ }\n"}}, {{"z", 1}, {"a", 2}}});
+  const auto json = to_json(publication);
+  const auto back = publication_from_json(json);
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(to_json(*back).dump(), json.dump());
+}
+
+TEST(PublicationTest, WhatIsNoPublicationIsRefused) {
+  Publication publication{"db", "1.0", {}, {}, {}};
+  publication.sets.push_back({{{"../a.json", "{}\n"}}, nullptr});
+  EXPECT_FALSE(publication_from_json(to_json(publication)));
+  publication.sets = {{{}, nullptr}};
+  EXPECT_FALSE(publication_from_json(to_json(publication)));
+  for (const char* text : {"null", "[]", "{}", R"({"database":1})"}) {
+    EXPECT_FALSE(publication_from_json(nlohmann::ordered_json::parse(text))) << text;
+  }
+}
+
+TEST(ManifestTest, ComesBackFromTextAsItWas) {
+  Manifest manifest{"1.0", "2026-11-21T20:00:00Z", {}};
+  manifest.files["a.json"] = {"ab", "db", {"a.json", "a_down.json"}, "gone", {{"z", 1}, {"a", 2}}};
+  manifest.files["b.json"] = {"cd", "db", {"b.json"}, std::nullopt, nullptr};
+  const auto back = manifest_from_text(to_text(manifest), "x");
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(back->files, manifest.files);
+  EXPECT_EQ(back->tool_version, "1.0");
+  EXPECT_EQ(back->written_at, "2026-11-21T20:00:00Z");
+}
+
+TEST(ManifestTest, AnotherFormatIsRefused) {
+  for (const char* text : {"", "{}", "[]", R"({"format":2,"tool_version":"","written_at":"","files":{}})",
+                           R"({"format":1,"tool_version":"","written_at":"","files":{"a":{}}})"}) {
+    EXPECT_FALSE(manifest_from_text(text, "x")) << text;
+  }
+}
+
+}  // namespace
+}  // namespace moetune::schema::publish
