@@ -49,6 +49,7 @@ void add_commands(CommandLine& line) {
   add_best(line);
   add_export(line);
   add_report(line);
+  add_publish(line);
   add_trials(line);
   add_import(line);
   add_lint(line);

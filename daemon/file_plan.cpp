@@ -19,25 +19,34 @@ using schema::Result;
 /// More rows than any sweep has for one batch.
 constexpr std::int64_t k_max_rows = 1'000'000;
 
-/// What the sweep of the best row measured for its batch; for a row without a sweep the row alone.
-Result<search::ModelRows> rows_of_sweep(db::Snapshot& snapshot, EngineFormat format, const db::GroupMatch& match,
-                                        const db::BatchBest& best) {
-  search::ModelRows model;
-  if (best.default_config) model.fallback = default_of(best);
-  if (can_hold(format, best.best.config)) model.rows.push_back(measured(best.best));
-  if (!best.sweep) return model;
+/// Adds what the sweep of the best row measured for its batch; for a row without a sweep the row alone.
+Result<void> add_rows(db::Snapshot& snapshot, EngineFormat format, const schema::Group& group, ProblemBatch& batch) {
+  const db::BatchBest& best = batch.best;
+  if (best.default_config) batch.rows.fallback = default_of(best);
+  if (!best.sweep) {
+    if (can_hold(format, best.best.config)) batch.rows.rows.push_back(measured(best.best));
+    return {};
+  }
   db::TrialFilter filter;
   filter.batch = best.batch;
   filter.sweep_label = best.sweep;
   filter.status = schema::TrialStatus::ok;
   const auto trials = db::list_trials(snapshot, filter, std::nullopt, k_max_rows);
   if (!trials) return std::unexpected(trials.error());
-  model.rows.clear();
   for (const auto& row : *trials) {
-    if (row.trial.group != match.group || !can_hold(format, row.trial.config)) continue;
-    model.rows.push_back({row.trial.config, *row.trial.latency_us, row.trial.samples_us});
+    if (row.trial.group != group || !can_hold(format, row.trial.config)) continue;
+    batch.rows.rows.push_back({row.trial.config, *row.trial.latency_us, row.trial.samples_us});
+    batch.trials.try_emplace(row.trial.config, row.id);
   }
-  return model;
+  return {};
+}
+
+/// A batch with the ids of its best row and of the default's.
+ProblemBatch batch_of(db::BatchBest best) {
+  ProblemBatch batch{std::move(best), {}, {}};
+  batch.trials[batch.best.best.config] = batch.best.best.trial;
+  if (batch.best.default_row) batch.trials[batch.best.default_row->config] = batch.best.default_row->trial;
+  return batch;
 }
 
 enum class Rows { best, all };
@@ -53,11 +62,9 @@ Result<FileProblem> read_problem(db::Snapshot& snapshot, EngineFormat format, co
       if (!single) return std::unexpected(single.error());
       if (*single) best = std::move(**single);
     }
-    ProblemBatch batch{std::move(best), {}};
+    ProblemBatch batch = batch_of(std::move(best));
     if (wanted == Rows::all) {
-      auto rows = rows_of_sweep(snapshot, format, match, batch.best);
-      if (!rows) return std::unexpected(rows.error());
-      batch.rows = std::move(*rows);
+      if (auto added = add_rows(snapshot, format, match.group, batch); !added) return std::unexpected(added.error());
     }
     const std::int64_t key = batch.best.batch;
     problem.batches.emplace(key, std::move(batch));

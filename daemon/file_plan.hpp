@@ -15,6 +15,7 @@ struct ProblemBatch {
   db::BatchBest best;      ///< the fastest row that the file can hold; where it can hold none, the fastest of all
   search::ModelRows rows;  ///< what the sweep of that row measured, as far as the file can hold it; of a lone problem
                            ///< nothing
+  std::map<schema::TileConfig, std::int64_t> trials;  ///< ids of the rows above and of the default's
 };
 
 struct FileProblem {

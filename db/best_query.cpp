@@ -123,8 +123,8 @@ std::vector<BatchBest> best_of(Connection& connection, Query rows) {
   return bests;
 }
 
-std::int64_t only_complete(Runs runs) {
-  return runs == Runs::complete_sweeps ? 1 : 0;
+std::int64_t only_finished(Runs runs) {
+  return runs == Runs::finished ? 1 : 0;
 }
 
 }  // namespace
@@ -148,7 +148,7 @@ Result<std::vector<GroupMatch>> matching_groups(Snapshot& snapshot, const schema
 Result<std::vector<BatchBest>> best_of_group(Snapshot& snapshot, std::int64_t group, Runs runs) {
   return guarded([&]() -> Result<std::vector<BatchBest>> {
     Connection& connection = snapshot.connection();
-    return best_of(connection, connection.query(sql::best_of_group_sql, group, only_complete(runs)));
+    return best_of(connection, connection.query(sql::best_of_group_sql, group, only_finished(runs)));
   });
 }
 
@@ -156,7 +156,7 @@ Result<std::optional<BatchBest>> best_without_pair(Snapshot& snapshot, std::int6
                                                    Runs runs) {
   return guarded([&]() -> Result<std::optional<BatchBest>> {
     Connection& connection = snapshot.connection();
-    auto row = connection.query(sql::fastest_unpaired_trial_sql, group, batch, only_complete(runs));
+    auto row = connection.query(sql::fastest_unpaired_trial_sql, group, batch, only_finished(runs));
     if (!row.step()) return std::nullopt;
     const Candidate candidate = read_candidate(row);
     BatchBest best = read_best(connection, candidate);

@@ -49,9 +49,8 @@ struct BatchBest {
   std::int64_t rows = 0;                   ///< ok rows of this batch that count
 };
 
-/// all: rows of every sweep and import that count. complete_sweeps: only those of sweeps of this database that are
-/// done.
-enum class Runs { all, complete_sweeps };
+/// all: every row that counts. finished: without those of sweeps that are not done: queued, running, failed, ...
+enum class Runs { all, finished };
 
 /// One entry per batch that has an ok row which counts, ascending.
 Result<std::vector<BatchBest>> best_of_group(Snapshot& snapshot, std::int64_t group, Runs runs = Runs::all);

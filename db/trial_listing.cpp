@@ -87,6 +87,10 @@ Result<std::vector<StoredTrial>> list_trials(Snapshot& snapshot, const TrialFilt
   });
 }
 
+Result<StoredTrial> find_trial(Snapshot& snapshot, std::int64_t id) {
+  return guarded([&]() -> Result<StoredTrial> { return read_trial(snapshot.connection(), id); });
+}
+
 Result<void> for_each_trial(const Database& database, const TrialFilter& filter, std::optional<std::int64_t> after,
                             const std::function<bool(const StoredTrial&)>& visit) {
   auto plan = database.read([&](Snapshot& snapshot) {

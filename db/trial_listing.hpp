@@ -34,6 +34,9 @@ struct StoredTrial {
 Result<std::vector<StoredTrial>> list_trials(Snapshot& snapshot, const TrialFilter& filter,
                                              std::optional<std::int64_t> after, std::int64_t limit);
 
+/// The row with that id, as another query of the same snapshot gave it. Errors: data_damaged when there is none.
+Result<StoredTrial> find_trial(Snapshot& snapshot, std::int64_t id);
+
 /// Calls `visit` for every matching row that is there now, oldest first, until it returns false. Works in pages of its
 /// own short snapshots, so memory is constant and a slow visitor holds nothing up.
 Result<void> for_each_trial(const Database& database, const TrialFilter& filter, std::optional<std::int64_t> after,

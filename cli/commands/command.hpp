@@ -57,6 +57,7 @@ void add_steering(CommandLine& line);  ///< pause, resume, cancel, discard
 void add_best(CommandLine& line);
 void add_export(CommandLine& line);
 void add_report(CommandLine& line);
+void add_publish(CommandLine& line);
 void add_trials(CommandLine& line);
 void add_import(CommandLine& line);
 void add_lint(CommandLine& line);

@@ -27,6 +27,7 @@ const std::vector<Route>& route_table() {
       get("/best", get_best, with_group_parameters({"batch"})),
       get("/export", get_export, with_group_parameters({"format", "gemm", "allow_recorded", "merge"})),
       get("/merge", get_merge, with_group_parameters({"format", "allow_recorded"})),
+      get("/publication", get_publication, {"kernel", "format", "allow_recorded", "allow_gaps"}),
       get("/sweeps", get_sweeps, {"limit", "after"}),
       post("/sweeps", post_sweep, json),
       get("/sweeps/{id}", get_sweep),

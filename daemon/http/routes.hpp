@@ -9,6 +9,7 @@ namespace moetune::daemon::http {
 schema::Result<Response> get_best(App& app, Request& request);
 schema::Result<Response> get_export(App& app, Request& request);
 schema::Result<Response> get_merge(App& app, Request& request);
+schema::Result<Response> get_publication(App& app, Request& request);
 
 // sweeps
 schema::Result<Response> post_sweep(App& app, Request& request);

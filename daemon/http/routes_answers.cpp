@@ -5,6 +5,7 @@
 #include "daemon/http/app.hpp"
 #include "daemon/http/parameters.hpp"
 #include "daemon/http/routes.hpp"
+#include "daemon/publication.hpp"
 #include "schema/problem.hpp"
 
 namespace moetune::daemon::http {
@@ -88,6 +89,29 @@ Result<Response> get_merge(App& app, Request& request) {
   const auto answer = merge_answer(app.services.database, *wanted);
   if (!answer) return std::unexpected(answer.error());
   return json_response(*answer);
+}
+
+Result<Response> get_publication(App& app, Request& request) {
+  PublicationQuery wanted;
+  schema::GroupFilter filter;
+  if (const auto kernel = request.query.get("kernel")) {
+    if (const auto set = filter.set("kernel", *kernel); !set) return std::unexpected(set.error());
+    wanted.kernel = filter.kernel;
+  }
+  if (const auto name = request.query.get("format")) {
+    const auto format = schema::engine_format_from_name(*name);
+    if (!format) return std::unexpected(format.error());
+    wanted.format = *format;
+  }
+  const auto allow_recorded = flag(request.query, "allow_recorded");
+  if (!allow_recorded) return std::unexpected(allow_recorded.error());
+  const auto allow_gaps = flag(request.query, "allow_gaps");
+  if (!allow_gaps) return std::unexpected(allow_gaps.error());
+  wanted.allow_recorded = *allow_recorded;
+  wanted.allow_gaps = *allow_gaps;
+  const auto publication = publication_of(app.services.database, wanted);
+  if (!publication) return std::unexpected(publication.error());
+  return json_response(schema::publish::to_json(*publication));
 }
 
 }  // namespace moetune::daemon::http

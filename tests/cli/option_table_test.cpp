@@ -101,6 +101,7 @@ const std::map<std::string, Words>& bad_values() {
       {"discard ID", number},
       {"lint FILE", {"", "no-such.json", "/dev/null/x"}},
       {"--severity", choice},
+      {"publish DIR", {"", "/dev/null"}},
       {"import PATH", {"", "no-such.jsonl", "/", "/dev/null/x"}},
       {"cache explain KEY", {"", "ab", "xyz!", "ABCDEF", "../../etc", long_text}},
       {"db backup FILE", {""}},
@@ -115,6 +116,8 @@ const std::map<std::string, Words>& bad_values() {
       {"--discarded", flag},
       {"--overwrite", flag},
       {"--merge", flag},
+      {"--allow-gaps", flag},
+      {"--force", flag},
       {"--json", flag},
       {"--help", flag},
       {"--version", flag},
@@ -181,7 +184,7 @@ class OptionTableTest : public AppTest {
     if (words[0] == "shapes" && left_out != "--model")
       words.insert(words.end(), {"--model", MOETUNE_MODEL_CONFIGS "/olmoe.json"});
     static const std::map<std::string, std::string> positionals = {
-        {"ID", "1"}, {"PATH", "rows.jsonl"}, {"KEY", "abcd"}, {"FILE", "copy.db"}};
+        {"ID", "1"}, {"PATH", "rows.jsonl"}, {"KEY", "abcd"}, {"FILE", "copy.db"}, {"DIR", "published"}};
     for (const std::string& name : command.positionals) {
       if (name != left_out) words.push_back(positionals.at(name));
     }

@@ -120,6 +120,7 @@ TEST_F(OpenapiTest, LiveAnswersKeepItsPromises) {
   expect_promised("GET", "/export", get("/export?E=256&N=512"));
   expect_promised("GET", "/export", get("/export?E=256&N=512&kernel=vllm&format=sglang&gemm=down"));
   expect_promised("GET", "/merge", get("/merge?E=256&N=512"));
+  expect_promised("GET", "/publication", get("/publication?allow_gaps=1"));
   expect_promised("GET", "/trials", get("/trials?format=csv"));
   expect_promised("GET", "/trials", get("/trials?format=jsonl"));
   expect_promised("GET", "/sweeps/{id}", get("/sweeps/1"));
