@@ -9,6 +9,7 @@
 
 #include "daemon/daemon_file.hpp"
 #include "daemon/doctor.hpp"
+#include "daemon/folder_publisher.hpp"
 #include "daemon/http/server.hpp"
 #include "daemon/http/token.hpp"
 #include "daemon/kernel_cache.hpp"
@@ -115,6 +116,7 @@ struct DaemonApp::Parts {
   std::unique_ptr<UploadStore> uploads;
   Machine machine;
   std::unique_ptr<Scheduler> scheduler;
+  std::unique_ptr<FolderPublisher> publisher;  ///< null without --publish
   std::unique_ptr<http::HttpServer> server;
   std::unique_ptr<DaemonFile> file;
   std::string url;
@@ -144,6 +146,12 @@ Result<std::unique_ptr<DaemonApp>> DaemonApp::start(const DaemonOptions& options
   if (options.token_file) {
     if (auto token = http::Token::read(*options.token_file); !token) return std::unexpected(token.error());
   }
+  std::error_code ignored;
+  if (options.publish && std::filesystem::exists(*options.publish, ignored) &&
+      !std::filesystem::is_directory(*options.publish, ignored)) {
+    return schema::fail(schema::ErrorCode::invalid_argument,
+                        fmt::format("--publish: {} is no folder", options.publish->string()));
+  }
   auto parts = std::make_unique<Parts>();
   auto database = db::Database::open(options.data_dir, db::Access::read_write);
   if (!database) return std::unexpected(database.error());
@@ -172,6 +180,11 @@ Result<std::unique_ptr<DaemonApp>> DaemonApp::start(const DaemonOptions& options
                                     {*parts->database, *parts->cache, *parts->uploads, parts->machine});
   if (!scheduler) return std::unexpected(scheduler.error());
   parts->scheduler = std::move(*scheduler);
+  if (options.publish) {
+    parts->publisher = std::make_unique<FolderPublisher>(
+        FolderPublisher::Options{.folder = std::filesystem::absolute(*options.publish).lexically_normal()},
+        *parts->database);
+  }
   Parts& living = *parts;
   http::Options http_options;
   http_options.listen = options.listen;
@@ -180,9 +193,12 @@ Result<std::unique_ptr<DaemonApp>> DaemonApp::start(const DaemonOptions& options
                                                        .database = *living.database,
                                                        .cache = *living.cache,
                                                        .uploads = *living.uploads,
-                                                       .doctor = [&living, data = options.data_dir] {
-                                                         return doctor_report(living.machine, *living.cache, data);
-                                                       }});
+                                                       .doctor =
+                                                           [&living, data = options.data_dir] {
+                                                             return doctor_report(living.machine, *living.cache, data,
+                                                                                  living.publisher.get());
+                                                           },
+                                                       .publisher = living.publisher.get()});
   if (!server) return std::unexpected(server.error());
   parts->server = std::move(*server);
   parts->url = parts->server->url();

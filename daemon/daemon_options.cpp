@@ -89,6 +89,9 @@ std::variant<DaemonOptions, ExitNow> parse_daemon_options(int argc, char** argv)
   app.add_option("--listen", listen, "HOST:PORT; port 0 picks a free one; default 127.0.0.1:8765");
   app.add_option("--token-file", options.token_file, "file with the bearer token; required beyond loopback")
       ->check(not_empty);
+  app.add_option("--publish", options.publish,
+                 "folder that engines read, kept up to date with all files that can be trusted (see moetune publish)")
+      ->check(not_empty);
   app.add_option("--gpus", gpus, "GPUs that sweeps may use: all, or indexes such as 0,1");
   app.add_option("--compile-jobs", options.compile_jobs, "compile workers; default one per core")
       ->check(CLI::Range(1, 1024));

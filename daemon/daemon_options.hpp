@@ -18,7 +18,8 @@ struct DaemonOptions {
   std::filesystem::path cache_dir;
   http::ListenAddress listen;
   std::optional<std::filesystem::path> token_file;
-  std::vector<int> gpus;  ///< empty: all
+  std::optional<std::filesystem::path> publish;  ///< folder that is kept up to date for engines
+  std::vector<int> gpus;                         ///< empty: all
   std::size_t compile_jobs = 1;
   std::filesystem::path python;  ///< has Triton, or not
   std::vector<std::filesystem::path> engine_paths;

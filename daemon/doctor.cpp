@@ -30,6 +30,16 @@ ordered_json folder_check(const char* name, const std::filesystem::path& folder)
   return check(name, "ok", message);
 }
 
+ordered_json publisher_check(const FolderPublisher& publisher) {
+  const auto status = publisher.status();
+  const std::string folder = publisher.folder().string();
+  if (!status.trouble.empty()) {
+    return check("published folder", "missing", fmt::format("{}: {}", folder, status.trouble),
+                 "it is tried again by itself; `moetune publish DIR --force` replaces somebody else's files");
+  }
+  return check("published folder", "ok", fmt::format("{}, {} files", folder, status.files));
+}
+
 ordered_json gpu_check(const Machine& machine) {
   if (machine.gpus.empty()) {
     return check("GPU", "missing", "none that sweeps can use",
@@ -62,9 +72,11 @@ ordered_json engine_check(const nlohmann::json& engine) {
 
 }  // namespace
 
-ordered_json doctor_report(const Machine& machine, KernelCache& cache, const std::filesystem::path& data_dir) {
+ordered_json doctor_report(const Machine& machine, KernelCache& cache, const std::filesystem::path& data_dir,
+                           const FolderPublisher* publisher) {
   ordered_json checks = ordered_json::array();
   checks.push_back(folder_check("data folder", data_dir));
+  if (publisher != nullptr) checks.push_back(publisher_check(*publisher));
   const auto statistics = cache.statistics();
   if (statistics.writable) {
     checks.push_back(folder_check("kernel cache", statistics.folder));

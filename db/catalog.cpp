@@ -48,6 +48,15 @@ Result<std::vector<schema::Problem>> known_problems(Snapshot& snapshot) {
   });
 }
 
+Result<FinishedWork> finished_work(Snapshot& snapshot) {
+  return guarded([&]() -> Result<FinishedWork> {
+    auto row = snapshot.connection().query(sql::finished_work_sql);
+    if (!row.step()) return FinishedWork{};
+    return FinishedWork{
+        .done_sweeps = row.integer(0), .discarded_runs = row.integer(1), .imported_rows = row.integer(2)};
+  });
+}
+
 Result<Totals> count_totals(Snapshot& snapshot) {
   return guarded([&]() -> Result<Totals> {
     Totals totals;

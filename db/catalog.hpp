@@ -48,4 +48,14 @@ struct Totals {
 };
 Result<Totals> count_totals(Snapshot& snapshot);
 
+/// What changes when there is something new to choose files from: when a sweep ends, rows are imported, or rows are
+/// discarded.
+struct FinishedWork {
+  std::int64_t done_sweeps = 0;
+  std::int64_t discarded_runs = 0;
+  std::int64_t imported_rows = 0;
+  bool operator==(const FinishedWork&) const = default;
+};
+Result<FinishedWork> finished_work(Snapshot& snapshot);
+
 }  // namespace moetune::db

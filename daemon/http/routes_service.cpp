@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <iterator>
 
+#include "daemon/folder_publisher.hpp"
 #include "daemon/http/app.hpp"
 #include "daemon/http/parameters.hpp"
 #include "daemon/http/routes.hpp"
@@ -34,6 +35,13 @@ std::vector<std::string> complaints(App& app) {
   if (const auto cache = app.services.cache.statistics(); !cache.writable) {
     reasons.push_back(fmt::format("the kernel cache {} cannot be written", cache.folder.string()));
   }
+  if (app.services.publisher != nullptr) {
+    const auto status = app.services.publisher->status();
+    if (!status.trouble.empty()) {
+      reasons.push_back(
+          fmt::format("cannot publish into {}: {}", app.services.publisher->folder().string(), status.trouble));
+    }
+  }
   return reasons;
 }
 
@@ -57,6 +65,18 @@ void write_cache(std::string& text, const CacheStatistics& cache) {
   counter("published", "kernels and failures that were added", cache.published);
   counter("evictions", "files removed for the size limit", cache.evictions);
   counter("damaged", "files removed because they did not hold together", cache.damaged);
+}
+
+void write_publisher(std::string& text, const FolderPublisher& publisher) {
+  const auto status = publisher.status();
+  write_value(text, "moetune_publish_updates_total", "counter", "looks that brought the published folder up to date",
+              static_cast<double>(status.updates));
+  write_value(text, "moetune_publish_failures_total", "counter", "looks that could not",
+              static_cast<double>(status.failures));
+  write_value(text, "moetune_publish_files", "gauge", "files of the published folder",
+              static_cast<double>(status.files));
+  write_value(text, "moetune_publish_refused", "gauge", "files that somebody else's keep out of the published folder",
+              static_cast<double>(status.refused));
 }
 
 void write_totals(std::string& text, const db::Totals& totals) {
@@ -110,6 +130,7 @@ Result<Response> get_metrics(App& app, Request&) {
   app.metrics.write(text);
   write_totals(text, *totals);
   write_cache(text, app.services.cache.statistics());
+  if (app.services.publisher != nullptr) write_publisher(text, *app.services.publisher);
   for (const auto& [name, value] : app.services.sweeps.counters()) {
     write_value(text, fmt::format("moetune_{}", name), name.ends_with("_total") ? "counter" : "gauge",
                 "of the scheduler", value);

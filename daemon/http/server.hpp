@@ -18,6 +18,7 @@ class Database;
 }
 
 namespace moetune::daemon {
+class FolderPublisher;
 class KernelCache;
 class SweepControl;
 class UploadStore;
@@ -58,6 +59,7 @@ struct Services {
   KernelCache& cache;
   UploadStore& uploads;
   std::function<nlohmann::ordered_json()> doctor;  ///< the body of GET /doctor
+  const FolderPublisher* publisher = nullptr;      ///< null when no folder is kept up to date
 };
 
 /// The daemon's HTTP side: owns the listening socket, one thread that watches idle connections and a fixed number that

@@ -21,7 +21,8 @@ ServerTest::ServerTest() {
 }
 
 Services ServerTest::services() {
-  return {sweeps_, *database_, *cache_, *uploads_, [] { return nlohmann::ordered_json{{"checks", {"a", "b"}}}; }};
+  return {sweeps_, *database_, *cache_, *uploads_, [] { return nlohmann::ordered_json{{"checks", {"a", "b"}}}; },
+          nullptr};
 }
 
 Options ServerTest::options(const Limits& limits) const {

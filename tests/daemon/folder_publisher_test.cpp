@@ -1,0 +1,119 @@
+#include "daemon/folder_publisher.hpp"
+
+#include <gmock/gmock.h>
+
+#include <fstream>
+#include <functional>
+#include <thread>
+
+#include "schema/publish/manifest.hpp"
+#include "tests/db/store_fixture.hpp"
+
+namespace moetune::daemon {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+const std::string k_file = "E=256,N=512,device_name=NVIDIA_H200,dtype=fp8_w8a8,block_shape=[128,128].json";
+
+class FolderPublisherTest : public db::StoreTest {
+ protected:
+  /// A sweep of vLLM's kernel with keys for all batches, in which configuration 1 is the best.
+  std::int64_t tuned_sweep() {
+    const auto id = new_sweep();
+    for (std::int64_t batch = 1; batch <= 4096; batch *= 2) {
+      write([&](db::Transaction& transaction) {
+        return db::set_sweep_default(transaction, id, batch, db::example_config(0), "vllm");
+      });
+      for (const int config : {0, 1}) {
+        auto trial = db::ok_trial(batch, config, 100 - 10 * config);
+        trial.group.kernel = "vllm";
+        trial.group.compiler = "triton 3.6.0";
+        record(id, trial);
+      }
+    }
+    return id;
+  }
+  std::unique_ptr<FolderPublisher> started() {
+    using std::chrono::milliseconds;
+    return std::make_unique<FolderPublisher>(
+        FolderPublisher::Options{folder_, milliseconds(10), milliseconds(20), milliseconds(20)}, database());
+  }
+  /// Polls until the publisher's status is as wanted.
+  static bool reaches(const FolderPublisher& publisher,
+                      const std::function<bool(const FolderPublisher::Status&)>& wanted) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (std::chrono::steady_clock::now() < deadline) {
+      if (wanted(publisher.status())) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return false;
+  }
+  static auto has_files(std::int64_t count) {
+    return [=](const FolderPublisher::Status& status) { return status.files == count && status.trouble.empty(); };
+  }
+  schema::publish::Manifest manifest() const {
+    std::ifstream file(folder_ / schema::publish::k_manifest_name);
+    return db::must(schema::publish::manifest_from_text(std::string(std::istreambuf_iterator<char>(file), {}), "it"));
+  }
+
+  db::TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path() / "published";
+};
+
+TEST_F(FolderPublisherTest, PublishesAtItsStart) {
+  finish(tuned_sweep());
+  const auto publisher = started();
+  ASSERT_TRUE(reaches(*publisher, has_files(1))) << publisher->status().trouble;
+  EXPECT_TRUE(fs::exists(folder_ / k_file));
+  EXPECT_EQ(manifest().files.at(k_file).database, database().uuid());
+}
+
+TEST_F(FolderPublisherTest, FollowsSweepsThatEndAndThatAreDiscarded) {
+  const auto publisher = started();
+  ASSERT_TRUE(reaches(*publisher, [](const auto& status) { return status.updates == 1; }));
+  const auto id = tuned_sweep();
+  finish(id);
+  ASSERT_TRUE(reaches(*publisher, has_files(1))) << publisher->status().trouble;
+  EXPECT_EQ(publisher->status().updates, 2) << "rows of a sweep that is not done change nothing";
+  EXPECT_TRUE(fs::exists(folder_ / k_file));
+  discard(id);
+  ASSERT_TRUE(reaches(*publisher, [&](const auto& status) { return status.updates > 2; }));
+  EXPECT_TRUE(fs::exists(folder_ / k_file)) << "named, not removed";
+  EXPECT_TRUE(manifest().files.at(k_file).lost);
+}
+
+TEST_F(FolderPublisherTest, TriesAgainWhatDidNotWork) {
+  finish(tuned_sweep());
+  std::ofstream(folder_) << "in the way";
+  const auto publisher = started();
+  ASSERT_TRUE(reaches(*publisher, [](const auto& status) { return status.failures > 2; }));
+  EXPECT_THAT(publisher->status().trouble, HasSubstr(folder_.string()));
+  fs::remove(folder_);
+  ASSERT_TRUE(reaches(*publisher, has_files(1)));
+  EXPECT_TRUE(fs::exists(folder_ / k_file));
+}
+
+TEST_F(FolderPublisherTest, NamesAFileInTheWayUntilItIsGone) {
+  finish(tuned_sweep());
+  fs::create_directories(folder_);
+  std::ofstream(folder_ / k_file) << "mine";
+  const auto publisher = started();
+  ASSERT_TRUE(reaches(*publisher, [](const auto& status) { return status.refused == 1; }));
+  EXPECT_THAT(publisher->status().trouble, HasSubstr(k_file));
+  EXPECT_EQ(publisher->status().failures, 0);
+  fs::remove(folder_ / k_file);
+  ASSERT_TRUE(reaches(*publisher, has_files(1)));
+}
+
+TEST_F(FolderPublisherTest, WhatEndedLastIsPublishedWhenItStops) {
+  auto publisher = started();
+  ASSERT_TRUE(reaches(*publisher, [](const auto& status) { return status.updates == 1; }));
+  finish(tuned_sweep());
+  publisher.reset();
+  EXPECT_TRUE(fs::exists(folder_ / k_file));
+}
+
+}  // namespace
+}  // namespace moetune::daemon
