@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
 #include <thread>
 
 #include "tests/e2e/problem_in_space.hpp"
@@ -14,6 +16,7 @@ namespace {
 
 using nlohmann::json;
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr std::int64_t k_disk = 48 << 20;
 constexpr auto k_patience = std::chrono::seconds(60);
@@ -65,6 +68,19 @@ class FullDiskTest : public testing::Test {
       if (std::chrono::steady_clock::now() > deadline) return view;
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
+  }
+
+  /// Polls until an answer has that text.
+  static void wait_for_answer(const RunningDaemon& daemon, const std::string& path, const std::string& text) {
+    const auto deadline = std::chrono::steady_clock::now() + k_patience;
+    while (daemon.get(path).body.find(text) == std::string::npos) {
+      ASSERT_LT(std::chrono::steady_clock::now(), deadline) << text << "\n" << daemon.get(path).body << daemon.log();
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+  }
+  static std::string file_text(const std::filesystem::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(file), {});
   }
 
   /// The sweep is done with every row that was there before, none of them failed, and the right file.
@@ -220,6 +236,32 @@ TEST_F(FullDiskTest, AScratchFolderWithoutSpacePausesTheSweepAndBlamesNobody) {
   disk_->relieve();
   EXPECT_EQ(daemon->post(fmt::format("/sweeps/{}/resume", id)).status, 200);
   expect_complete(*daemon, id, acknowledged);
+}
+
+TEST_F(FullDiskTest, APublishedFolderWithoutSpaceWaitsAndHoldsNobodyUp) {
+  const auto target = folder_.path() / "published";
+  ASSERT_NO_FATAL_FAILURE(put_disk(target));
+  if (!disk_) return;
+  const RunningDaemon daemon({.data_dir = data(), .cache_dir = cache(), .arguments = {"--publish", target.string()}});
+  wait_for_answer(daemon, "/metrics", "moetune_publish_updates_total 1");
+  disk_->fill();
+  auto problem = small_problem();
+  problem.batches.clear();
+  for (std::int64_t batch = 1; batch <= 4096; batch *= 2) problem.batches.push_back(batch);
+  const std::string rows = problem.recording([](schema::Trial& row) {
+    row.group.kernel = "vllm";
+    row.sweep = "elsewhere-1";
+  });
+  ASSERT_EQ(daemon.post("/import", rows, "application/x-ndjson").status, 200);
+  wait_for_answer(daemon, "/healthz", "cannot publish into " + target.string());
+  const json view = daemon.wait_for(daemon.tune(six_tiles(), true), {"done", "failed", "paused"});
+  EXPECT_EQ(view["state"], "done") << view.dump();
+  EXPECT_THAT(daemon.get("/doctor").body, HasSubstr("No space left on device"));
+  EXPECT_FALSE(std::filesystem::exists(target / "moetune.json") &&
+               json::parse(file_text(target / "moetune.json"))["files"].size() > 0);
+  disk_->relieve();
+  wait_for_answer(daemon, "/metrics", "moetune_publish_files 1");
+  EXPECT_THAT(daemon.get("/healthz").body, Not(HasSubstr("cannot publish")));
 }
 
 TEST_F(FullDiskTest, AReadOnlyDataFolderIsRefusedByName) {
