@@ -52,6 +52,8 @@ void add_commands(CommandLine& line) {
   add_publish(line);
   add_trials(line);
   add_import(line);
+  add_candidates(line);
+  add_candidate(line);
   add_lint(line);
   add_cache(line);
   add_db(line);

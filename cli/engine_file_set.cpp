@@ -64,4 +64,9 @@ Result<std::string> engine_file_text(const fs::path& path) {
   return text;
 }
 
+bool is_plain_name(const std::string& name) {
+  return !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos &&
+         name.find('\0') == std::string::npos;
+}
+
 }  // namespace moetune::cli

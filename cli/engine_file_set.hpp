@@ -16,4 +16,7 @@ schema::Result<std::vector<std::filesystem::path>> engine_files(const std::vecto
 /// A file's bytes, at most one more than an engine file may have. Errors: io.
 schema::Result<std::string> engine_file_text(const std::filesystem::path& path);
 
+/// Whether a name that the daemon gives to a file is no more than a name, so that it can be followed.
+bool is_plain_name(const std::string& name);
+
 }  // namespace moetune::cli

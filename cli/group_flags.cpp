@@ -45,6 +45,8 @@ constexpr std::array k_flags = {
     Flag{"origin", "--origin", "NAME", "measured, recorded or imported"},
 };
 
+constexpr std::array<std::string_view, 5> k_in_file_name = {"E", "N", "dtype", "block_shape", "device"};
+
 const Flag* flag_for(const std::string& field) {
   const auto* found = std::ranges::find_if(k_flags, [&](const Flag& flag) { return field == flag.field; });
   return found == k_flags.end() ? nullptr : found;
@@ -64,6 +66,7 @@ std::string flag_value_text(const nlohmann::json& value) {
 
 void GroupFlags::add_to(CLI::App& command, Shape shape) {
   for (const Flag& flag : k_flags) {
+    if (shape == Shape::in_file_name && std::ranges::find(k_in_file_name, flag.field) == k_in_file_name.end()) continue;
     const bool is_shape = std::string_view(flag.field) == "E" || std::string_view(flag.field) == "N";
     auto* option = command.add_option(flag.name, values_[flag.field], flag.help)->type_name(flag.type);
     option->group(is_shape ? "Options" : "Which rows");

@@ -19,7 +19,8 @@ namespace moetune::cli {
 /// outlive the parsing.
 class GroupFlags {
  public:
-  enum class Shape { required, optional };  ///< whether -E and -N must be given
+  /// Whether -E and -N must be given; in_file_name: only the flags that say what the name of an engine's file says.
+  enum class Shape { required, optional, in_file_name };
   void add_to(CLI::App& command, Shape shape);
 
   /// The flags that were given as query parameters. Errors: invalid_argument naming the flag.

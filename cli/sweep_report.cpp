@@ -57,6 +57,16 @@ Table result_table(const std::map<std::int64_t, BatchBest>& bests) {
   return table;
 }
 
+std::vector<std::string> seed_lines(const SweepStatus& status) {
+  std::vector<std::string> lines;
+  for (const auto& share : status.seeded_by) {
+    lines.push_back(fmt::format(
+        "{} candidates from {}{}", share.candidates, printable(share.name),
+        share.left_out == 0 ? "" : fmt::format("; {} rows left out, which do not run here", share.left_out)));
+  }
+  return lines;
+}
+
 std::vector<std::string> next_steps(const json& fields, const std::string& prefix, const Endpoint& endpoint) {
   const bool recorded = fields.value("origin", "") == "recorded";
   Query query;

@@ -20,4 +20,7 @@ nlohmann::json fields_of_rows(const SweepStatus& status);
 /// command line reaches this daemon ("moetune --data-dir D").
 std::vector<std::string> next_steps(const nlohmann::json& fields, const std::string& prefix, const Endpoint& endpoint);
 
+/// Lines that say how many candidates came from which imported engine file; none when there was no such file.
+std::vector<std::string> seed_lines(const SweepStatus& status);
+
 }  // namespace moetune::cli

@@ -66,6 +66,20 @@ void read_compiles(const nlohmann::json& value, SweepStatus& status, ObjectReade
   if (!reader.ok()) parent.adopt(reader.finish().error());
 }
 
+std::vector<schema::CandidateShare> read_shares(const nlohmann::json* list, ObjectReader& parent) {
+  std::vector<schema::CandidateShare> shares;
+  if (list == nullptr || !list->is_array()) return shares;
+  for (const auto& item : *list) {
+    ObjectReader reader(item, "seeded_by");
+    shares.push_back({.set = reader.integer("set", 1, ObjectReader::k_max),
+                      .name = reader.text("name", 2 * schema::k_max_candidate_path),
+                      .candidates = reader.integer("candidates", 0, ObjectReader::k_max),
+                      .left_out = reader.integer("left_out", 0, ObjectReader::k_max)});
+    if (!reader.ok()) parent.adopt(reader.finish().error());
+  }
+  return shares;
+}
+
 Result<BatchBest> batch_best_from_json(const nlohmann::json& value) {
   ObjectReader reader(value, "best");
   BatchBest best;
@@ -123,6 +137,7 @@ Result<SweepStatus> sweep_status_from_json(const ordered_json& ordered) {
   if (reader.required_raw("spec") != nullptr) status.spec = ordered["spec"];
   if (const auto* trials = reader.required_raw("trials")) read_trials(*trials, status, reader);
   if (const auto* compiles = reader.required_raw("compiles")) read_compiles(*compiles, status, reader);
+  status.seeded_by = read_shares(reader.raw("seeded_by"), reader);
   status.eta_s = reader.optional_number("eta_s", 0, k_any);
   status.started_at = reader.optional_text("started_at");
   status.finished_at = reader.optional_text("finished_at");

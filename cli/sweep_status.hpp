@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "schema/candidate_set.hpp"
 #include "schema/error.hpp"
 #include "schema/sweep_spec.hpp"
 #include "schema/tile_config.hpp"
@@ -40,6 +41,7 @@ struct SweepStatus {
   std::int64_t done = 0;
   std::vector<std::pair<std::string, std::int64_t>> by_status;  ///< in the order of schema::TrialStatus, zeros left out
   std::int64_t not_recorded = 0;
+  std::vector<schema::CandidateShare> seeded_by;
   std::int64_t compiles_done = 0;
   std::int64_t compiles_cached = 0;
   std::int64_t compiles_failed = 0;

@@ -71,6 +71,7 @@ void check_rules(Connection& connection, Findings& findings) {
       Rule{sql::check_samples_sql, "samples of a row that cannot have them"},
       Rule{sql::check_tallies_sql, "a tally differs from its trials; group, status, batch, run"},
       Rule{sql::check_attempts_sql, "open_attempts differs from the attempts without an outcome; attempt"},
+      Rule{sql::check_candidates_sql, "a candidate has one tile for both GEMMs; set"},
       Rule{sql::check_json_sql, "a stored document is not JSON"},
   };
   for (const Rule& rule : rules) findings.collect([&] { check_rule(connection, rule, findings); });

@@ -60,6 +60,8 @@ void add_report(CommandLine& line);
 void add_publish(CommandLine& line);
 void add_trials(CommandLine& line);
 void add_import(CommandLine& line);
+void add_candidates(CommandLine& line);
+void add_candidate(CommandLine& line);
 void add_lint(CommandLine& line);
 void add_cache(CommandLine& line);
 void add_db(CommandLine& line);

@@ -6,6 +6,7 @@
 
 #include "cli/atomic_file.hpp"
 #include "cli/commands/command.hpp"
+#include "cli/engine_file_set.hpp"
 #include "cli/group_flags.hpp"
 #include "cli/merge_report.hpp"
 #include "cli/text.hpp"
@@ -30,12 +31,6 @@ struct ExportFlags {
   bool allow_recorded = false;
   bool merge = false;
 };
-
-/// The daemon names the file; a name that is more than a name is not followed.
-bool is_plain_name(const std::string& name) {
-  return !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos &&
-         name.find('\0') == std::string::npos;
-}
 
 std::vector<std::int64_t> keys_of(const std::string& bytes) {
   std::vector<std::int64_t> keys;

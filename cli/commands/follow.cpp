@@ -47,6 +47,7 @@ std::string kernel_of_rows(const Client& client, const nlohmann::json& fields) {
 void report(Context& context, const SweepStatus& status, const Client& client) {
   context.out.line(fmt::format("sweep {} {}{}: {} of {} trials", status.id, schema::name_of(status.state),
                                time_taken(status), status.done, status.total));
+  for (const auto& line : seed_lines(status)) context.out.line("  " + line);
   if (!status.best.empty()) context.print(result_table(status.best));
   if (status.state != SweepState::done || status.best.empty()) return;
   auto fields = fields_of_rows(status);

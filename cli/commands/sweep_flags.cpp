@@ -113,6 +113,7 @@ Result<void> SweepFlags::put(ordered_json& spec) const {
   if (reuse_) spec["reuse"] = true;
   if (retry_failed_) spec["retry_failed"] = true;
   if (no_scan_) spec["scan"] = false;
+  if (no_candidates_) spec["candidates"] = false;
   if (compile_) spec["compile"] = true;
   if (!recording_.empty()) spec["recording"] = "an upload";
   return {};
@@ -138,6 +139,7 @@ void SweepFlags::add_to(CLI::App& command) {
   flag("--reuse", reuse_, "take over finished rows of the same group");
   flag("--retry-failed", retry_failed_, "try again what failed before");
   flag("--no-scan", no_scan_, "measure every candidate on the unchanged Triton kernel");
+  flag("--no-candidates", no_candidates_, "leave out the tiles of imported engine files");
   flag("--detach", detach_, "return at once; the sweep goes on in the daemon");
 }
 

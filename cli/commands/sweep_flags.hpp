@@ -36,6 +36,7 @@ class SweepFlags {
   bool reuse_ = false;
   bool retry_failed_ = false;
   bool no_scan_ = false;
+  bool no_candidates_ = false;
   bool compile_ = false;
   bool detach_ = false;
 };

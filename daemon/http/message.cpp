@@ -1,5 +1,7 @@
 #include "daemon/http/message.hpp"
 
+#include <fmt/format.h>
+
 #include <strings.h>
 
 #include <algorithm>
@@ -26,6 +28,19 @@ std::optional<std::string_view> Headers::get(std::string_view name) const {
   const auto found = std::ranges::find_if(all_, [&](const auto& field) { return same_name(field.first, name); });
   if (found == all_.end()) return std::nullopt;
   return found->second;
+}
+
+schema::Result<std::string> attachment(std::string_view name) {
+  std::string quoted;
+  for (const char c : name) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      return schema::fail(schema::ErrorCode::conflict,
+                          "the device's name has control characters and cannot be part of a file name");
+    }
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += c;
+  }
+  return fmt::format("attachment; filename=\"{}\"", quoted);
 }
 
 Response json_response(const nlohmann::ordered_json& body, int status) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "daemon/http/target.hpp"
+#include "schema/error.hpp"
 
 namespace moetune::daemon::http {
 
@@ -63,6 +64,9 @@ struct Response {
   Producer stream;             ///< when set, `body` is not used
   std::shared_ptr<void> held;  ///< released when the body has been sent: a slot, a file
 };
+
+/// A Content-Disposition for a file name as it is. Errors: conflict when a header cannot carry the name.
+schema::Result<std::string> attachment(std::string_view name);
 
 Response json_response(const nlohmann::ordered_json& body, int status = 200);
 

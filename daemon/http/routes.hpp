@@ -26,6 +26,13 @@ schema::Result<Response> get_trials(App& app, Request& request);
 schema::Result<Response> post_import(App& app, Request& request);
 schema::Result<Response> post_upload(App& app, Request& request);
 
+// candidates
+schema::Result<Response> get_candidates(App& app, Request& request);
+schema::Result<Response> get_candidate_set(App& app, Request& request);
+schema::Result<Response> get_candidate_file(App& app, Request& request);
+/// POST /import of engine files.
+schema::Result<Response> import_candidates(App& app, Request& request);
+
 // catalog
 schema::Result<Response> get_devices(App& app, Request& request);
 schema::Result<Response> get_problems(App& app, Request& request);

@@ -26,19 +26,6 @@ Result<schema::GroupFilter> problem_filter(const Query& query) {
   return group_filter(query);
 }
 
-/// A Content-Disposition for a file name as it is. Errors: conflict when a header cannot carry the name.
-Result<std::string> attachment(std::string_view name) {
-  std::string quoted;
-  for (const char c : name) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-      return fail(ErrorCode::conflict, "the device's name has control characters and cannot be part of a file name");
-    }
-    if (c == '"' || c == '\\') quoted += '\\';
-    quoted += c;
-  }
-  return fmt::format("attachment; filename=\"{}\"", quoted);
-}
-
 /// What GET /export and GET /merge have in common.
 Result<ExportQuery> export_query(const Query& query) {
   auto filter = problem_filter(query);

@@ -115,6 +115,13 @@ nlohmann::ordered_json to_json(const db::ImportReport& report) {
           {"rejections", std::move(rejections)}};
 }
 
+/// The route takes this type for engine files; which types there are is checked before.
+bool is_json(const Request& request) {
+  std::string type(request.headers.get("content-type").value_or(""));
+  std::ranges::transform(type, type.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return type.starts_with("application/json");
+}
+
 /// Passes lines on, and what is wrong with the file as the client's fault: it came in with the request.
 db::LineSource line_source(kernels::LineReader& reader) {
   return [&reader](std::string& line) -> Result<bool> {
@@ -173,6 +180,7 @@ Result<Response> post_upload(App& app, Request& request) {
 }
 
 Result<Response> post_import(App& app, Request& request) {
+  if (is_json(request)) return import_candidates(app, request);
   // Spooled first, so that the database never waits for a client.
   auto spool = app.services.uploads.temporary();
   if (!spool) return std::unexpected(spool.error());

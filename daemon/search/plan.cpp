@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <tuple>
+#include <utility>
 
 #include "schema/engine_rules.hpp"
 
@@ -29,6 +30,19 @@ std::vector<TileConfig> ordered_groups(std::vector<TileConfig> variants) {
   return variants;
 }
 
+/// One seed of every batch, then the second ones, and so on; `known` are in the plan already.
+void add_seeds(const Seeds& seeds, std::vector<Candidate>& plan, std::set<Candidate>& known) {
+  bool more = true;
+  for (std::size_t rank = 0; std::exchange(more, false); ++rank) {
+    for (const auto& [batch, configs] : seeds) {
+      if (rank >= configs.size()) continue;
+      more = true;
+      const Candidate candidate{batch, configs[rank]};
+      if (known.insert(candidate).second) plan.push_back(candidate);
+    }
+  }
+}
+
 }  // namespace
 
 TileConfig without_group(const TileConfig& config) {
@@ -49,11 +63,12 @@ std::map<std::int64_t, TileConfig> known_defaults(const schema::Problem& problem
 }
 
 std::vector<Candidate> exhaustive_plan(const std::map<std::int64_t, TileConfig>& default_of_batch,
-                                       const std::vector<TileConfig>& configs) {
+                                       const std::vector<TileConfig>& configs, const Seeds& seeds) {
   std::vector<Candidate> plan;
   plan.reserve((configs.size() + 1) * default_of_batch.size());
   for (const auto& [batch, config] : default_of_batch) plan.push_back({batch, config});
-  const std::set<Candidate> defaults(plan.begin(), plan.end());
+  std::set<Candidate> leading(plan.begin(), plan.end());
+  add_seeds(seeds, plan, leading);
   std::map<TileConfig, std::vector<TileConfig>> by_tile;
   for (const TileConfig& config : configs) by_tile[without_group(config)].push_back(config);
   std::vector<TileConfig> tiles;
@@ -70,7 +85,7 @@ std::vector<Candidate> exhaustive_plan(const std::map<std::int64_t, TileConfig>&
       for (std::size_t i = first; i < std::min(last, variants.size()); ++i) {
         for (const auto& [batch, unused] : default_of_batch) {
           const Candidate candidate{batch, variants[i]};
-          if (!defaults.contains(candidate)) plan.push_back(candidate);
+          if (!leading.contains(candidate)) plan.push_back(candidate);
         }
       }
     }

@@ -18,11 +18,15 @@ struct Candidate {
   auto operator<=>(const Candidate&) const = default;
 };
 
+/// Configurations that somebody found good, by batch, the most promising first.
+using Seeds = std::map<std::int64_t, std::vector<schema::TileConfig>>;
+
 /// The trials of an exhaustive sweep in the order that makes partial results useful: every batch's default first, then
-/// each tile (GROUP_SIZE_M aside, one compiled kernel) once over all batches, tiles near 4 warps and 3 stages first,
-/// and last the tiles' other values of GROUP_SIZE_M. A default is part of the plan whether or not the space has it.
+/// its seeds, which the space need not have, then each tile (GROUP_SIZE_M aside, one compiled kernel) once over all
+/// batches, tiles near 4 warps and 3 stages first, and last the tiles' other values of GROUP_SIZE_M. A default is part
+/// of the plan whether or not the space has it.
 std::vector<Candidate> exhaustive_plan(const std::map<std::int64_t, schema::TileConfig>& default_of_batch,
-                                       const std::vector<schema::TileConfig>& configs);
+                                       const std::vector<schema::TileConfig>& configs, const Seeds& seeds = {});
 
 /// The same trials in the order of a scan, which does not rest: light batches before heavy ones, so that the heat of
 /// these is left to the gaps in which the GPU has nothing lighter to do.

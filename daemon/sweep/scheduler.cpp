@@ -7,6 +7,7 @@
 #include "daemon/sweep/scheduler_loop.hpp"
 #include "daemon/sweep/sweep_view.hpp"
 #include "daemon/upload_store.hpp"
+#include "db/candidate_store.hpp"
 #include "db/database.hpp"
 
 namespace moetune::daemon {
@@ -32,6 +33,13 @@ namespace {
 /// Names this run of the daemon; distinct from every other run on the same database.
 std::string new_boot_id() {
   return fmt::format("{}-{}", ::getpid(), schema::now().ms);
+}
+
+/// The imported sets that seed a new sweep: those whose file names are of its problem, whatever the device.
+Result<std::vector<schema::StoredCandidateSet>> sets_for(db::Snapshot& snapshot, const schema::SweepSpec& spec) {
+  constexpr std::int64_t k_most = 1000;  // an engine ships about 20 files of one problem
+  if (!spec.candidates) return std::vector<schema::StoredCandidateSet>();
+  return db::list_candidate_sets(snapshot, db::filter_for(spec.problem), std::nullopt, k_most);
 }
 
 std::optional<double> eta_of(const SchedulerShared& shared, std::int64_t id) {
@@ -77,11 +85,16 @@ Result<std::int64_t> Scheduler::create(const schema::SweepSpec& spec) {
     if (!path) return schema::fail(path.error().code, fmt::format("sweep.recording: {}", path.error().message));
     recording = std::move(*path);
   }
-  const auto plan = plan_sweep(spec, state_->services.machine, recording);
+  const auto sets = state_->services.database.read([&](db::Snapshot& snapshot) { return sets_for(snapshot, spec); });
+  if (!sets) return std::unexpected(sets.error());
+  const auto plan = plan_sweep(spec, state_->services.machine, recording, *sets);
   if (!plan) return std::unexpected(plan.error());
   auto id = state_->services.database.write([&](db::Transaction& transaction) -> Result<std::int64_t> {
     const auto created = db::create_sweep(transaction, spec);
     if (!created) return created;
+    if (auto seeded = db::set_sweep_candidates(transaction, *created, plan->seeded.shares); !seeded) {
+      return std::unexpected(seeded.error());
+    }
     const auto resolved = db::resolve_sweep(transaction, *created,
                                             {.resolved = identity_of(*plan),
                                              .total = std::ssize(plan->candidates),

@@ -8,6 +8,7 @@
 
 #include "daemon/sweep/sweep_view.hpp"
 #include "daemon/upload_store.hpp"
+#include "db/candidate_store.hpp"
 #include "db/database.hpp"
 #include "db/earlier_outcomes.hpp"
 #include "db/trial_store.hpp"
@@ -126,11 +127,13 @@ Result<std::unique_ptr<SweepRun>> SchedulerLoop::begin(const db::Sweep& queued) 
   schema::SweepSpec spec = queued.spec;
   // Begun by a version of the daemon that knew no scans.
   if (queued.started_at && !queued.scanned) spec.scan = false;
-  auto plan = plan_sweep(spec, services_.machine, recording);
+  const auto sets = sets_of(queued.id);
+  if (!sets) return std::unexpected(sets.error());
+  auto plan = plan_sweep(spec, services_.machine, recording, *sets);
   if (!plan) return std::unexpected(plan.error());
   if (!queued.started_at && spec.reuse && plan->phase == SweepPhase::scan && is_measured_whole(*plan)) {
     spec.scan = false;
-    plan = plan_sweep(spec, services_.machine, recording);
+    plan = plan_sweep(spec, services_.machine, recording, *sets);
     if (!plan) return std::unexpected(plan.error());
   }
   const auto identity = identity_of(*plan);
@@ -168,6 +171,23 @@ Result<std::unique_ptr<SweepRun>> SchedulerLoop::begin(const db::Sweep& queued) 
                            .scratch = options_.scratch,
                            .boot_id = boot_id_};
   return SweepRun::begin(context, *sweep, std::move(*plan));
+}
+
+Result<std::vector<schema::StoredCandidateSet>> SchedulerLoop::sets_of(std::int64_t sweep) {
+  using Sets = std::vector<schema::StoredCandidateSet>;
+  return services_.database.read([&](db::Snapshot& snapshot) -> Result<Sets> {
+    const auto shares = db::candidates_of_sweep(snapshot, sweep);
+    if (!shares) return std::unexpected(shares.error());
+    Sets sets;
+    for (const auto& share : *shares) {
+      auto stored = db::find_candidate_set(snapshot, share.set);
+      if (!stored) return std::unexpected(stored.error());
+      sets.push_back(std::move(*stored));
+      spdlog::info("sweep {} takes {} candidates from {}, {} rows left out", sweep, share.candidates, share.name,
+                   share.left_out);
+    }
+    return sets;
+  });
 }
 
 bool SchedulerLoop::is_measured_whole(const SweepPlan& scan) {

@@ -15,6 +15,8 @@
 #include "kernels/recording.hpp"
 #include "kernels/worker_protocol.hpp"
 #include "schema/engine_rules.hpp"
+#include "schema/lint/gpu.hpp"
+#include "schema/lint/shared_memory.hpp"
 
 namespace moetune::daemon {
 namespace {
@@ -28,14 +30,14 @@ using schema::SweepSpec;
 /// What one sweep may consist of: days of measuring, and tens of megabytes of the daemon's memory.
 constexpr std::size_t k_max_candidates = 1'000'000;
 
-Result<void> check_size(const SweepSpec& spec, std::size_t configs) {
-  const std::size_t candidates = configs * spec.batches.size();
+Result<void> check_size(const SweepSpec& spec, std::size_t configs, std::size_t sets) {
+  const std::size_t candidates = (configs + sets) * spec.batches.size();
   if (candidates <= k_max_candidates) return {};
   return fail(
       ErrorCode::too_large,
       fmt::format("sweep.batch: {} batch sizes of {} configurations each are {} trials, at most {} are allowed; "
                   "split the sweep or make its space smaller",
-                  spec.batches.size(), configs, candidates, k_max_candidates));
+                  spec.batches.size(), configs + sets, candidates, k_max_candidates));
 }
 
 Result<std::vector<Gpu>> gpus_of(const SweepSpec& spec, const Machine& machine) {
@@ -98,16 +100,29 @@ Result<void> apply_recording(SweepPlan& plan, const SweepSpec& spec, const std::
   return {};
 }
 
-/// Every configuration for every batch.
-Result<std::vector<schema::TileConfig>> apply_space(SweepPlan& plan, const SweepSpec& spec) {
+/// Whether a tile has room in the shared memory of the GPU that is tuned for, as far as both are known. A recording's
+/// rows say for themselves what ran.
+search::Fits fits_in(const SweepPlan& plan, const SweepSpec& spec) {
+  const auto gpu = schema::lint::known_gpu(plan.group.device);
+  if (!gpu || !is_triton_kernel(spec.kernel)) return [](const schema::TileConfig&) { return true; };
+  return [dtype = spec.problem.dtype, gpu = *gpu](const schema::TileConfig& tile) {
+    const auto least = schema::lint::least_shared_memory(dtype, tile, gpu.capability);
+    return !least || *least <= gpu.shared_memory_limit;
+  };
+}
+
+/// Every configuration for every batch, and what imported files say.
+Result<std::vector<schema::TileConfig>> apply_space(SweepPlan& plan, const SweepSpec& spec,
+                                                    const std::vector<schema::StoredCandidateSet>& sets) {
   const auto space = search::space_from_json(spec.space);
   if (!space) return std::unexpected(space.error());
   auto configs = search::configurations(*space, spec.problem);
   if (!configs) return std::unexpected(configs.error());
-  if (auto small = check_size(spec, configs->size()); !small) return std::unexpected(small.error());
+  if (auto small = check_size(spec, configs->size(), sets.size()); !small) return std::unexpected(small.error());
   plan.default_of_batch = search::known_defaults(spec.problem, spec.batches);
   plan.default_source = schema::default_config_source();
-  plan.candidates = search::exhaustive_plan(plan.default_of_batch, *configs);
+  plan.seeded = search::seeds_for(spec.problem, spec.batches, plan.group.device, sets, fits_in(plan, spec));
+  plan.candidates = search::exhaustive_plan(plan.default_of_batch, *configs, plan.seeded.seeds);
   return configs;
 }
 
@@ -234,12 +249,13 @@ Result<void> apply_gpus(SweepPlan& plan, const SweepSpec& spec, const Machine& m
 }  // namespace
 
 Result<SweepPlan> plan_sweep(const SweepSpec& spec, const Machine& machine,
-                             const std::optional<std::filesystem::path>& recording) {
+                             const std::optional<std::filesystem::path>& recording,
+                             const std::vector<schema::StoredCandidateSet>& sets) {
   SweepPlan plan;
   if (!recording) {
     if (auto applied = apply_gpus(plan, spec, machine); !applied) return std::unexpected(applied.error());
   }
-  const auto configs = apply_space(plan, spec);
+  const auto configs = apply_space(plan, spec, sets);
   if (!configs) return std::unexpected(configs.error());
   if (recording) {
     if (auto applied = apply_recording(plan, spec, *recording); !applied) return std::unexpected(applied.error());

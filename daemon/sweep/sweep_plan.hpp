@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "daemon/search/plan.hpp"
+#include "daemon/search/seeds.hpp"
 #include "daemon/sweep/machine.hpp"
 #include "db/trial_store.hpp"
 #include "kernels/artifact_file.hpp"
@@ -44,13 +45,16 @@ struct SweepPlan {
   search::KernelNeeds needs;                                    ///< of the candidates
   kernels::SmallBatch small_batch = kernels::SmallBatch::naive;
   std::optional<KernelSpec> step;  ///< the rest of the step; empty with a recording
-  std::int64_t not_recorded = 0;   ///< candidates of the space that the recording lacks
+  std::int64_t not_recorded = 0;   ///< candidates that the recording lacks
+  search::SeededBatches seeded;    ///< what imported engine files brought in
 };
 
-/// The first phase of a sweep. Errors: invalid_argument (the kernel does not compute the problem, a bad space, gpus of
-/// several names); unavailable (no GPU, no compiler: says what to do); those of kernels::Recording::load.
+/// The first phase of a sweep; `sets` are those that seed it. Errors: invalid_argument (the kernel does not compute the
+/// problem, a bad space, gpus of several names); unavailable (no GPU, no compiler: says what to do); those of
+/// kernels::Recording::load.
 schema::Result<SweepPlan> plan_sweep(const schema::SweepSpec& spec, const Machine& machine,
-                                     const std::optional<std::filesystem::path>& recording);
+                                     const std::optional<std::filesystem::path>& recording,
+                                     const std::vector<schema::StoredCandidateSet>& sets);
 
 /// The second phase of a sweep whose scan has these rows. Errors: those of plan_sweep.
 schema::Result<SweepPlan> plan_measure_phase(const SweepPlan& scan, const schema::SweepSpec& spec,

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "daemon/best_view.hpp"
+#include "db/candidate_store.hpp"
 #include "db/trial_store.hpp"
 
 namespace moetune::daemon {
@@ -34,6 +35,14 @@ schema::Result<ordered_json> trials_view(db::Snapshot& snapshot, const db::Sweep
                       {"not_recorded", sweep.not_recorded}};
 }
 
+schema::Result<ordered_json> seeds_view(db::Snapshot& snapshot, const db::Sweep& sweep) {
+  const auto shares = db::candidates_of_sweep(snapshot, sweep.id);
+  if (!shares) return std::unexpected(shares.error());
+  ordered_json seeds = ordered_json::array();
+  for (const auto& share : *shares) seeds.push_back(schema::to_json(share));
+  return seeds;
+}
+
 schema::Result<ordered_json> best_view(db::Snapshot& snapshot, const db::Sweep& sweep) {
   const auto rows = db::best_of_sweep(snapshot, sweep.id);
   if (!rows) return std::unexpected(rows.error());
@@ -55,6 +64,9 @@ schema::Result<ordered_json> sweep_view(db::Snapshot& snapshot, const db::Sweep&
   view["phase"] = name_of(sweep.phase);
   view["spec"] = schema::to_json(sweep.spec);
   view["trials"] = std::move(*trials);
+  auto seeds = seeds_view(snapshot, sweep);
+  if (!seeds) return seeds;
+  view["seeded_by"] = std::move(*seeds);
   view["compiles"] = {
       {"done", sweep.compiles.done}, {"cached", sweep.compiles.cached}, {"failed", sweep.compiles.failed}};
   view["created_at"] = to_text(sweep.created_at);

@@ -100,7 +100,7 @@ bool adopt_defaults(SweepPlan& plan, const schema::SweepSpec& spec, const Triton
   }
   plan.default_source = answer.default_source;
   if (std::exchange(plan.default_of_batch, defaults) == defaults) return false;
-  plan.candidates = search::exhaustive_plan(plan.default_of_batch, configs);
+  plan.candidates = search::exhaustive_plan(plan.default_of_batch, configs, plan.seeded.seeds);
   return true;
 }
 

@@ -103,7 +103,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST_F(AppTest, HelpsWithEveryCommandAndGivesAnExample) {
   for (const char* line : {"tune", "shapes", "sweeps", "sweep", "pause", "resume", "cancel", "discard", "best",
-                           "export", "trials", "import", "lint", "cache", "db", "doctor"}) {
+                           "export", "trials", "import", "candidates", "candidate", "lint", "cache", "db", "doctor"}) {
     const auto ended = run_with({line, "--help"});
     EXPECT_EQ(ended.status, ExitStatus::done);
     EXPECT_EQ(ended.err, "");

@@ -76,6 +76,27 @@ TEST_P(EngineSweepTest, ScansAndMeasuresTheEnginesOwnKernel) {
   EXPECT_EQ(best[0]["kernel"], engine);
 }
 
+TEST_P(EngineSweepTest, TriesImportedTilesThatTheGpuHasRoomFor) {
+  const schema::TileConfig fits{32, 32, 64, 1, 4, 2};
+  const schema::TileConfig too_large{256, 256, 256, 1, 8, 2};  // 512 KiB of shared memory at least
+  const json rows_of_amd = {{"64", schema::to_json(fits)}, {"128", schema::to_json(too_large)}};
+  const json file = {{"path", "E=8,N=256,device_name=AMD_Instinct_MI300X.json"}, {"text", rows_of_amd.dump()}};
+  ASSERT_EQ(daemon_.post("/import", json({{"files", {file}}}).dump()).status, 200);
+  json spec = this->spec();
+  spec["batch"] = {64, 128};
+  spec["scan"] = false;
+  const json view = daemon_.wait_for(daemon_.create_sweep(spec), {"done", "failed", "paused"});
+  ASSERT_EQ(view["state"], "done") << view.dump() << daemon_.log();
+  EXPECT_EQ(view["seeded_by"][0]["candidates"], 2);
+  EXPECT_EQ(view["seeded_by"][0]["left_out"], 1);
+  std::size_t tried = 0;
+  for (const json& row : rows(GetParam().engine)) {
+    tried += row["config"] == json(schema::to_json(fits)) ? 1 : 0;
+    EXPECT_NE(row["config"], json(schema::to_json(too_large)));
+  }
+  EXPECT_EQ(tried, 2U) << "the nearest key that is left, for both batches";
+}
+
 INSTANTIATE_TEST_SUITE_P(Releases, EngineSweepTest,
                          testing::Values(Release{"vllm", "0.33.0", false}, Release{"vllm", "0.8.5", false},
                                          Release{"sglang", "0.5.23", true}, Release{"sglang", "0.4.6", false}),

@@ -1,5 +1,6 @@
 #include <string>
 
+#include "schema/candidate_set.hpp"
 #include "schema/engine_file_name.hpp"
 #include "schema/engine_rows.hpp"
 #include "schema/lint/engine_lint.hpp"
@@ -45,6 +46,21 @@ void try_rows(std::string_view text) {
   }
 }
 
+void try_set(const std::string& path, std::string_view text) {
+  const auto set = schema::candidate_set_from_file({path, std::nullopt, std::string(text)});
+  if (!set) {
+    demand_reason(set.error());
+    return;
+  }
+  const std::string written = schema::engine_rows_text(set->rows);
+  demand(set->canonical == (written == text), "canonical says whether the bytes come back");
+  const auto again = schema::candidate_set_from_file({path, std::nullopt, written});
+  demand(again && again->rows == set->rows && again->canonical, "what is kept can be read again");
+  const auto tiles = schema::candidate_tiles(*set);
+  demand(tiles.rows.size() + static_cast<std::size_t>(tiles.unusable) <= set->rows.entries.size(),
+         "every row counts at most once");
+}
+
 }  // namespace
 
 /// Three parts between NUL bytes: a path, the file's text, and that of the file of GEMM 1. What has no NUL is a text.
@@ -62,6 +78,7 @@ void try_input(std::string_view input) {
   }
   try_name(path);
   try_rows(input);
+  try_set(path, input);
   file.path = std::move(path);
   file.text = input;
   const auto report = schema::lint::lint_file(file);

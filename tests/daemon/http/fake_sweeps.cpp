@@ -54,6 +54,7 @@ Result<ordered_json> FakeSweeps::show(std::int64_t id) {
   view["phase"] = "measure";
   view["spec"] = schema::to_json(sweep.spec);
   view["trials"] = {{"total", 0}, {"done", 0}, {"by_status", ordered_json::object()}, {"not_recorded", 0}};
+  view["seeded_by"] = ordered_json::array();
   view["compiles"] = {{"done", 0}, {"cached", 0}, {"failed", 0}};
   view["created_at"] = "2026-11-20T10:15:00Z";
   for (const char* name : {"started_at", "finished_at", "eta_s", "error"}) view[name] = nullptr;

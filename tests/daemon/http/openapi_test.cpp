@@ -110,6 +110,16 @@ TEST_F(OpenapiTest, LiveAnswersKeepItsPromises) {
   for (const auto* trial : {&failed, &standard, &pair}) lines += schema::to_json(*trial).dump() + "\n";
   lines += "bad\n";
   expect_promised("POST", "/import", post("/import", lines, "application/x-ndjson"));
+  const json file = {{"path", "/x/vllm/E=8,N=64,device_name=NVIDIA_H200,dtype=fp8_w8a8,block_shape=[128,128].json"},
+                     {"text", "{\"1\":" + schema::to_json(standard.config).dump() + "}"},
+                     {"engine_version", "0.33.0"}};
+  const json files = {{"files", {file, {{"path", "README.json"}, {"text", "{}"}}}}};
+  expect_promised("POST", "/import", post("/import", files.dump()));
+  for (const char* path : {"/candidates", "/candidates?E=8&N=64&dtype=fp8_w8a8&block_shape=128,128&engine=vllm"}) {
+    expect_promised("GET", "/candidates", get(path));
+  }
+  expect_promised("GET", "/candidates/{id}", get("/candidates/1"));
+  expect_promised("GET", "/candidates/{id}/file", get("/candidates/1/file"));
   expect_promised("POST", "/uploads", post("/uploads", "{}"));
   expect_promised("POST", "/sweeps", post("/sweeps", k_problem));
   for (const char* path : {"/", "/sweeps", "/trials", "/devices", "/problems", "/cache", "/db/check", "/db/backup",

@@ -1,0 +1,1 @@
+SELECT id FROM candidate_sets WHERE name = ?1 AND digest = ?2;
