@@ -39,7 +39,8 @@ std::optional<std::string> element_text(const fs::path& path, const std::string&
 class Bodies {
  public:
   void add(const std::string& element) {
-    if (count_ > 0 && (body_.size() + element.size() > k_usual_body || count_ == schema::k_max_candidate_files)) close();
+    if (count_ > 0 && (body_.size() + element.size() > k_usual_body || count_ == schema::k_max_candidate_files))
+      close();
     body_ += (count_++ == 0 ? "" : ",") + element;
   }
   std::vector<std::string> take() {

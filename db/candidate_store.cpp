@@ -94,10 +94,10 @@ Result<std::vector<StoredCandidateSet>> list_candidate_sets(Snapshot& snapshot, 
                                                             std::optional<std::int64_t> after, std::int64_t limit) {
   return guarded([&]() -> Result<std::vector<StoredCandidateSet>> {
     const auto block = filter.block_shape.value_or(std::nullopt);
-    auto row = snapshot.connection().query(
-        sql::list_candidate_set_ids_sql, after.value_or(0), filter.num_experts, filter.intermediate_size, filter.dtype,
-        filter.device, engine_name(filter.engine), filter.block_shape.has_value(), side(block, &BlockShape::n),
-        side(block, &BlockShape::k), limit);
+    auto row = snapshot.connection().query(sql::list_candidate_set_ids_sql, after.value_or(0), filter.num_experts,
+                                           filter.intermediate_size, filter.dtype, filter.device,
+                                           engine_name(filter.engine), filter.block_shape.has_value(),
+                                           side(block, &BlockShape::n), side(block, &BlockShape::k), limit);
     std::vector<StoredCandidateSet> sets;
     while (row.step()) sets.push_back(value_or_throw(find_candidate_set(snapshot, row.integer(0))));
     return sets;

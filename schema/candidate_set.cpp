@@ -168,10 +168,7 @@ ordered_json to_json(const StoredCandidateSet& stored) {
 }
 
 ordered_json to_json(const CandidateShare& share) {
-  return {{"set", share.set},
-          {"name", share.name},
-          {"candidates", share.candidates},
-          {"left_out", share.left_out}};
+  return {{"set", share.set}, {"name", share.name}, {"candidates", share.candidates}, {"left_out", share.left_out}};
 }
 
 }  // namespace moetune::schema

@@ -22,7 +22,7 @@ struct CandidateFile {
   std::string text;
 };
 
-inline constexpr std::size_t k_max_candidate_path = 4096;  ///< bytes
+inline constexpr std::size_t k_max_candidate_path = 4096;   ///< bytes
 inline constexpr std::size_t k_max_candidate_files = 1000;  ///< of one request
 
 /// {"files": [{"path", "text", "engine_version"}]}; the version may be null or left out. Errors: invalid_argument.
@@ -59,9 +59,9 @@ struct CandidateTiles {
   std::int64_t unusable = 0;
 };
 
-/// The rows that the engine would find (of a repeated key the last). Fields beyond the tile's six, AMD's among them, are
-/// left aside. Unusable: rows of another kernel (EngineFileName::backend) or with SPLIT_K above 1, without a whole tile, and
-/// keys that are no batch size.
+/// The rows that the engine would find (of a repeated key the last). Fields beyond the tile's six, AMD's among them,
+/// are left aside. Unusable: rows of another kernel (EngineFileName::backend) or with SPLIT_K above 1, without a whole
+/// tile, and keys that are no batch size.
 CandidateTiles candidate_tiles(const CandidateSet& set);
 
 /// A set as the database keeps it.

@@ -126,8 +126,8 @@ Result<ExitStatus> show_set(Context& context, const SetFlags& flags) {
   const auto client = context.daemon();
   if (!client) return std::unexpected(client.error());
   const std::string route = fmt::format("/candidates/{}", *id);
-  const auto done = flags.folder.empty() ? print_set(context, *client, route)
-                                         : write_set(context, *client, route, flags.folder);
+  const auto done =
+      flags.folder.empty() ? print_set(context, *client, route) : write_set(context, *client, route, flags.folder);
   if (!done) return std::unexpected(done.error());
   return ExitStatus::done;
 }
@@ -146,12 +146,12 @@ void add_candidates(CommandLine& line) {
 
 void add_candidate(CommandLine& line) {
   const auto flags = std::make_shared<SetFlags>();
-  CLI::App& command =
-      add_command(line, line.app, "candidate", "Show one imported engine file, or write it out again",
-                  "  moetune candidate 3\n  moetune candidate 3 -o configs/",
-                  [flags](Context& context) { return show_set(context, *flags); });
+  CLI::App& command = add_command(line, line.app, "candidate", "Show one imported engine file, or write it out again",
+                                  "  moetune candidate 3\n  moetune candidate 3 -o configs/",
+                                  [flags](Context& context) { return show_set(context, *flags); });
   command.add_option("ID", flags->id, "number of the set, see moetune candidates")->required()->type_name("");
-  command.add_option("-o,--output", flags->folder, "write the file, in the engines' form, to this folder, or - for stdout")
+  command
+      .add_option("-o,--output", flags->folder, "write the file, in the engines' form, to this folder, or - for stdout")
       ->type_name("DIR");
 }
 

@@ -116,9 +116,8 @@ Result<Response> get_candidates(App& app, Request& request) {
   if (!filter) return std::unexpected(filter.error());
   const auto page = page_of(request.query);
   if (!page) return std::unexpected(page.error());
-  const auto sets = app.services.database.read([&](db::Snapshot& snapshot) {
-    return db::list_candidate_sets(snapshot, *filter, page->after, page->limit + 1);
-  });
+  const auto sets = app.services.database.read(
+      [&](db::Snapshot& snapshot) { return db::list_candidate_sets(snapshot, *filter, page->after, page->limit + 1); });
   if (!sets) return std::unexpected(sets.error());
   const auto shown = std::min(sets->size(), static_cast<std::size_t>(page->limit));
   std::vector<ordered_json> items;

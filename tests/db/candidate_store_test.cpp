@@ -104,8 +104,8 @@ TEST_F(CandidateStoreTest, ASweepKeepsWhatItBeganWith) {
   const auto sweep = new_sweep();
   write([&](Transaction& t) { return set_sweep_candidates(t, sweep, {{id, "", 18, 2}}); });
   const auto shares = read([&](Snapshot& snapshot) { return candidates_of_sweep(snapshot, sweep); });
-  EXPECT_EQ(shares, (std::vector<schema::CandidateShare>{
-                        {id, "vllm-0.33.0/E=8,N=256,device_name=NVIDIA_H200.json", 18, 2}}));
+  EXPECT_EQ(shares,
+            (std::vector<schema::CandidateShare>{{id, "vllm-0.33.0/E=8,N=256,device_name=NVIDIA_H200.json", 18, 2}}));
   EXPECT_FALSE(database().write([&](Transaction& t) { return set_sweep_candidates(t, sweep, {{id, "", 1, 0}}); }));
   EXPECT_FALSE(database().write([&](Transaction& t) { return set_sweep_candidates(t, sweep, {{77, "", 1, 0}}); }));
 }
@@ -114,7 +114,8 @@ TEST_F(CandidateStoreTest, NothingOfItChanges) {
   const auto id = add("E=8,N=256,device_name=NVIDIA_H200.json").id;
   const auto sweep = new_sweep();
   write([&](Transaction& t) { return set_sweep_candidates(t, sweep, {{id, "", 18, 2}}); });
-  for (const char* change : {"candidate_sets SET path = 'x'", "candidates SET batch = 7", "sweep_candidates SET left_out = 0"}) {
+  for (const char* change :
+       {"candidate_sets SET path = 'x'", "candidates SET batch = 7", "sweep_candidates SET left_out = 0"}) {
     EXPECT_NE(raw(std::string("UPDATE ") + change).find("never changed"), std::string::npos) << change;
   }
   for (const char* table : {"candidate_sets", "candidates", "sweep_candidates"}) {

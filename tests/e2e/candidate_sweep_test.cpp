@@ -61,7 +61,8 @@ TEST_F(CandidateSweepTest, TriesImportedTilesFirstAlsoThoseOutsideTheSpace) {
   const json view = finished(spec());
   ASSERT_EQ(view["state"], "done") << view.dump();
   EXPECT_EQ(view["spec"]["candidates"], true);
-  EXPECT_EQ(view["seeded_by"], json::parse(R"([{"set":1,"name":"vllm/)" + k_h20 + R"(","candidates":2,"left_out":0}])"));
+  EXPECT_EQ(view["seeded_by"],
+            json::parse(R"([{"set":1,"name":"vllm/)" + k_h20 + R"(","candidates":2,"left_out":0}])"));
   EXPECT_EQ(view["trials"]["by_status"]["ok"], small_problem().trials() + 1);
   EXPECT_EQ(view["best"]["64"]["config"], json(schema::to_json(k_outside)));
   EXPECT_EQ(view["trials"]["not_recorded"], 0);
@@ -108,7 +109,8 @@ TEST_F(CandidateSweepTest, TheCommandLineImportsListsAndExports) {
   const auto configs = folder_.path() / "site" / "vllm" / "configs";
   std::filesystem::create_directories(configs);
   std::filesystem::create_directories(folder_.path() / "site" / "vllm-0.33.0.dist-info");
-  const std::string text = "{\n    \"triton_version\": \"3.6.0\",\n    \"64\": {\n        \"BLOCK_SIZE_M\": 16\n    }\n}\n";
+  const std::string text =
+      "{\n    \"triton_version\": \"3.6.0\",\n    \"64\": {\n        \"BLOCK_SIZE_M\": 16\n    }\n}\n";
   std::ofstream(configs / k_h20) << text;
   std::ofstream(configs / "config.json") << "{}";
   const auto moetune = [&](std::vector<std::string> words) {
@@ -117,7 +119,8 @@ TEST_F(CandidateSweepTest, TheCommandLineImportsListsAndExports) {
   };
   const auto imported = moetune({"import", configs.string()});
   EXPECT_EQ(imported.status, 1) << imported.err;
-  EXPECT_EQ(imported.out, configs.string() + ": 2 engine files, 1 new, 0 known already, 1 unreadable; 1 rows are no tiles\n");
+  EXPECT_EQ(imported.out,
+            configs.string() + ": 2 engine files, 1 new, 0 known already, 1 unreadable; 1 rows are no tiles\n");
   EXPECT_THAT(imported.err, HasSubstr("\"config.json\" is not the name of an engine's file"));
   EXPECT_THAT(moetune({"import", (configs / k_h20).string()}).out, HasSubstr("0 new, 1 known already"));
   EXPECT_THAT(moetune({"candidates", "-E", "8"}).out, HasSubstr("vllm-0.33.0/" + k_h20));

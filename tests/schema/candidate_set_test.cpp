@@ -49,8 +49,8 @@ TEST(CandidateSetTest, KeepsEverythingThatStandsInTheFile) {
 
 TEST(CandidateSetTest, TakesTheRowsThatTheEngineWouldFind) {
   const TileConfig tile{64, 128, 128, 16, 8, 4};
-  const auto tiles = candidate_tiles(set_of(
-      k_name, R"({"triton_version":"3","64":)" + row() + R"(,"2":{},"2":)" + row() + R"(,"x":{},"0":{},"8":{"tile_m":16}})"));
+  const auto tiles = candidate_tiles(set_of(k_name, R"({"triton_version":"3","64":)" + row() + R"(,"2":{},"2":)" +
+                                                        row() + R"(,"x":{},"0":{},"8":{"tile_m":16}})"));
   EXPECT_EQ(tiles.rows, (std::vector<std::pair<std::int64_t, TileConfig>>{{2, tile}, {64, tile}}));
   EXPECT_EQ(tiles.unusable, 3) << "a key that is no number, batch 0, and a row of another kernel";
 }
@@ -79,7 +79,8 @@ TEST(CandidateSetTest, SaysWhyAFileIsNotRead) {
   std::string large = "{\"1\":{";
   for (int i = 0; i < 64; ++i) large += (i == 0 ? "\"" : ",\"") + std::to_string(i) + "\":0";
   large += "}";
-  for (int i = 2; i < 1000; ++i) large += ",\"" + std::to_string(i) + "\":{" + large.substr(6, large.find('}') - 6) + "}";
+  for (int i = 2; i < 1000; ++i)
+    large += ",\"" + std::to_string(i) + "\":{" + large.substr(6, large.find('}') - 6) + "}";
   EXPECT_LT(large.size(), k_max_engine_file);
   EXPECT_THAT(reason(k_name, large + "}"), HasSubstr("at most 1048576 are kept"));
 }

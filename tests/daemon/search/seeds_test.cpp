@@ -28,7 +28,8 @@ bool always(const TileConfig&) {
 }
 
 TEST(SeedsTest, EveryBatchGetsWhatTheEngineWouldRunThere) {
-  const auto seeded = seeds_for(k_fp8, {1, 40, 4096}, "", {set_of(3, "NVIDIA_H20", {{1, k_small}, {64, k_large}})}, always);
+  const auto seeded =
+      seeds_for(k_fp8, {1, 40, 4096}, "", {set_of(3, "NVIDIA_H20", {{1, k_small}, {64, k_large}})}, always);
   EXPECT_EQ(seeded.seeds, (Seeds{{1, {k_small}}, {40, {k_large}}, {4096, {k_large}}}));
   EXPECT_EQ(seeded.shares, (std::vector<schema::CandidateShare>{{3, "set 3", 3, 0}}));
 }
@@ -36,23 +37,24 @@ TEST(SeedsTest, EveryBatchGetsWhatTheEngineWouldRunThere) {
 TEST(SeedsTest, ATileIsTakenAsItRunsAndOnlyOnce) {
   TileConfig clamped = k_small;
   clamped.block_size_k = 256;
-  const auto seeded = seeds_for(k_fp8, {1}, "", {set_of(1, "A", {{1, clamped}}), set_of(2, "B", {{1, k_small}})}, always);
+  const auto seeded =
+      seeds_for(k_fp8, {1}, "", {set_of(1, "A", {{1, clamped}}), set_of(2, "B", {{1, k_small}})}, always);
   EXPECT_EQ(seeded.seeds, (Seeds{{1, {k_small}}}));
   ASSERT_EQ(seeded.shares.size(), 2U);
   EXPECT_EQ(seeded.shares[1].candidates, 1) << "it came from both";
 }
 
 TEST(SeedsTest, SetsOfTheSameDeviceComeFirst) {
-  const auto seeded = seeds_for(k_fp8, {1}, "NVIDIA_H200",
-                                {set_of(1, "AMD_Instinct_MI300X", {{1, k_small}}), set_of(2, "NVIDIA_H200", {{1, k_large}})},
-                                always);
+  const auto seeded =
+      seeds_for(k_fp8, {1}, "NVIDIA_H200",
+                {set_of(1, "AMD_Instinct_MI300X", {{1, k_small}}), set_of(2, "NVIDIA_H200", {{1, k_large}})}, always);
   EXPECT_EQ(seeded.seeds, (Seeds{{1, {k_large, k_small}}}));
 }
 
 TEST(SeedsTest, WhatDoesNotFitIsLeftOutAndCounted) {
   const auto fits = [](const TileConfig& tile) { return tile.block_size_m < 128; };
-  const auto seeded = seeds_for(k_fp8, {1, 64}, "",
-                                {set_of(1, "A", {{1, k_small}, {64, k_large}}, 2), set_of(2, "B", {{1, k_large}})}, fits);
+  const auto seeded = seeds_for(
+      k_fp8, {1, 64}, "", {set_of(1, "A", {{1, k_small}, {64, k_large}}, 2), set_of(2, "B", {{1, k_large}})}, fits);
   EXPECT_EQ(seeded.seeds, (Seeds{{1, {k_small}}, {64, {k_small}}}));
   EXPECT_EQ(seeded.shares, (std::vector<schema::CandidateShare>{{1, "set 1", 2, 3}, {2, "set 2", 0, 1}}));
 }
