@@ -9,6 +9,7 @@
 #include "kernels/device_memory.hpp"
 #include "kernels/nvml.hpp"
 #include "kernels/nvrtc.hpp"
+#include "schema/device_name.hpp"
 
 namespace moetune::kernels {
 
@@ -16,7 +17,7 @@ namespace {
 
 GpuFacts facts_of(int index, const DeviceInfo& info) {
   return {.index = index,
-          .name = engine_device_name(info.name),
+          .name = schema::device_from_driver(info.name),
           .raw_name = info.name,
           .uuid = info.uuid,
           .arch = fmt::format("sm_{}{}", info.cc_major, info.cc_minor),
@@ -120,17 +121,6 @@ void check_architectures(DeviceFacts& facts) {
 }
 
 }  // namespace
-
-std::string engine_device_name(std::string_view raw_name) {
-  std::string name(raw_name);
-  std::ranges::replace(name, ' ', '_');
-  for (std::size_t begin = 0; begin <= name.size();) {
-    const std::size_t end = std::min(name.find('_', begin), name.size());
-    if (std::string_view(name).substr(begin, end - begin) == "H200") return "NVIDIA_H200";
-    begin = end + 1;
-  }
-  return name;
-}
 
 DeviceFacts probe() {
   DeviceFacts facts;

@@ -14,7 +14,7 @@ namespace moetune::kernels {
 /// One GPU of this machine.
 struct GpuFacts {
   int index = 0;             ///< as CUDA counts
-  std::string name;          ///< the engines' spelling, "NVIDIA_H200"
+  std::string name;          ///< as rows have it, "NVIDIA_H200" (schema::device_from_driver)
   std::string raw_name;      ///< the driver's, "NVIDIA H200"
   std::string uuid;          ///< "GPU-..."
   std::string arch;          ///< "sm_90", as trials carry it
@@ -48,9 +48,6 @@ struct DeviceFacts {
   std::vector<Lack> lacks;  ///< empty when everything works
   bool operator==(const DeviceFacts&) const = default;
 };
-
-/// The name that an engine's file carries: spaces become underscores, and any name with the token H200 is NVIDIA_H200.
-std::string engine_device_name(std::string_view raw_name);
 
 /// Looks at this machine. Opens the libraries, which may crash or hang with a broken driver: call it in a process that
 /// may end, `moetune-measure-worker --probe`. Makes no CUDA context. Never fails; what is missing is in `lacks`.

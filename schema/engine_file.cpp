@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "schema/device_name.hpp"
+
 namespace moetune::schema {
 
 std::string_view name_of(EngineFormat format) {
@@ -29,13 +31,9 @@ Result<std::string> engine_file_name(EngineFormat format, std::string_view devic
     return fail(ErrorCode::invalid_argument,
                 "gemm \"down\" needs format sglang: a vllm file holds one tile for both GEMMs");
   }
-  if (device.empty() || device.find_first_of(std::string_view("/\0", 2)) != std::string_view::npos) {
-    return fail(
-        ErrorCode::invalid_argument,
-        fmt::format("device name \"{}\" cannot be part of a file name: the engines would look in another folder",
-                    device));
-  }
-  std::string name = fmt::format("E={},N={},device_name={}", problem.num_experts, problem.intermediate_size, device);
+  const auto spelt = device_in_file_name(format, device);
+  if (!spelt) return std::unexpected(spelt.error());
+  std::string name = fmt::format("E={},N={},device_name={}", problem.num_experts, problem.intermediate_size, *spelt);
   if (problem.dtype != Dtype::none) name += fmt::format(",dtype={}", name_of(problem.dtype));
   if (problem.block_shape && problem.block_shape->n > 0 && problem.block_shape->k > 0) {
     const char* separator = format == EngineFormat::vllm ? "," : ", ";

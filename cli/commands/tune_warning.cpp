@@ -10,6 +10,7 @@
 #include "cli/group_flags.hpp"
 #include "cli/text.hpp"
 #include "cli/warning_text.hpp"
+#include "schema/device_name.hpp"
 #include "schema/engine_file.hpp"
 #include "schema/model_shape.hpp"
 #include "schema/sweep_spec.hpp"
@@ -125,7 +126,9 @@ Result<void> keep_measurable(Context& context, const Client& client, const order
     bool all = true;
     for (const Gpu& gpu : *gpus) {
       if (!wanted.empty() && std::ranges::find(wanted, ordered_json(gpu.index)) == wanted.end()) continue;
-      const bool fits = device == gpu.name || device == gpu.raw_name;
+      const auto spelt = schema::device_in_file_name(target.file.engine, gpu.name);
+      // An older engine may print the name as the driver has it.
+      const bool fits = device == gpu.name || device == gpu.raw_name || (spelt && device == *spelt);
       all = all && fits;
       if (fits) indexes.push_back(gpu.index);
     }

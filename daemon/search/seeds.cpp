@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "schema/device_name.hpp"
 #include "schema/engine_rules.hpp"
 
 namespace moetune::daemon::search {
@@ -40,7 +41,11 @@ SeededBatches seeds_for(const schema::Problem& problem, const std::vector<std::i
                         std::string_view device, const std::vector<StoredCandidateSet>& sets, const Fits& fits) {
   std::vector<const StoredCandidateSet*> order;
   for (const auto& stored : sets) order.push_back(&stored);
-  std::ranges::stable_partition(order, [&](const auto* stored) { return stored->set.facts.device == device; });
+  const auto spelt = schema::device_in_file_name(schema::EngineFormat::vllm, device).value_or("");
+  std::ranges::stable_partition(order, [&](const auto* stored) {
+    const std::string& made_for = stored->set.facts.device;
+    return made_for == device || made_for == spelt;
+  });
   SeededBatches seeded;
   for (const auto* stored : order) take(*stored, problem, batches, fits, seeded);
   return seeded;

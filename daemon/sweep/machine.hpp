@@ -13,7 +13,7 @@ namespace moetune::daemon {
 /// One GPU that sweeps may use.
 struct Gpu {
   int index = 0;
-  std::string device;  ///< the engines' spelling, "NVIDIA_H200"
+  std::string device;  ///< as rows have it, "NVIDIA_H200"
   std::string arch;    ///< "sm_90"
   std::string target;  ///< what kernels are compiled for, "sm_90a"
   std::string uuid;

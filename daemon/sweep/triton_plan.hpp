@@ -17,7 +17,7 @@ struct TritonPlanRequest {
   std::string kernel;  ///< vllm, sglang, builtin or NAME.py
   schema::Problem problem;
   std::string arch;    ///< "sm_90a"
-  std::string device;  ///< the engines' spelling: their heuristics may ask for it
+  std::string device;  ///< as rows have it: the engines' heuristics may ask for it
   std::vector<std::int64_t> batches;
   std::vector<schema::TileConfig> configs;
   /// One kernel takes every GROUP_SIZE_M at run time, on a changed copy of the kernel's signature; else GROUP_SIZE_M is

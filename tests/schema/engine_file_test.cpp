@@ -34,7 +34,7 @@ TEST(EngineFileTest, NamesAreExactToTheByte) {
 }
 
 TEST(EngineFileTest, RefusesADeviceNameThatIsAPath) {
-  EXPECT_FALSE(engine_file_name(EngineFormat::vllm, "AMD_Radeon_MI50/MI60", fp8_problem()));
+  EXPECT_FALSE(engine_file_name(EngineFormat::sglang, "AMD_Radeon_MI50/MI60", fp8_problem()));
 }
 
 TEST(EngineFileTest, BytesAreWhatTheEnginesWrite) {

@@ -63,7 +63,7 @@ TEST(ModelShapeTest, NamesTheFilesOfBothEngines) {
   EXPECT_THAT(*file_names(EngineFormat::sglang, "NVIDIA_H200", shapes->front()),
               ElementsAre("E=257,N=512,device_name=NVIDIA_H200,dtype=fp8_w8a8,block_shape=[128, 128].json",
                           "E=257,N=512,device_name=NVIDIA_H200,dtype=fp8_w8a8,block_shape=[128, 128]_down.json"));
-  EXPECT_FALSE(file_names(EngineFormat::vllm, "MI50/MI60", shapes->front()).has_value());
+  EXPECT_FALSE(file_names(EngineFormat::sglang, "MI50/MI60", shapes->front()).has_value());
 }
 
 TEST(ModelShapeTest, SglangCountsPackedWeights) {

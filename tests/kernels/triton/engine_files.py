@@ -28,6 +28,8 @@ WANTED = {
               r"kernels/ops/moe/fused_moe_triton_kernels\.py)",
 }
 METADATA = r"[^/]*\.dist-info/METADATA"
+# Where a version makes the device's name for files, if not in one of those.
+NAMING = {("vllm", "0.33.0"): r"vllm/utils/platform_utils\.py"}
 TUNED = r".*/configs/(triton_[^/]*/)?E=[^/]*\.json"
 
 # Any wheel will do, whatever this machine is: the newest platform tags come first.
@@ -38,6 +40,11 @@ PYTHON = (3, 11)
 def folder(name, version):
     """Where the files of one version lie once they have been fetched."""
     return CACHE / f"{name}-{version}"
+
+
+def naming_folder(name, version):
+    """Where the file of NAMING lies once it has been fetched."""
+    return CACHE / f"{name}-{version}-naming"
 
 
 def tuned_folder(name):
@@ -121,6 +128,7 @@ def main():
     parts = [(name, version, f"{WANTED[name]}|{METADATA}", folder(name, version))
              for name, versions in VERSIONS.items() for version in versions]
     parts += [(name, version, TUNED, tuned_folder(name)) for name, version in NEWEST.items()]
+    parts += [(name, version, wanted, naming_folder(name, version)) for (name, version), wanted in NAMING.items()]
     missing = [part for part in parts if not part[-1].is_dir()]
     if missing:
         with Index() as index:
