@@ -12,7 +12,11 @@
 /// fused_moe module (2026-08 tree), restated.
 namespace moetune::schema {
 
-/// The configuration that vLLM uses for `batch` tokens when it finds no file: the competitor of every tuned row.
+/// The configuration that vLLM uses for `batch` tokens when it finds no file: the competitor of every tuned row, unless
+/// the engine that is tuned for was asked for its own. It is that of vLLM 0.24 on NVIDIA's GPUs. vLLM 0.33 differs for
+/// fp8 in blocks, n a multiple of 64, up to batch 8: BLOCK_SIZE_N 64, and num_stages 4 up to batch 4. For int4 in
+/// groups it is the tile of the Triton kernel, also where vLLM runs its CUDA kernel (groups of 32, 64, 128 and batch *
+/// topk / E <= 6), whose BLOCK_SIZE_M is at most the batch.
 TileConfig default_config(const Problem& problem, std::int64_t batch);
 
 /// Where default_config comes from, stored with the rows: "vllm 2026-08 heuristic".
