@@ -197,6 +197,16 @@ TEST_F(TuneWarningTest, TakesTheGpusOfTheNameInAMixedMachine) {
   EXPECT_EQ(tune_warning(vllm_line(k_fp8), other), ExitStatus::failed);
 }
 
+TEST_F(TuneWarningTest, KnowsTheNameThatVllmGivesToTheWholeFamily) {
+  serve_gpus(R"([{"index":0,"name":"NVIDIA_H200_NVL","raw_name":"NVIDIA H200 NVL"}])");
+  const std::vector<std::string> rest = {"--hidden-size", "2048", "--topk", "8"};
+  EXPECT_EQ(tune_warning(vllm_line(k_fp8), rest), ExitStatus::done) << err();
+  EXPECT_EQ(tune_warning(vllm_line("E=8,N=512,device_name=NVIDIA_H200_NVL.json"), rest), ExitStatus::done)
+      << "an older vLLM" << err();
+  EXPECT_EQ(tune_warning(sglang_line("E=8,N=512,device_name=NVIDIA_H200_NVL.json"), rest), ExitStatus::done) << err();
+  EXPECT_EQ(tune_warning(sglang_line("E=8,N=512,device_name=NVIDIA_H200.json"), rest), ExitStatus::failed);
+}
+
 TEST_F(TuneWarningTest, NotesThatSomethingElseIsThereToo) {
   const std::string log = "Using configuration from /x/vllm/E=8,N=8,device_name=NVIDIA_H200.json for MoE layer.\n";
   EXPECT_EQ(tune_warning(log + vllm_line(k_bf16), {"--hidden-size", "64", "--topk", "2"}), ExitStatus::done);

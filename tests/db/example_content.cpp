@@ -3,6 +3,7 @@
 #include <array>
 
 #include "db/attempt_store.hpp"
+#include "db/candidate_store.hpp"
 #include "db/trial_import.hpp"
 #include "tests/db/store_fixture.hpp"
 
@@ -32,6 +33,21 @@ std::int64_t running_sweep(Transaction& transaction, Steps& steps) {
   return *id;
 }
 
+/// An engine's file of a few pages, and what a sweep took of it.
+void add_candidates(Transaction& transaction, std::int64_t sweep, Steps& steps) {
+  std::string text = "{\"triton_version\":\"3.6.0\"";
+  for (int batch = 1; batch <= 100; ++batch) {
+    text += ",\"" + std::to_string(batch) + "\":" + to_json(example_config(batch)).dump();
+  }
+  const auto set = schema::candidate_set_from_file(
+      {"/x/vllm/E=256,N=512,device_name=NVIDIA_H20,dtype=fp8_w8a8,block_shape=[128,128].json", "0.33.0", text + "}"});
+  steps.take(set);
+  if (!set) return;
+  const auto added = add_candidate_set(transaction, *set, std::string(64, 'c'));
+  steps.take(added);
+  if (added) steps.take(set_sweep_candidates(transaction, sweep, {{added->id, "", 3, 1}}));
+}
+
 void add_finished_sweep(Transaction& transaction, Steps& steps) {
   const std::int64_t id = running_sweep(transaction, steps);
   steps.take(resolve_sweep(transaction, id, {.resolved = {{"space", std::string(9000, 's')}}, .total = 301}));
@@ -48,6 +64,7 @@ void add_finished_sweep(Transaction& transaction, Steps& steps) {
   steps.take(append_samples(transaction, id, {64, example_config(1)}, std::array{3.5}));
   steps.take(record_trial(transaction, id, failed));
   steps.take(change_sweep_state(transaction, id, SweepState::done));
+  add_candidates(transaction, id, steps);
 }
 
 void add_discarded_sweep(Transaction& transaction, Steps& steps) {

@@ -35,7 +35,8 @@ Problem problem_of(const ordered_json& ask) {
 ordered_json name(const ordered_json& ask) {
   const auto engine = engine_format_from_name(ask.at("engine").get<std::string>()).value();
   const auto gemm = gemm_from_name(ask.at("gemm").get<std::string>()).value();
-  const auto file = engine_file_name(engine, device_from_driver(ask.at("device").get<std::string>()), problem_of(ask), gemm);
+  const auto file =
+      engine_file_name(engine, device_from_driver(ask.at("device").get<std::string>()), problem_of(ask), gemm);
   return file ? ordered_json{{"name", *file}} : ordered_json{{"error", file.error().message}};
 }
 
@@ -47,8 +48,7 @@ ordered_json file(const ordered_json& ask) {
   std::optional<std::string> version;
   if (!ask.at("triton_version").is_null()) version = ask["triton_version"].get<std::string>();
   return {{"text", engine_file_bytes(engine_format_from_name(ask.at("engine").get<std::string>()).value(), configs,
-                                     version,
-                                     gemm_from_name(ask.at("gemm").get<std::string>()).value())}};
+                                     version, gemm_from_name(ask.at("gemm").get<std::string>()).value())}};
 }
 
 ordered_json nearest(const ordered_json& ask) {
@@ -61,7 +61,8 @@ ordered_json nearest(const ordered_json& ask) {
 ordered_json defaults(const ordered_json& ask) {
   const Problem problem = problem_of(ask);
   ordered_json configs = ordered_json::array();
-  for (const auto& batch : ask.at("batches")) configs.push_back(to_json(default_config(problem, batch.get<std::int64_t>())));
+  for (const auto& batch : ask.at("batches"))
+    configs.push_back(to_json(default_config(problem, batch.get<std::int64_t>())));
   return {{"configs", configs}, {"source", default_config_source()}};
 }
 
