@@ -53,10 +53,11 @@ schema::Result<MeasureReply> RecordedDevice::measure(const MeasureJob& job) {
   reply.throttle = row.throttle;
   if (row.status != schema::TrialStatus::ok) return reply;
   reply.stages_us = row.stages_us;
-  Generator generator(
-      hash_of(fmt::format("{}|{}|{}|{}|{}", recording_.group.device, short_text(recording_.group.problem), job.batch,
-                          short_text(job.config), seed_)));
-  const std::size_t most = job.quick ? k_min_samples : k_max_samples;
+  std::string question = fmt::format("{}|{}|{}|{}|{}", recording_.group.device, short_text(recording_.group.problem),
+                                     job.batch, short_text(job.config), seed_);
+  if (job.round) question += fmt::format("|{}", *job.round);
+  Generator generator(hash_of(question));
+  const std::size_t most = job.quick || job.round ? k_min_samples : k_max_samples;
   const auto count = std::clamp<std::size_t>(row.samples_us.size(), k_min_samples, most);
   while (reply.samples_us.size() < count) {
     reply.samples_us.push_back(row.samples_us[generator.next() % row.samples_us.size()]);

@@ -12,7 +12,7 @@ bool has_enough_samples(std::span<const double> samples_us, std::optional<double
   const bool hopeless = !samples_us.empty() && best_us && samples_us.front() > *best_us * k_hopeless_ratio;
   if (pace == Pace::quick && hopeless) return true;
   if (samples_us.size() < k_min_samples) return false;
-  if (samples_us.size() >= k_max_samples || pace == Pace::quick) return true;
+  if (samples_us.size() >= k_max_samples || pace != Pace::thorough) return true;
   return !is_contender(schema::median({samples_us.begin(), samples_us.end()}), best_us);
 }
 

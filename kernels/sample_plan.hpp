@@ -5,13 +5,14 @@
 
 namespace moetune::kernels {
 
-/// How a candidate is measured: quick is for a scan, which has many to rank.
-enum class Pace { thorough, quick };
+/// How a candidate is measured: quick is for a scan, which has many to rank; a round is one of many of a candidate that
+/// takes turns with others.
+enum class Pace { thorough, quick, round };
 
 /// How many samples a candidate gets: three for everybody, nine for one whose median is within 3 % of the best of its
-/// batch so far, or when there is no best yet (then it is the default, which everything is compared with). Quick,
-/// nobody gets more than three, and one is enough for a candidate that is far behind the best: no second look makes a
-/// finalist of it (search::FinalistRule asks for 20 % at most).
+/// batch so far, or when there is no best yet (then it is the default, which everything is compared with). Quick and in
+/// a round nobody gets more than three; quick, one is enough for a candidate that is far behind the best: no second look
+/// makes a finalist of it (search::FinalistRule asks for 20 % at most).
 inline constexpr int k_min_samples = 3;
 inline constexpr int k_max_samples = 9;
 inline constexpr double k_contender_ratio = 1.03;

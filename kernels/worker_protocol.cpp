@@ -189,6 +189,7 @@ json to_json(const MeasureJob& job) {
                  {"gemm_1", job.gemm_1}, {"gemm_2", job.gemm_2}};
   if (job.best_us) object["best_us"] = *job.best_us;
   if (job.quick) object["quick"] = true;
+  if (job.round) object["round"] = *job.round;
   if (job.apart) object["apart"] = true;
   return object;
 }
@@ -300,6 +301,7 @@ Result<MeasureJob> measure_job_from_json(const json& value) {
   job.gemm_2 = reader.text("gemm_2", k_max_path);
   job.best_us = reader.optional_number("best_us", 0, k_max_us);
   job.quick = reader.boolean_or("quick", false);
+  job.round = reader.optional_integer("round", 0, schema::k_max_rounds);
   job.apart = reader.boolean_or("apart", false);
   return finished(reader, job);
 }

@@ -12,6 +12,7 @@
 #include "schema/error.hpp"
 #include "schema/group.hpp"
 #include "schema/problem.hpp"
+#include "schema/rounds.hpp"
 #include "schema/tile_config.hpp"
 #include "schema/trial.hpp"
 
@@ -87,6 +88,8 @@ struct MeasureJob {
   std::optional<double> best_us;  ///< best latency of this batch so far: contenders near it get more samples
   bool quick =
       false;  ///< for a scan: few samples for everybody, and no rests; log_tail is k_clock_fell when the clock did
+  /// One round, by its number, of a candidate that takes turns with others: three samples for everybody.
+  std::optional<std::int64_t> round = {};
   bool apart = false;  ///< each GEMM in a graph of its own: latency_us is their sum, stages_us has gemm_1 and gemm_2
 };
 

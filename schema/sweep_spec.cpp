@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t k_max_batches = 1024;
 constexpr std::size_t k_max_gpus = 64;
+constexpr std::size_t k_max_listed = 65536;
 
 void read_batches(ObjectReader& reader, SweepSpec& spec) {
   spec.batches = reader.integers("batch", 1, k_max_batch, k_max_batches);
@@ -21,6 +22,55 @@ void read_batches(ObjectReader& reader, SweepSpec& spec) {
   std::ranges::sort(spec.batches);
   const auto repeated = std::ranges::adjacent_find(spec.batches);
   if (repeated != spec.batches.end()) reader.reject("batch", fmt::format("lists {} twice", *repeated));
+}
+
+/// One element of "candidates".
+Result<void> read_candidate(const nlohmann::json& value, SweepSpec& spec) {
+  ObjectReader reader(value, "sweep.candidates");
+  const auto batch = reader.integer("batch", 1, k_max_batch);
+  if (const auto* fields = reader.required_raw("config")) {
+    auto config = tile_config_from_json(*fields);
+    if (!config) return fail(config.error().code, fmt::format("sweep.candidates: {}", config.error().message));
+    spec.candidates[batch].push_back(*config);
+  }
+  return reader.finish();
+}
+
+/// Those of `candidates`, which say by themselves which batches there are.
+void read_candidates(ObjectReader& reader, SweepSpec& spec) {
+  const auto* list = reader.raw("candidates");
+  if (list == nullptr || list->is_null()) return;
+  if (!list->is_array() || list->empty() || list->size() > k_max_listed) {
+    reader.reject("candidates", fmt::format("must be a list of 1 to {} objects with batch and config", k_max_listed));
+    return;
+  }
+  for (const auto& value : *list) {
+    if (auto read = read_candidate(value, spec); !read) {
+      reader.adopt(read.error());
+      return;
+    }
+  }
+  std::vector<std::int64_t> batches;
+  for (const auto& [batch, configs] : spec.candidates) batches.push_back(batch);
+  if (reader.has("batch") && reader.ok() && spec.batches != batches) {
+    reader.reject("batch", "must list the batches of the candidates, or be left out");
+  }
+  spec.batches = std::move(batches);
+  if (spec.batches.size() > k_max_batches)
+    reader.reject("candidates", fmt::format("must have at most {} batches", k_max_batches));
+}
+
+void read_rounds(ObjectReader& reader, SweepSpec& spec) {
+  const auto* value = reader.raw("rounds");
+  if (value == nullptr || value->is_null()) return;
+  auto rounds = rounds_from_json(*value);
+  if (!rounds) {
+    reader.adopt(rounds.error());
+    return;
+  }
+  spec.rounds = *rounds;
+  if (spec.candidates.empty()) reader.reject("rounds", "goes with candidates");
+  if (spec.reuse) reader.reject("reuse", "does not go with rounds: only what is measured in turns can be compared");
 }
 
 void read_space(ObjectReader& reader, SweepSpec& spec) {
@@ -82,6 +132,13 @@ nlohmann::ordered_json to_json(const SweepSpec& spec) {
   object["recording"] = nullptr;
   if (spec.recording) object["recording"] = *spec.recording;
   object["compile"] = spec.compile;
+  object["candidates"] = nullptr;
+  for (const auto& [batch, configs] : spec.candidates) {
+    for (const TileConfig& config : configs) {
+      object["candidates"].push_back({{"batch", batch}, {"config", to_json(config)}});
+    }
+  }
+  object["rounds"] = spec.rounds ? to_json(*spec.rounds) : nlohmann::ordered_json();
   return object;
 }
 
@@ -114,6 +171,8 @@ Result<SweepSpec> sweep_spec_from_json(const nlohmann::json& value) {
   spec.compile = reader.boolean_or("compile", false);
   if (spec.compile && !spec.recording)
     reader.reject("compile", "goes with recording: without one kernels are always compiled");
+  read_candidates(reader, spec);
+  read_rounds(reader, spec);
   if (auto done = reader.finish(); !done) return std::unexpected(done.error());
   return spec;
 }

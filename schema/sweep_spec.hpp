@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -10,6 +11,8 @@
 #include "schema/error.hpp"
 #include "schema/group.hpp"
 #include "schema/problem.hpp"
+#include "schema/rounds.hpp"
+#include "schema/tile_config.hpp"
 
 namespace moetune::schema {
 
@@ -33,6 +36,9 @@ struct SweepSpec {
   bool candidates = true;                ///< try the tiles of imported engine files too, first of all
   std::optional<std::string> recording;  ///< upload id: look the samples up instead of measuring
   bool compile = false;                  ///< with a recording: really compile the kernels
+  /// Measured instead of a space, beside the default of each batch; by batch, in the order of their turns.
+  std::map<std::int64_t, std::vector<TileConfig>> candidates = {};
+  std::optional<Rounds> rounds = {};  ///< the candidates take turns, to be compared with each other
 
   bool operator==(const SweepSpec&) const = default;
 };
@@ -40,7 +46,8 @@ struct SweepSpec {
 nlohmann::ordered_json to_json(const SweepSpec& spec);
 
 /// Strict. E, N, hidden_size and topk are required, or model (the object of a config.json) with tp and ep in their
-/// place (with_problem_of_model()); the rest has the defaults above (batch: default_batches()). Errors:
+/// place (with_problem_of_model()); the rest has the defaults above (batch: those of the candidates, else
+/// default_batches()). Errors:
 /// invalid_argument naming the field; conflict for a model with nothing to tune.
 Result<SweepSpec> sweep_spec_from_json(const nlohmann::json& value);
 

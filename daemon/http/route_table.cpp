@@ -32,6 +32,7 @@ const std::vector<Route>& route_table() {
       post("/sweeps", post_sweep, json),
       get("/sweeps/{id}", get_sweep),
       get("/sweeps/{id}/events", get_sweep_events, {}, Load::events),
+      get("/sweeps/{id}/comparison", get_sweep_comparison),
       post("/sweeps/{id}/pause", pause_sweep, optional_json),
       post("/sweeps/{id}/resume", resume_sweep, optional_json),
       post("/sweeps/{id}/cancel", cancel_sweep, optional_json),

@@ -20,6 +20,7 @@ schema::Result<Response> resume_sweep(App& app, Request& request);
 schema::Result<Response> cancel_sweep(App& app, Request& request);
 schema::Result<Response> discard_sweep(App& app, Request& request);
 schema::Result<Response> get_sweep_events(App& app, Request& request);
+schema::Result<Response> get_sweep_comparison(App& app, Request& request);
 
 // trials
 schema::Result<Response> get_trials(App& app, Request& request);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "daemon/comparison_answer.hpp"
 #include "daemon/http/app.hpp"
 #include "daemon/http/connection.hpp"
 #include "daemon/http/parameters.hpp"
@@ -114,6 +115,14 @@ Result<Response> get_sweep_events(App& app, Request& request) {
     return sink.write(first) && (over || send_events(sink, *stream, heartbeat));
   };
   return response;
+}
+
+Result<Response> get_sweep_comparison(App& app, Request& request) {
+  const auto id = sweep_id(request);
+  if (!id) return std::unexpected(id.error());
+  auto answer = comparison_answer(app.services.database, *id);
+  if (!answer) return std::unexpected(answer.error());
+  return json_response(*answer);
 }
 
 }  // namespace moetune::daemon::http

@@ -95,6 +95,21 @@ std::vector<Candidate> exhaustive_plan(const std::map<std::int64_t, TileConfig>&
   return plan;
 }
 
+std::vector<Candidate> named_plan(const schema::Problem& problem,
+                                  const std::map<std::int64_t, TileConfig>& default_of_batch,
+                                  const std::map<std::int64_t, std::vector<TileConfig>>& named) {
+  std::vector<Candidate> plan;
+  std::set<Candidate> known;
+  const auto add = [&](const Candidate& candidate) {
+    if (known.insert(candidate).second) plan.push_back(candidate);
+  };
+  for (const auto& [batch, configs] : named) {
+    if (const auto found = default_of_batch.find(batch); found != default_of_batch.end()) add({batch, found->second});
+    for (const TileConfig& config : configs) add({batch, schema::effective_config(problem, config)});
+  }
+  return plan;
+}
+
 std::vector<Candidate> light_batches_first(std::vector<Candidate> plan) {
   constexpr std::int64_t k_light = 512;  // up to here continuous work does not lower the clock of an H200
   std::ranges::stable_partition(plan, [](const Candidate& candidate) { return candidate.batch <= k_light; });

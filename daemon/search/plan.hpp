@@ -28,6 +28,12 @@ using Seeds = std::map<std::int64_t, std::vector<schema::TileConfig>>;
 std::vector<Candidate> exhaustive_plan(const std::map<std::int64_t, schema::TileConfig>& default_of_batch,
                                        const std::vector<schema::TileConfig>& configs, const Seeds& seeds = {});
 
+/// The trials of candidates that were named: by batch, its default first, then the named ones as they really run, each
+/// once, in the order given. A batch may lack a default.
+std::vector<Candidate> named_plan(const schema::Problem& problem,
+                                  const std::map<std::int64_t, schema::TileConfig>& default_of_batch,
+                                  const std::map<std::int64_t, std::vector<schema::TileConfig>>& named);
+
 /// The same trials in the order of a scan, which does not rest: light batches before heavy ones, so that the heat of
 /// these is left to the gaps in which the GPU has nothing lighter to do.
 std::vector<Candidate> light_batches_first(std::vector<Candidate> plan);

@@ -1,15 +1,19 @@
 #include "daemon/search/work_board.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 
 namespace moetune::daemon::search {
 
-WorkBoard::WorkBoard(std::vector<Candidate> plan, std::size_t workers, KernelNeeds needs, std::size_t compile_slots)
+WorkBoard::WorkBoard(std::vector<Candidate> plan, std::size_t workers, KernelNeeds needs, std::size_t compile_slots,
+                     Order order)
     : trials_(std::move(plan)),
       needs_(std::move(needs)),
       finished_(trials_.size(), false),
       flying_(trials_.size(), false),
+      order_(order),
+      rounds_(trials_.size(), 0),
       kernels_(needs_.kernels),
       kernel_suspicion_(needs_.kernels),
       trial_suspicion_(trials_.size()),
@@ -17,10 +21,9 @@ WorkBoard::WorkBoard(std::vector<Candidate> plan, std::size_t workers, KernelNee
       to_measure_(std::max<std::size_t>(workers, 1)),
       unfinished_(trials_.size()) {
   needs_.of_trial.resize(trials_.size());
-  std::set<std::int64_t> distinct;
   for (std::size_t i = 0; i < trials_.size(); ++i) {
     index_of_.emplace(trials_[i], TrialIndex{i});
-    distinct.insert(trials_[i].batch);
+    trials_of_batch_[trials_[i].batch].push_back({i});
     missing_.push_back(needs_.of_trial[i].size());
     for (const KernelIndex kernel : needs_.of_trial[i]) {
       kernels_[kernel.value].trials.push_back({i});
@@ -28,7 +31,8 @@ WorkBoard::WorkBoard(std::vector<Candidate> plan, std::size_t workers, KernelNee
     }
   }
 
-  const std::vector<std::int64_t> batches(distinct.begin(), distinct.end());
+  std::vector<std::int64_t> batches;
+  for (const auto& [batch, trials] : trials_of_batch_) batches.push_back(batch);
   const auto shares = share_out(batches, to_measure_.size());
   std::map<std::int64_t, std::size_t> worker_of_batch;
   for (std::size_t i = 0; i < batches.size(); ++i) worker_of_batch[batches[i]] = shares[i];
@@ -68,10 +72,60 @@ bool WorkBoard::needed(WorkItem item) const {
   return !finished_[std::get<TrialIndex>(item).value];
 }
 
-void WorkBoard::enqueue(TrialIndex trial) {
+bool WorkBoard::may_wait_in_queue(TrialIndex trial) const {
   const bool held_back = flying_[trial.value] || trial_suspicion_[trial.value].is_suspect;
-  if (finished_[trial.value] || held_back || missing_[trial.value] > 0) return;
-  to_measure_[worker_of_[trial.value]].insert(trial);
+  return !finished_[trial.value] && !held_back && missing_[trial.value] == 0;
+}
+
+void WorkBoard::enqueue(TrialIndex trial) {
+  if (order_ == Order::rounds) {
+    enqueue_round(trials_[trial.value].batch);
+  } else if (may_wait_in_queue(trial)) {
+    to_measure_[worker_of_[trial.value]].insert(trial);
+  }
+}
+
+std::vector<TrialIndex> WorkBoard::unfinished_of_batch(std::int64_t batch) const {
+  std::vector<TrialIndex> unfinished;
+  const auto found = trials_of_batch_.find(batch);
+  if (found == trials_of_batch_.end()) return unfinished;
+  std::ranges::copy_if(found->second, std::back_inserter(unfinished),
+                       [&](TrialIndex trial) { return !finished_[trial.value]; });
+  return unfinished;
+}
+
+void WorkBoard::enqueue_round(std::int64_t batch) {
+  const auto unfinished = unfinished_of_batch(batch);
+  if (unfinished.empty()) return;
+  const bool lacks_kernels =
+      std::ranges::any_of(unfinished, [&](TrialIndex trial) { return missing_[trial.value] > 0; });
+  if (lacks_kernels) return;
+  const auto last = std::ranges::min(unfinished, {}, [&](TrialIndex trial) { return rounds_of(trial); });
+  for (const TrialIndex trial : unfinished) {
+    if (rounds_of(trial) == rounds_of(last) && may_wait_in_queue(trial)) {
+      to_measure_[worker_of_[trial.value]].insert(trial);
+    }
+  }
+}
+
+bool WorkBoard::is_ahead(TrialIndex trial) const {
+  if (order_ == Order::plan) return false;
+  return std::ranges::any_of(unfinished_of_batch(trials_[trial.value].batch),
+                             [&](TrialIndex other) { return rounds_of(other) < rounds_of(trial); });
+}
+
+void WorkBoard::had_round(TrialIndex trial) {
+  ++rounds_[trial.value];
+  trial_suspicion_[trial.value].is_suspect = false;
+  put_back(trial);
+}
+
+void WorkBoard::resume_after(TrialIndex trial, std::size_t rounds) {
+  rounds_[trial.value] = rounds;
+  for (const TrialIndex other : trials_of_batch_[trials_[trial.value].batch]) {
+    to_measure_[worker_of_[other.value]].erase(other);
+  }
+  enqueue(trial);
 }
 
 void WorkBoard::leave_flight(WorkItem item) {
@@ -92,6 +146,7 @@ void WorkBoard::finish(TrialIndex trial) {
   for (const KernelIndex kernel : kernels_of(trial)) {
     if (--kernels_[kernel.value].unfinished == 0) waiting_with(kernel).erase(kernel);
   }
+  if (order_ == Order::rounds) enqueue_round(trials_[trial.value].batch);
 }
 
 void WorkBoard::ready(KernelIndex index) {
@@ -158,13 +213,29 @@ std::optional<KernelIndex> WorkBoard::next_compile() {
 }
 
 std::optional<TrialIndex> WorkBoard::next_trial(std::size_t worker) {
-  auto& queue = to_measure_[worker];
-  if (alone_ || queue.empty()) return std::nullopt;
-  const TrialIndex trial = *queue.begin();
-  queue.erase(queue.begin());
-  flying_[trial.value] = true;
+  if (alone_) return std::nullopt;
+  const auto trial = first_in_turn(worker);
+  if (!trial) return std::nullopt;
+  to_measure_[worker].erase(*trial);
+  flying_[trial->value] = true;
   ++in_flight_;
   return trial;
+}
+
+std::optional<TrialIndex> WorkBoard::first_in_turn(std::size_t worker) const {
+  const auto& queue = to_measure_[worker];
+  if (queue.empty()) return std::nullopt;
+  TrialIndex first = *queue.begin();
+  if (order_ == Order::plan) return first;
+  const auto batch_of = [&](TrialIndex trial) { return trials_[trial.value].batch; };
+  for (std::size_t i = 0; i < flying_.size(); ++i) {
+    if (flying_[i] && worker_of_[i] == worker && batch_of({i}) != batch_of(first)) return std::nullopt;
+  }
+  if (rounds_of(first) % 2 == 0) return first;
+  for (const TrialIndex trial : queue) {
+    if (batch_of(trial) == batch_of(first)) first = trial;
+  }
+  return first;
 }
 
 std::optional<WorkItem> WorkBoard::next_suspect() {
@@ -180,8 +251,8 @@ std::optional<WorkItem> WorkBoard::next_suspect() {
       kernels_[kernel->value].state = KernelState::compiling;
     } else {
       const auto trial = std::get<TrialIndex>(item);
-      if (missing_[trial.value] > 0) {
-        suspects_.push_back(item);  // a kernel of it is a suspect too and comes first
+      if (missing_[trial.value] > 0 || is_ahead(trial)) {
+        suspects_.push_back(item);  // a kernel of it, or another of its batch, is a suspect too and comes first
         continue;
       }
       flying_[trial.value] = true;

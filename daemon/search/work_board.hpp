@@ -28,17 +28,26 @@ enum class Verdict {
   stuck,        ///< something outside keeps killing it: a person has to look
 };
 
+/// How trials follow each other.
+enum class Order {
+  plan,    ///< each once, as it stands in the plan
+  rounds,  ///< the trials of a batch take turns, one round each, until all of them are finished
+};
+
 /// Which work of a sweep waits for what, and who is to blame when a worker dies: the policy of the scheduler without
 /// its processes. A trial waits for the kernels that it needs; kernels are compiled in their order and trials measured
 /// in the order of the plan as their kernels come. A candidate whose worker died is a suspect: suspects are tried one
-/// at a time, with nothing else in flight, after all other work, and only one that fails alone, twice, is failed. Not
-/// thread-safe.
+/// at a time, with nothing else in flight, after all other work, and only one that fails alone, twice, is failed. In
+/// Order::rounds a batch begins when all its kernels are there, a trial has its next round when every other unfinished
+/// one of its batch has had as many, a worker measures one batch at a time, and every second round runs in the opposite
+/// order, so that neither comes first (ABBA). Not thread-safe.
 class WorkBoard {
  public:
   /// All trials wait; `workers` measure workers share the batches out, and at most half of the `compile_slots` are
   /// given to slow kernels while there are others. Precondition: `needs` is of these trials, or has none at all (a
   /// recording).
-  WorkBoard(std::vector<Candidate> plan, std::size_t workers, KernelNeeds needs, std::size_t compile_slots = 1);
+  WorkBoard(std::vector<Candidate> plan, std::size_t workers, KernelNeeds needs, std::size_t compile_slots = 1,
+            Order order = Order::plan);
 
   const std::vector<Candidate>& trials() const { return trials_; }
   std::size_t kernels() const { return kernels_.size(); }
@@ -53,6 +62,11 @@ class WorkBoard {
   bool has_work_for(std::size_t worker) const { return unfinished_of_[worker] > 0; }
 
   bool is_finished(TrialIndex trial) const { return finished_[trial.value]; }
+  bool is_in_flight(TrialIndex trial) const { return flying_[trial.value]; }
+  /// Rounds that a trial has had.
+  std::size_t rounds_of(TrialIndex trial) const { return rounds_[trial.value]; }
+  /// The trials of a batch that have no row yet, in their order.
+  std::vector<TrialIndex> unfinished_of_batch(std::int64_t batch) const;
   /// True while trials wait for the kernel.
   bool is_wanted(KernelIndex kernel) const;
   /// Trials without a row yet, by batch.
@@ -60,6 +74,10 @@ class WorkBoard {
 
   /// The trial has its row (from now on, or from before).
   void finish(TrialIndex trial);
+  /// The trial, in flight, has had a round, and waits for its next one; it is no suspect any more.
+  void had_round(TrialIndex trial);
+  /// The trial has had as many rounds before.
+  void resume_after(TrialIndex trial, std::size_t rounds);
   /// The kernel is there.
   void ready(KernelIndex kernel);
   /// There will be no such kernel: its unfinished trials, which the caller gives their rows; they are finished.
@@ -107,6 +125,11 @@ class WorkBoard {
 
   Suspicion& suspicion_of(WorkItem item);
   void enqueue(TrialIndex trial);
+  /// Of a batch in rounds: those whose turn it is.
+  void enqueue_round(std::int64_t batch);
+  bool may_wait_in_queue(TrialIndex trial) const;
+  bool is_ahead(TrialIndex trial) const;  ///< of another one of its batch, in rounds
+  std::optional<TrialIndex> first_in_turn(std::size_t worker) const;
   void leave_flight(WorkItem item);
   bool needed(WorkItem item) const;
   std::set<KernelIndex>& waiting_with(KernelIndex kernel) {
@@ -120,6 +143,9 @@ class WorkBoard {
   std::vector<std::size_t> worker_of_;
   std::vector<bool> finished_;
   std::vector<bool> flying_;  ///< trials in flight
+  Order order_;
+  std::vector<std::size_t> rounds_;
+  std::map<std::int64_t, std::vector<TrialIndex>> trials_of_batch_;
   std::vector<Kernel> kernels_;
   std::vector<Suspicion> kernel_suspicion_;
   std::vector<Suspicion> trial_suspicion_;

@@ -13,6 +13,15 @@ void RunLedger::add_counts(const db::CompileCounts& counts) {
   counts_.failed += counts.failed;
 }
 
+void RunLedger::add_round(db::TrialKey key, std::vector<double> samples_us) {
+  rounds_.push_back({key, std::move(samples_us)});
+}
+
+void RunLedger::add_row_of_rounds(schema::Trial row) {
+  rows_of_rounds_.insert(rows_.size());
+  rows_.push_back(std::move(row));
+}
+
 void RunLedger::end(std::int64_t job, db::AttemptOutcome outcome, std::string detail) {
   const auto found = attempt_of_.find(job);
   if (found == attempt_of_.end()) return;
@@ -26,13 +35,28 @@ void RunLedger::begin(std::int64_t job, db::NewAttempt attempt) {
   begun_[job] = std::move(attempt);
 }
 
+schema::Result<void> RunLedger::write_rows(db::Transaction& transaction) const {
+  for (const Round& round : rounds_) {
+    if (auto done = db::append_samples(transaction, sweep_, round.key, round.samples_us); !done) return done;
+  }
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    schema::Trial without_samples;
+    const bool is_of_rounds = rows_of_rounds_.contains(i);
+    if (is_of_rounds) {
+      without_samples = rows_[i];
+      without_samples.samples_us.clear();
+    }
+    const auto done = db::record_trial(transaction, sweep_, is_of_rounds ? without_samples : rows_[i], phase_);
+    if (!done) return std::unexpected(done.error());
+  }
+  return {};
+}
+
 schema::Result<std::vector<schema::Trial>> RunLedger::commit(db::Database& database) {
   std::map<std::int64_t, std::int64_t> attempts;
   auto written = database.write([&](db::Transaction& transaction) -> schema::Result<void> {
     attempts.clear();
-    for (const schema::Trial& row : rows_) {
-      if (auto done = db::record_trial(transaction, sweep_, row, phase_); !done) return std::unexpected(done.error());
-    }
+    if (auto done = write_rows(transaction); !done) return done;
     for (const Ending& ending : ended_) {
       if (auto done = db::end_attempt(transaction, ending.attempt, ending.outcome, ending.detail); !done) return done;
     }
@@ -51,6 +75,8 @@ schema::Result<std::vector<schema::Trial>> RunLedger::commit(db::Database& datab
   attempt_of_.merge(attempts);
   ended_.clear();
   counts_ = {};
+  rounds_.clear();
+  rows_of_rounds_.clear();
   return std::exchange(rows_, {});
 }
 

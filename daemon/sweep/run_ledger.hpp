@@ -3,11 +3,13 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "db/attempt_store.hpp"
 #include "db/sweep_store.hpp"
+#include "db/trial_store.hpp"
 #include "schema/trial.hpp"
 
 namespace moetune::daemon {
@@ -23,13 +25,17 @@ class RunLedger {
   void enter(schema::SweepPhase phase) { phase_ = phase; }
 
   void add_row(schema::Trial row) { rows_.push_back(std::move(row)); }
+  /// One round of a candidate; its row, which comes when the rounds suffice, is to be added with add_row_of_rounds().
+  void add_round(db::TrialKey key, std::vector<double> samples_us);
+  /// A row whose samples were added round by round.
+  void add_row_of_rounds(schema::Trial row);
   void add_counts(const db::CompileCounts& counts);
   /// The attempt of a job has ended.
   void end(std::int64_t job, db::AttemptOutcome outcome, std::string detail = "");
   /// A job is about to be sent; its attempt begins with the next commit.
   void begin(std::int64_t job, db::NewAttempt attempt);
 
-  bool empty() const { return rows_.empty() && ended_.empty() && !has_counts(); }
+  bool empty() const { return rows_.empty() && rounds_.empty() && ended_.empty() && !has_counts(); }
   bool anything_to_write() const { return !empty() || !begun_.empty(); }
 
   /// Writes everything. On success returns the rows that were written. On an error nothing was written and everything
@@ -42,12 +48,19 @@ class RunLedger {
     db::AttemptOutcome outcome = db::AttemptOutcome::answered;
     std::string detail;
   };
+  struct Round {
+    db::TrialKey key;
+    std::vector<double> samples_us;
+  };
+  schema::Result<void> write_rows(db::Transaction& transaction) const;
   bool has_counts() const { return counts_ != db::CompileCounts{}; }
 
   std::int64_t sweep_;
   schema::SweepPhase phase_;
   std::string boot_id_;
   std::vector<schema::Trial> rows_;
+  std::set<std::size_t> rows_of_rounds_;  ///< indexes into rows_
+  std::vector<Round> rounds_;
   std::vector<Ending> ended_;
   db::CompileCounts counts_;
   std::map<std::int64_t, db::NewAttempt> begun_;     ///< by job

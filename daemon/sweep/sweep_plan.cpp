@@ -100,6 +100,15 @@ Result<void> apply_recording(SweepPlan& plan, const SweepSpec& spec, const std::
   return {};
 }
 
+/// The candidates that the spec names.
+Result<std::vector<schema::TileConfig>> apply_named(SweepPlan& plan, const SweepSpec& spec) {
+  plan.in_rounds = spec.rounds.has_value();
+  plan.default_of_batch = search::known_defaults(spec.problem, spec.batches);
+  plan.default_source = schema::default_config_source();
+  plan.candidates = search::named_plan(spec.problem, plan.default_of_batch, spec.candidates);
+  return std::vector<schema::TileConfig>();
+}
+
 /// Whether a tile has room in the shared memory of the GPU that is tuned for, as far as both are known. A recording's
 /// rows say for themselves what ran.
 search::Fits fits_in(const SweepPlan& plan, const SweepSpec& spec) {
@@ -114,6 +123,7 @@ search::Fits fits_in(const SweepPlan& plan, const SweepSpec& spec) {
 /// Every configuration for every batch, and what imported files say.
 Result<std::vector<schema::TileConfig>> apply_space(SweepPlan& plan, const SweepSpec& spec,
                                                     const std::vector<schema::StoredCandidateSet>& sets) {
+  if (!spec.candidates.empty()) return apply_named(plan, spec);
   const auto space = search::space_from_json(spec.space);
   if (!space) return std::unexpected(space.error());
   auto configs = search::configurations(*space, spec.problem);
@@ -168,7 +178,7 @@ bool has_groups(const std::vector<schema::TileConfig>& configs) {
 /// A scan pays where it saves kernels, and finds the pairs of tiles that SGLang can read.
 void choose_phase(SweepPlan& plan, const SweepSpec& spec, const Machine& machine,
                   const std::vector<schema::TileConfig>& configs) {
-  if (plan.recording || !spec.scan) return;
+  if (plan.recording || !spec.scan || !spec.candidates.empty()) return;
   plan.pairs = machine.triton.reads_down_file(plan.kernel);
   const bool saves_kernels = has_groups(configs) && configs.size() > search::FinalistRule{}.at_least;
   if (!plan.pairs && !saves_kernels) return;
@@ -264,7 +274,11 @@ Result<SweepPlan> plan_sweep(const SweepSpec& spec, const Machine& machine,
   if (auto able = check_compilers(plan, spec, machine); !able) return std::unexpected(able.error());
   if (is_triton_kernel(plan.kernel)) {
     choose_phase(plan, spec, machine, *configs);
-    auto applied = apply_triton_kernels(plan, spec, machine.triton, *configs);
+    const CandidatesFor candidates = [&](const auto& defaults) {
+      return spec.candidates.empty() ? search::exhaustive_plan(defaults, *configs, plan.seeded.seeds)
+                                     : search::named_plan(spec.problem, defaults, spec.candidates);
+    };
+    auto applied = apply_triton_kernels(plan, spec, machine.triton, candidates);
     if (!applied) return std::unexpected(applied.error());
   } else {
     apply_cuda_kernels(plan, spec, machine);
@@ -280,7 +294,7 @@ Result<SweepPlan> plan_measure_phase(const SweepPlan& scan, const SweepSpec& spe
   plan.group.kernel = plan.kernel;
   plan.candidates = search::finalist_plan(plan.default_of_batch, finalists_by_batch(scan, rows));
   plan.kernels.clear();
-  auto applied = apply_triton_kernels(plan, spec, machine.triton, {});
+  auto applied = apply_triton_kernels(plan, spec, machine.triton, nullptr);
   if (!applied) return std::unexpected(applied.error());
   return plan;
 }

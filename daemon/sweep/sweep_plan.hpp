@@ -31,12 +31,13 @@ struct KernelSpec {
 struct SweepPlan {
   schema::SweepPhase phase = schema::SweepPhase::measure;
   schema::Group group;
-  std::string kernel;     ///< the group's, also in a scan, whose rows are kept under another name
-  bool pairs = false;     ///< the GEMMs get tiles of their own; a scan times them apart
-  std::string arch;       ///< "sm_90"
-  std::string target;     ///< "sm_90a"; what kernels are compiled for
-  bool compiles = true;   ///< false: a recording without compile
-  std::vector<Gpu> gpus;  ///< empty with a recording
+  std::string kernel;      ///< the group's, also in a scan, whose rows are kept under another name
+  bool pairs = false;      ///< the GEMMs get tiles of their own; a scan times them apart
+  bool in_rounds = false;  ///< the candidates of a batch take turns
+  std::string arch;        ///< "sm_90"
+  std::string target;      ///< "sm_90a"; what kernels are compiled for
+  bool compiles = true;    ///< false: a recording without compile
+  std::vector<Gpu> gpus;   ///< empty with a recording
   std::optional<std::filesystem::path> recording;
   std::vector<search::Candidate> candidates;
   std::map<std::int64_t, schema::TileConfig> default_of_batch;  ///< the engine's, as it really runs

@@ -102,7 +102,7 @@ std::optional<double> SweepRun::eta() const {
   std::map<std::int64_t, double> seconds_per_trial;
   for (const auto& [batch, mean] : trial_seconds_)
     seconds_per_trial[batch] = mean.sum / static_cast<double>(mean.count);
-  auto trials = board_.unfinished_by_batch();
+  auto trials = in_rounds() ? rounds_to_come() : board_.unfinished_by_batch();
   std::size_t compiles = board_.kernels_to_compile();
   if (plan_.phase == schema::SweepPhase::scan) {
     const auto finalists = plan_.pairs ? search::k_expected_pairs : search::k_expected_finalists;

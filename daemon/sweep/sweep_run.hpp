@@ -84,6 +84,11 @@ class SweepRun {
   /// The kernels of the step around the two GEMMs; they depend on no tile.
   struct StepKernels {};
   using Begun = std::variant<StepKernels, search::KernelIndex, search::TrialIndex>;
+  /// A candidate that is measured in rounds and has no row yet.
+  struct RoundsSoFar {
+    std::vector<std::vector<double>> samples_us;  ///< by round
+    std::optional<schema::Trial> last;            ///< as the last round of this run found it
+  };
   struct MeanSeconds {
     double sum = 0;
     std::size_t count = 0;
@@ -129,6 +134,13 @@ class SweepRun {
   void submit(search::TrialIndex trial, bool alone);
   void send(search::TrialIndex trial, std::int64_t job);
 
+  // sweep_run_rounds.cpp
+  bool in_rounds() const { return sweep_.spec.rounds.has_value(); }
+  schema::Result<void> take_up_rounds(db::Snapshot& snapshot);
+  void finish_round(search::TrialIndex trial, schema::Trial row);
+  void finish_batch_if_clear(std::int64_t batch);
+  std::map<std::int64_t, std::size_t> rounds_to_come() const;
+
   // sweep_run.cpp
   static std::int64_t next_job_id();
   void dispatch_work();
@@ -150,6 +162,7 @@ class SweepRun {
   int step_interruptions_ = 0;
   std::map<std::int64_t, search::KernelIndex> compiling_;  ///< by job id
   std::map<std::int64_t, search::TrialIndex> measuring_;
+  std::map<search::TrialIndex, RoundsSoFar> rounds_;
   std::map<std::int64_t, Begun> begun_;  ///< by job id: to be sent once their attempts are committed
   std::chrono::steady_clock::time_point retry_commit_at_;
   std::string trouble_;

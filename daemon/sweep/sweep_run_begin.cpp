@@ -30,7 +30,8 @@ SweepRun::~SweepRun() {
 }
 
 WorkBoard SweepRun::board_for(const RunContext& context, const SweepPlan& plan) {
-  return {plan.candidates, stations_needed(plan), plan.needs, context.crew.slots()};
+  const auto order = plan.in_rounds ? search::Order::rounds : search::Order::plan;
+  return {plan.candidates, stations_needed(plan), plan.needs, context.crew.slots(), order};
 }
 
 Result<std::unique_ptr<SweepRun>> SweepRun::begin(const RunContext& context, const db::Sweep& sweep, SweepPlan plan) {
@@ -62,7 +63,8 @@ Result<void> SweepRun::take_up(bool first_time) {
     if (!attempts) return std::unexpected(attempts.error());
     cut_off = std::move(*attempts);
     if (auto skipped = skip_finished(snapshot); !skipped) return skipped;
-    return use_earlier_outcomes(snapshot);
+    if (auto used = use_earlier_outcomes(snapshot); !used) return used;
+    return in_rounds() ? take_up_rounds(snapshot) : Result<void>();
   });
   if (!done) return done;
   if (plan_.compiles) {

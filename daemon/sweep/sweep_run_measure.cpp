@@ -68,6 +68,7 @@ void SweepRun::send(TrialIndex trial, std::int64_t job) {
     request.gemm_2 = kernels_.at(needed.back());
   }
   if (const auto best = best_us_.find(candidate.batch); best != best_us_.end()) request.best_us = best->second;
+  if (in_rounds()) request.round = static_cast<std::int64_t>(board_.rounds_of(trial));
   request.quick = plan_.phase == schema::SweepPhase::scan;
   request.apart = request.quick && plan_.pairs;
   Station& station = stations_[board_.worker_of(trial)];
@@ -164,7 +165,11 @@ void SweepRun::accept_measured(std::size_t index, MeasuredJob& measured) {
   row.sm_clock_mhz = reply.sm_clock_mhz;
   row.throttle = reply.throttle;
   if (!reply.log_tail.empty()) row.log_tail = reply.log_tail;
-  finish_trial(trial, std::move(row));
+  if (in_rounds() && reply.status == TrialStatus::ok) {
+    finish_round(trial, std::move(row));
+  } else {
+    finish_trial(trial, std::move(row));
+  }
 }
 
 void SweepRun::judge_station_down(std::size_t index, const WorkerEnded& ended) {

@@ -92,7 +92,7 @@ class KernelList {
 
 /// The engine's defaults in the place of those that schema/ knows. Returns whether there is anything new to ask for.
 bool adopt_defaults(SweepPlan& plan, const schema::SweepSpec& spec, const TritonPlan& answer,
-                    const std::vector<TileConfig>& configs) {
+                    const CandidatesFor& candidates) {
   if (plan.recording || answer.default_of_batch.empty()) return false;
   std::map<std::int64_t, TileConfig> defaults;
   for (const auto& [batch, config] : answer.default_of_batch) {
@@ -100,14 +100,14 @@ bool adopt_defaults(SweepPlan& plan, const schema::SweepSpec& spec, const Triton
   }
   plan.default_source = answer.default_source;
   if (std::exchange(plan.default_of_batch, defaults) == defaults) return false;
-  plan.candidates = search::exhaustive_plan(plan.default_of_batch, configs, plan.seeded.seeds);
+  plan.candidates = candidates(plan.default_of_batch);
   return true;
 }
 
 }  // namespace
 
 Result<void> apply_triton_kernels(SweepPlan& plan, const schema::SweepSpec& spec, const TritonToolchain& toolchain,
-                                  const std::vector<TileConfig>& configs) {
+                                  const CandidatesFor& candidates) {
   TritonPlanRequest request{.kernel = plan.kernel,
                             .problem = spec.problem,
                             .arch = plan.target,
@@ -117,7 +117,7 @@ Result<void> apply_triton_kernels(SweepPlan& plan, const schema::SweepSpec& spec
                             .group_at_run_time = plan.phase == schema::SweepPhase::scan};
   auto answer = toolchain.plan(request);
   if (!answer) return std::unexpected(answer.error());
-  if (!configs.empty() && adopt_defaults(plan, spec, *answer, configs)) {
+  if (candidates && adopt_defaults(plan, spec, *answer, candidates)) {
     request.configs = distinct_tiles(plan.candidates);
     answer = toolchain.plan(request);
     if (!answer) return std::unexpected(answer.error());

@@ -78,6 +78,20 @@ TEST_F(RecordedDeviceTest, AQuickAnswerIsTheBeginningOfTheWholeOne) {
   EXPECT_THAT(device.measure(quick).value().samples_us, ::testing::ElementsAre(whole[0], whole[1], whole[2]));
 }
 
+TEST_F(RecordedDeviceTest, EachRoundIsADrawOfItsOwn) {
+  RecordedDevice device(recording_, 0);
+  std::vector<std::vector<double>> rounds;
+  for (const int round : {0, 1, 2, 1}) {
+    MeasureJob job = this->job(1);
+    job.round = round;
+    rounds.push_back(device.measure(job).value().samples_us);
+  }
+  EXPECT_THAT(rounds, Each(::testing::SizeIs(3)));
+  EXPECT_NE(rounds[0], rounds[1]);
+  EXPECT_NE(rounds[1], rounds[2]);
+  EXPECT_EQ(rounds[1], rounds[3]);
+}
+
 TEST_F(RecordedDeviceTest, GemmsApartAreAnsweredAsTheyWereRecorded) {
   MeasureJob apart = job(1);
   apart.apart = true;

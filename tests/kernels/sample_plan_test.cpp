@@ -34,6 +34,11 @@ TEST(SamplePlanTest, InAScanNobodyGetsMore) {
   EXPECT_EQ(count_of(100, std::nullopt, Pace::quick), 3U);
 }
 
+TEST(SamplePlanTest, ARoundHasThreeWhoeverItIs) {
+  EXPECT_EQ(count_of(110, 100, Pace::round), 3U);
+  EXPECT_EQ(count_of(100, std::nullopt, Pace::round), 3U);
+}
+
 TEST(SamplePlanTest, TheMedianDecidesNotAnOutlier) {
   const std::vector<double> samples = {200, 101, 102};
   EXPECT_FALSE(has_enough_samples(samples, 100));

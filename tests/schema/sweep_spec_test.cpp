@@ -61,5 +61,45 @@ TEST(SweepSpecTest, BadFieldsAreNamed) {
   EXPECT_NE(sweep_spec_from_json(unknown).error().message.find("no field \"colour\""), std::string::npos);
 }
 
+nlohmann::json named(std::int64_t batch, int stages) {
+  return {{"batch", batch}, {"config", to_json(TileConfig{16, 64, 64, 1, 4, stages})}};
+}
+
+TEST(SweepSpecTest, NamedCandidatesSayWhichBatchesThereAre) {
+  nlohmann::json value = minimal();
+  value["candidates"] = {named(64, 2), named(1, 4), named(64, 3)};
+  value["rounds"] = {{"most", 30}};
+  const auto spec = sweep_spec_from_json(value);
+  ASSERT_TRUE(spec) << spec.error().message;
+  EXPECT_EQ(spec->batches, (std::vector<std::int64_t>{1, 64}));
+  EXPECT_EQ(spec->candidates.at(64).front().num_stages, 2);
+  EXPECT_EQ(spec->candidates.at(64).back().num_stages, 3);
+  EXPECT_EQ(spec->rounds->most, 30);
+  EXPECT_EQ(sweep_spec_from_json(nlohmann::json(to_json(*spec))).value(), *spec);
+}
+
+TEST(SweepSpecTest, NamedCandidatesThatDoNotReadAreRefused) {
+  const auto refusal = [](const nlohmann::json& fields) {
+    nlohmann::json value = minimal();
+    value.update(fields);
+    const auto spec = sweep_spec_from_json(value);
+    return spec ? "" : spec.error().message;
+  };
+  const nlohmann::json list = {named(1, 2)};
+  EXPECT_EQ(refusal({{"candidates", list}, {"batch", {2}}}),
+            "sweep.batch must list the batches of the candidates, or be left out");
+  EXPECT_EQ(refusal({{"candidates", nlohmann::json::array()}}),
+            "sweep.candidates must be a list of 1 to 65536 objects with batch and config");
+  EXPECT_EQ(refusal({{"candidates", {{{"batch", 0}, {"config", list[0]["config"]}}}}}),
+            "sweep.candidates.batch must be between 1 and 1048576, not 0");
+  EXPECT_NE(refusal({{"candidates", {{{"batch", 1}}}}}), "");
+  EXPECT_NE(refusal({{"candidates", {{{"batch", 1}, {"config", {{"BLOCK_SIZE_M", 16}}}}}}}).find("sweep.candidates: "),
+            std::string::npos);
+  EXPECT_EQ(refusal({{"rounds", nlohmann::json::object()}}), "sweep.rounds goes with candidates");
+  EXPECT_EQ(refusal({{"candidates", list}, {"rounds", nlohmann::json::object()}, {"reuse", true}}),
+            "sweep.reuse does not go with rounds: only what is measured in turns can be compared");
+  EXPECT_EQ(refusal({{"candidates", list}, {"rounds", nullptr}}), "");
+}
+
 }  // namespace
 }  // namespace moetune::schema

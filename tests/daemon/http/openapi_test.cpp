@@ -5,6 +5,8 @@
 
 #include "daemon/http/parameters.hpp"
 #include "daemon/http/route.hpp"
+#include "db/sweep_store.hpp"
+#include "db/trial_store.hpp"
 #include "schema/engine_rules.hpp"
 #include "tests/daemon/http/sample_trials.hpp"
 #include "tests/daemon/http/schema_check.hpp"
@@ -50,6 +52,32 @@ class OpenapiTest : public ServerTest {
     EXPECT_THAT(schema_breaches(document_, content[media]["schema"], reply.json()), IsEmpty())
         << method << " " << pattern;
     exercised_.emplace(method, pattern);
+  }
+
+  /// A sweep of two candidates in rounds, one of which was refused.
+  std::int64_t compared_sweep() {
+    schema::Trial row = sample_trial(1, 0);
+    schema::SweepSpec spec;
+    spec.problem = row.group.problem;
+    spec.batches = {1};
+    spec.candidates[1] = {row.config};
+    spec.rounds = schema::Rounds{};
+    return *database_->write([&](db::Transaction& transaction) -> schema::Result<std::int64_t> {
+      const auto id = db::create_sweep(transaction, spec);
+      for (int round = 0; round < 10; ++round) {
+        (void)db::append_samples(transaction, *id, {1, row.config}, std::vector<double>{10, 11, 12});
+      }
+      row.samples_us.clear();
+      (void)db::set_sweep_default(transaction, *id, 1, row.config, "vllm 0.11");
+      (void)db::record_trial(transaction, *id, row);
+      schema::Trial refused = sample_trial(1, 1);
+      refused.status = schema::TrialStatus::out_of_resources;
+      refused.latency_us.reset();
+      refused.samples_us.clear();
+      refused.log_tail = "shared memory";
+      (void)db::record_trial(transaction, *id, refused);
+      return id;
+    });
   }
 
   json document_;
@@ -138,6 +166,7 @@ TEST_F(OpenapiTest, LiveAnswersKeepItsPromises) {
     expect_promised("POST", fmt::format("/sweeps/{{id}}/{}", action), post(fmt::format("/sweeps/1/{}", action), "{}"));
   }
   expect_promised("GET", "/sweeps/{id}/events", get("/sweeps/1/events"));
+  expect_promised("GET", "/sweeps/{id}/comparison", get(fmt::format("/sweeps/{}/comparison", compared_sweep())));
   expect_promised("POST", "/cache/trim", post("/cache/trim", "{\"bytes\":1}"));
   expect_promised("POST", "/cache/clear", post("/cache/clear", "{}"));
   std::set<std::pair<std::string, std::string>> json_routes;

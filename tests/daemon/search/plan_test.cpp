@@ -88,5 +88,18 @@ TEST(PlanTest, AScanTakesLightBatchesFirst) {
   EXPECT_EQ(light_batches_first(plan), expected);
 }
 
+TEST(NamedPlanTest, HasEveryConfigurationOnceAsItRuns) {
+  schema::Problem problem;
+  problem.dtype = schema::Dtype::fp8_w8a8;
+  problem.block_shape = schema::BlockShape{128, 128};
+  const schema::TileConfig standard{16, 128, 128, 1, 4, 3};
+  const schema::TileConfig tuned{16, 64, 128, 1, 4, 4};
+  const schema::TileConfig cut{16, 64, 256, 1, 4, 4};  // BLOCK_SIZE_K runs as 128
+  const schema::TileConfig as_default{16, 128, 256, 1, 4, 3};
+  const auto plan = named_plan(problem, {{1, standard}, {2, standard}},
+                               {{1, {tuned, cut, as_default}}, {2, {as_default}}, {4, {tuned}}});
+  EXPECT_EQ(plan, (std::vector<Candidate>{{1, standard}, {1, tuned}, {2, standard}, {4, tuned}}));
+}
+
 }  // namespace
 }  // namespace moetune::daemon::search

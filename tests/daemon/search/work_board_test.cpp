@@ -205,5 +205,138 @@ TEST(WorkBoardSharingTest, EachWorkerMeasuresItsOwnBatches) {
   EXPECT_TRUE(board.done());
 }
 
+/// Three candidates of batch 1 and two of batch 2, in rounds, on one worker.
+class WorkBoardRoundsTest : public testing::Test {
+ protected:
+  static std::vector<Candidate> contenders() {
+    return {{1, k_small}, {1, k_small_g16}, {1, k_large}, {2, k_small}, {2, k_large}};
+  }
+  static WorkBoard board(KernelNeeds needs = {}) { return {contenders(), 1, std::move(needs), 1, Order::rounds}; }
+
+  /// Takes what can be begun at once, as a worker with many places does.
+  static std::vector<std::size_t> begin_all(WorkBoard& board) {
+    std::vector<std::size_t> begun;
+    while (auto trial = board.next_trial(0)) begun.push_back(trial->value);
+    return begun;
+  }
+};
+
+TEST_F(WorkBoardRoundsTest, ContendersOfABatchTakeTurnsInOppositeOrders) {
+  WorkBoard board = this->board();
+  for (int round = 0; round < 4; ++round) {
+    const auto begun = begin_all(board);
+    const std::vector<std::size_t> forth = {0, 1, 2};
+    const std::vector<std::size_t> back = {2, 1, 0};
+    EXPECT_EQ(begun, round % 2 == 0 ? forth : back) << round;
+    for (const std::size_t trial : begun) board.had_round({trial});
+  }
+  for (const std::size_t trial : {0, 1, 2}) board.finish({trial});
+  EXPECT_EQ(begin_all(board), (std::vector<std::size_t>{3, 4}));
+}
+
+TEST_F(WorkBoardRoundsTest, NobodyIsARoundAhead) {
+  WorkBoard board = this->board();
+  EXPECT_EQ(begin_all(board).size(), 3u);
+  board.had_round({0});
+  board.had_round({1});
+  EXPECT_EQ(board.next_trial(0), std::nullopt);
+  board.had_round({2});
+  EXPECT_EQ(begin_all(board).size(), 3u);
+}
+
+TEST_F(WorkBoardRoundsTest, AFailureLetsTheOthersGoOn) {
+  WorkBoard board = this->board();
+  begin_all(board);
+  board.had_round({0});
+  board.had_round({2});
+  board.finish({1});  // it failed
+  EXPECT_EQ(begin_all(board), (std::vector<std::size_t>{2, 0}));
+  EXPECT_EQ(board.unfinished_of_batch(1), (std::vector{TrialIndex{0}, TrialIndex{2}}));
+}
+
+TEST_F(WorkBoardRoundsTest, ABatchBeginsWhenAllItsKernelsAreThere) {
+  WorkBoard board = this->board(one_kernel_per_tile(contenders()).needs);  // small, large
+  board.ready({0});
+  EXPECT_EQ(board.next_trial(0), std::nullopt);
+  board.ready({1});
+  EXPECT_EQ(begin_all(board).size(), 3u);
+}
+
+TEST_F(WorkBoardRoundsTest, AKernelThatDoesNotCompileHoldsNobodyUp) {
+  WorkBoard board = this->board(one_kernel_per_tile(contenders()).needs);
+  board.ready({0});
+  EXPECT_EQ(board.fail({1}), (std::vector{TrialIndex{2}, TrialIndex{4}}));
+  EXPECT_EQ(begin_all(board), (std::vector<std::size_t>{0, 1}));
+}
+
+TEST_F(WorkBoardRoundsTest, ASuspectHasItsRoundAloneAndTheOthersWait) {
+  WorkBoard board = this->board();
+  board.suspect(TrialIndex{1});
+  const auto begun = begin_all(board);
+  EXPECT_EQ(begun, (std::vector<std::size_t>{0, 2}));
+  EXPECT_EQ(board.next_suspect(), std::nullopt);
+  for (const std::size_t trial : begun) board.had_round({trial});
+  // The other batch goes on meanwhile: a suspect comes after all other work.
+  for (const std::size_t trial : begin_all(board)) board.finish({trial});
+  ASSERT_EQ(board.next_suspect(), WorkItem(TrialIndex{1}));
+  EXPECT_EQ(board.next_trial(0), std::nullopt);
+  board.had_round({1});
+  EXPECT_EQ(begin_all(board), (std::vector<std::size_t>{2, 1, 0}));  // it has answered: no suspect any more
+}
+
+TEST_F(WorkBoardRoundsTest, OfTwoSuspectsTheOneBehindComesFirst) {
+  WorkBoard board({{1, k_small}, {1, k_large}}, 1, {}, 1, Order::rounds);
+  board.resume_after({0}, 3);
+  board.resume_after({1}, 2);
+  board.suspect(TrialIndex{0});
+  board.suspect(TrialIndex{1});
+  ASSERT_EQ(board.next_suspect(), WorkItem(TrialIndex{1}));
+  board.had_round({1});
+  ASSERT_EQ(board.next_trial(0), TrialIndex{1});  // it has caught up, and is no suspect any more
+  board.had_round({1});
+  EXPECT_EQ(board.next_trial(0), std::nullopt);
+  ASSERT_EQ(board.next_suspect(), WorkItem(TrialIndex{0}));
+  board.had_round({0});
+  EXPECT_EQ(begin_all(board), (std::vector<std::size_t>{0, 1}));
+}
+
+TEST_F(WorkBoardRoundsTest, ACandidateThatDiesInALaterRoundIsTriedAloneAndBlamedOnce) {
+  WorkBoard board = this->board();
+  begin_all(board);
+  for (const std::size_t trial : {0, 1, 2}) board.had_round({trial});
+  EXPECT_EQ(begin_all(board).size(), 3u);
+  EXPECT_EQ(board.died(TrialIndex{1}), Verdict::retry_alone);
+  board.had_round({0});
+  board.had_round({2});
+  for (const std::size_t trial : begin_all(board)) board.finish({trial});  // batch 2
+  ASSERT_EQ(board.next_suspect(), WorkItem(TrialIndex{1}));
+  EXPECT_EQ(board.died(TrialIndex{1}), Verdict::retry_alone);
+  ASSERT_EQ(board.next_suspect(), WorkItem(TrialIndex{1}));
+  EXPECT_EQ(board.died(TrialIndex{1}), Verdict::failed);
+  board.finish({1});
+  EXPECT_EQ(board.rounds_of({0}), 2u);
+  EXPECT_EQ(begin_all(board).size(), 2u);
+}
+
+TEST_F(WorkBoardRoundsTest, WhoIsBehindAfterARestartCatchesUpFirst) {
+  WorkBoard board = this->board();
+  board.resume_after({0}, 3);
+  board.resume_after({1}, 2);
+  board.resume_after({2}, 2);
+  const auto begun = begin_all(board);
+  EXPECT_EQ(begun, (std::vector<std::size_t>{1, 2}));
+  for (const std::size_t trial : begun) board.had_round({trial});
+  EXPECT_EQ(begin_all(board).size(), 3u);
+}
+
+TEST(WorkBoardRoundsSharingTest, EachWorkerHasRoundsOfItsOwnBatches) {
+  WorkBoard board({{1, k_small}, {1, k_large}, {2, k_small}, {2, k_large}}, 2, {}, 1, Order::rounds);
+  for (const std::size_t worker : {0, 1}) {
+    int begun = 0;
+    while (auto trial = board.next_trial(worker)) ++begun;
+    EXPECT_EQ(begun, 2) << worker;
+  }
+}
+
 }  // namespace
 }  // namespace moetune::daemon::search

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "db/database.hpp"
+#include "db/trial_store.hpp"
+#include "schema/tile_config.hpp"
+
+namespace moetune::db {
+
+/// The samples of a candidate as they came, microseconds: of one measured in rounds (SweepSpec::rounds) each element
+/// is a round. Empty when there are none. Errors: not_found (no such sweep).
+Result<std::vector<std::vector<double>>> rounds_of(Snapshot& snapshot, std::int64_t sweep, const TrialKey& key);
+
+struct SweepDefault {
+  schema::TileConfig config;
+  std::string source;  ///< where it is known from
+};
+
+/// The engine's default for each batch, as set_sweep_default has stored it. Errors: not_found (no such sweep).
+Result<std::map<std::int64_t, SweepDefault>> defaults_of_sweep(Snapshot& snapshot, std::int64_t sweep);
+
+}  // namespace moetune::db
