@@ -27,7 +27,7 @@ constexpr const char* k_footer =
     "  moetune tune -E 256 -N 512 --hidden-size 2048 --topk 8 --dtype fp8_w8a8 --block-shape 128,128\n"
     "  moetune best -E 256 -N 512\n"
     "  moetune export -E 256 -N 512 --kernel cuda\n\n"
-    "Exit status: 0 done; 1 the work failed, nothing is known, or a finding (lint); 2 bad usage or input.";
+    "Exit status: 0 done; 1 the work failed, nothing is known, or a finding (lint, compare); 2 bad usage or input.";
 
 void add_global_options(CLI::App& app, GlobalOptions& options) {
   app.add_option("--server", options.server,
@@ -55,6 +55,7 @@ void add_commands(CommandLine& line) {
   add_candidates(line);
   add_candidate(line);
   add_lint(line);
+  add_compare(line);
   add_cache(line);
   add_db(line);
   add_doctor(line);

@@ -41,31 +41,6 @@ std::string cancelled_text(const Client& client, const std::vector<std::int64_t>
   return fmt::format("; still there, see moetune sweeps: {}", fmt::join(left, ", "));
 }
 
-Result<std::vector<std::int64_t>> create_all(Context& context, const Client& client,
-                                             const std::vector<SweepRequest>& requests, const std::string& recording) {
-  ordered_json upload;
-  if (!recording.empty()) {
-    const auto answer = client.post_file("/uploads", recording, "application/octet-stream");
-    if (!answer) return std::unexpected(answer.error());
-    upload = answer->value("id", ordered_json());
-  }
-  std::vector<std::int64_t> ids;
-  for (const SweepRequest& request : requests) {
-    ordered_json spec = request.spec;
-    if (!recording.empty()) spec["recording"] = upload;
-    const auto id = create(context, client, spec);
-    if (id) {
-      ids.push_back(*id);
-      continue;
-    }
-    schema::Error error = id.error();
-    if (requests.size() > 1) error.message = fmt::format("{}: {}", request.title, error.message);
-    if (!ids.empty()) error.message += cancelled_text(client, ids);
-    return std::unexpected(std::move(error));
-  }
-  return ids;
-}
-
 /// What GET /sweeps/{id} answers for each.
 Result<ordered_json> answers_of(const Client& client, std::span<const std::int64_t> ids) {
   ordered_json answers = ordered_json::array();
@@ -125,11 +100,37 @@ Result<void> check_spec(const ordered_json& spec) {
   return {};
 }
 
+Result<std::vector<std::int64_t>> create_sweeps(Context& context, const Client& client,
+                                                const std::vector<SweepRequest>& requests,
+                                                const std::string& recording) {
+  ordered_json upload;
+  if (!recording.empty()) {
+    const auto answer = client.post_file("/uploads", recording, "application/octet-stream");
+    if (!answer) return std::unexpected(answer.error());
+    upload = answer->value("id", ordered_json());
+  }
+  std::vector<std::int64_t> ids;
+  for (const SweepRequest& request : requests) {
+    ordered_json spec = request.spec;
+    if (!recording.empty()) spec["recording"] = upload;
+    const auto id = create(context, client, spec);
+    if (id) {
+      ids.push_back(*id);
+      continue;
+    }
+    schema::Error error = id.error();
+    if (requests.size() > 1) error.message = fmt::format("{}: {}", request.title, error.message);
+    if (!ids.empty()) error.message += cancelled_text(client, ids);
+    return std::unexpected(std::move(error));
+  }
+  return ids;
+}
+
 Result<ExitStatus> tune_all(Context& context, const std::vector<SweepRequest>& requests, const std::string& recording,
                             Detach detach) {
   auto client = context.connector.connect(k_idle_after_tune);
   if (!client) return std::unexpected(client.error());
-  const auto ids = create_all(context, *client, requests, recording);
+  const auto ids = create_sweeps(context, *client, requests, recording);
   if (!ids) return std::unexpected(ids.error());
   if (detach == Detach::yes) return leave(context, *client, *ids);
   if (ids->size() == 1) return follow_and_report(context, std::move(*client), ids->front());

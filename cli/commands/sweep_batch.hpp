@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -18,6 +19,12 @@ enum class Detach { no, yes };
 
 /// Checks a spec as the daemon will. Errors: invalid_argument in terms of `tune`'s flags.
 schema::Result<void> check_spec(const nlohmann::ordered_json& spec);
+
+/// Creates one sweep for each request, in their order, and returns their ids; `recording` as below. Where one is
+/// refused, those created before it are cancelled.
+schema::Result<std::vector<std::int64_t>> create_sweeps(Context& context, const Client& client,
+                                                        const std::vector<SweepRequest>& requests,
+                                                        const std::string& recording);
 
 /// Creates one sweep for each request, in their order, and follows one after another to their ends; with Detach::yes
 /// says only what was created. `recording`: the file that every sweep takes its times from, uploaded once; empty for

@@ -113,7 +113,7 @@ Result<void> SweepFlags::put(ordered_json& spec) const {
   if (reuse_) spec["reuse"] = true;
   if (retry_failed_) spec["retry_failed"] = true;
   if (no_scan_) spec["scan"] = false;
-  if (no_candidates_) spec["candidates"] = false;
+  if (no_imported_) spec["imported"] = false;
   if (compile_) spec["compile"] = true;
   if (!recording_.empty()) spec["recording"] = "an upload";
   return {};
@@ -127,20 +127,30 @@ void SweepFlags::add_to(CLI::App& command) {
     command.add_flag(name, value, help)->group("Sweep");
   };
   text("--batch", batch_, "M,M,..", "numbers of tokens to tune for (default: the 18 of vLLM)");
-  text("--kernel", kernel_, "NAME", "vllm, sglang, builtin, NAME.py or cuda (default)");
   text("--space", space_, "NAME|FILE.json", "candidates: vllm (default) or a space file");
   text("--strategy", strategy_, "NAME", "exhaustive (default)");
+  add_measuring_to(command, "vllm, sglang, builtin, NAME.py or cuda (default)");
+  flag("--reuse", reuse_, "take over finished rows of the same group");
+  flag("--no-scan", no_scan_, "measure every candidate on the unchanged Triton kernel");
+  flag("--no-imported", no_imported_, "leave out the tiles of imported engine files");
+  flag("--detach", detach_, "return at once; the sweep goes on in the daemon");
+}
+
+void SweepFlags::add_measuring_to(CLI::App& command, const std::string& kernel_help) {
+  const auto text = [&](const char* name, std::string& value, const char* type, const std::string& help) {
+    command.add_option(name, value, help)->type_name(type)->group("Sweep");
+  };
+  const auto flag = [&](const char* name, bool& value, const char* help) {
+    command.add_flag(name, value, help)->group("Sweep");
+  };
+  text("--kernel", kernel_, "NAME", kernel_help);
   text("--routing", routing_, "NAME", "routing of the tokens: uniform (default)");
   text("--l2", l2_, "cold|warm", "weights from memory, as in a model (default), or from L2");
   text("--gpus", gpus_, "all|0,1", "GPUs to measure on (default: all of one name)");
   text("--seed", seed_, "NUMBER", "seed of weights, activations and routing (default: 0)");
   text("--recording", recording_, "FILE", "take the times from a recording (.jsonl, .jsonl.zst), without a GPU");
   flag("--compile", compile_, "with --recording: really compile the kernels");
-  flag("--reuse", reuse_, "take over finished rows of the same group");
   flag("--retry-failed", retry_failed_, "try again what failed before");
-  flag("--no-scan", no_scan_, "measure every candidate on the unchanged Triton kernel");
-  flag("--no-candidates", no_candidates_, "leave out the tiles of imported engine files");
-  flag("--detach", detach_, "return at once; the sweep goes on in the daemon");
 }
 
 }  // namespace moetune::cli

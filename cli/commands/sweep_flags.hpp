@@ -12,11 +12,13 @@ class App;
 
 namespace moetune::cli {
 
-/// The flags of `tune` that say how to tune, whatever the problem. Holds what the command line gave; must outlive the
-/// parsing.
+/// The flags of `tune` that say how to tune, whatever the problem, and those of them that `compare` has too. Holds what
+/// the command line gave; must outlive the parsing.
 class SweepFlags {
  public:
   void add_to(CLI::App& command);
+  /// Only those that say how to measure, not what. `kernel_help`: what --kernel is.
+  void add_measuring_to(CLI::App& command, const std::string& kernel_help);
 
   /// Puts what was given into `spec`, the body of POST /sweeps: the defaults are the daemon's. With a recording the
   /// field holds a placeholder, since it is uploaded when the sweep is created. Errors: invalid_argument naming the
@@ -36,7 +38,7 @@ class SweepFlags {
   bool reuse_ = false;
   bool retry_failed_ = false;
   bool no_scan_ = false;
-  bool no_candidates_ = false;
+  bool no_imported_ = false;
   bool compile_ = false;
   bool detach_ = false;
 };

@@ -25,6 +25,22 @@ using schema::LoggedFile;
 using schema::Problem;
 using schema::Result;
 
+/// How messages speak of where the files' names come from.
+struct Words {
+  const char* flag;     ///< begins what is wrong with them
+  const char* file;     ///< "the file that is missing"
+  const char* machine;  ///< "the warning is from a machine with"
+  const char* instead;  ///< what to leave out rather than flags that contradict a name
+  const char* vain;     ///< "nothing to tune"
+};
+constexpr Words k_warning_words = {.flag = "--warning: ",
+                                   .file = "the file that is missing",
+                                   .machine = "the warning is from a machine with",
+                                   .instead = ", or --warning",
+                                   .vain = "nothing to tune"};
+constexpr Words k_file_words = {
+    .flag = "", .file = "the file", .machine = "the file is for", .instead = "", .vain = "nothing to measure"};
+
 /// One file with what is known of its problem.
 struct Target {
   LoggedFile file;
@@ -67,13 +83,12 @@ std::vector<LoggedFile> chosen(const std::vector<LoggedFile>& files, const order
 }
 
 /// The files as problems, without those whose dtype moetune does not know.
-Result<std::vector<Target>> targets_of(Context& context, const std::vector<LoggedFile>& files,
+Result<std::vector<Target>> targets_of(Context& context, const Words& words, const std::vector<LoggedFile>& files,
                                        const ordered_json& flags) {
   const auto wanted = chosen(files, flags);
   if (wanted.empty()) {
-    return fail(
-        ErrorCode::invalid_argument,
-        fmt::format("--warning: the file that is missing is not one for that -E and -N, but {}", files[0].text));
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("{}{} is not one for that -E and -N, but {}", words.flag, words.file, files[0].text));
   }
   std::vector<Target> targets;
   std::string why;
@@ -86,7 +101,7 @@ Result<std::vector<Target>> targets_of(Context& context, const std::vector<Logge
     why = fmt::format("{}: {}", file.text, spec.error().message);
     if (wanted.size() > 1) context.err.line(fmt::format("left out: {}", printable(why)));
   }
-  if (targets.empty()) return fail(ErrorCode::not_found, fmt::format("nothing to tune: {}", why));
+  if (targets.empty()) return fail(ErrorCode::not_found, fmt::format("{}: {}", words.vain, why));
   return targets;
 }
 
@@ -113,7 +128,7 @@ Result<std::vector<Gpu>> gpus_of(const Client& client) {
 /// Keeps the files that can be measured on the GPUs here (of `wanted`, where that is not empty), each on those of its
 /// name. A machine without a GPU keeps all:
 /// the daemon says what it lacks.
-Result<void> keep_measurable(Context& context, const Client& client, const ordered_json& wanted,
+Result<void> keep_measurable(Context& context, const Words& words, const Client& client, const ordered_json& wanted,
                              std::vector<Target>& targets) {
   const auto gpus = gpus_of(client);
   if (!gpus) return std::unexpected(gpus.error());
@@ -133,8 +148,8 @@ Result<void> keep_measurable(Context& context, const Client& client, const order
       if (fits) indexes.push_back(gpu.index);
     }
     if (indexes.empty()) {
-      refusals.push_back(fmt::format("the warning is from a machine with {}, here is {}: {} can only be measured there",
-                                     device, gpus->front().name, target.file.text));
+      refusals.push_back(fmt::format("{} {}, here is {}: {} can only be measured there", words.machine, device,
+                                     gpus->front().name, target.file.text));
       continue;
     }
     if (!all) target.spec["gpus"] = indexes;
@@ -271,21 +286,22 @@ Result<void> complete_from_model(Context& context, const ModelFlags& model, std:
 }
 
 /// Flags may tell what the name leaves open, and nothing else than the name.
-Result<void> apply_flags(const ProblemFlags& problem, Target& target) {
+Result<void> apply_flags(const Words& words, const ProblemFlags& problem, const ordered_json& how, Target& target) {
   if (auto put = problem.put(target.spec); !put) return put;
   ordered_json whole = target.spec;
   for (const char* field : {"hidden_size", "topk"}) {
     if (!whole.contains(field)) whole[field] = 1;
   }
   const auto own = schema::problem_of(target.file.name);
+  whole.update(how);
+  if (auto checked = check_spec(whole); !checked) return checked;
   const auto told = problem_in(whole);
-  if (!told) return check_spec(whole);
   const std::string name = name_for(target.file, *told);
   if (own && name == name_for(target.file, *own)) return {};
   return fail(ErrorCode::invalid_argument,
-              fmt::format("the flags make it {}, and the file that is missing is {}: leave out --dtype, --block-shape "
-                          "and --per-channel-quant, or --warning",
-                          name, target.file.text));
+              fmt::format("the flags make it {}, and {} is {}: leave out --dtype, --block-shape and "
+                          "--per-channel-quant{}",
+                          name, words.file, target.file.text, words.instead));
 }
 
 bool is_complete(const ordered_json& spec) {
@@ -293,7 +309,8 @@ bool is_complete(const ordered_json& spec) {
 }
 
 /// Fills in what names and flags leave open, and leaves out what cannot be measured here.
-Result<void> complete_all(Context& context, const ordered_json& sweep, std::vector<Target>& targets) {
+Result<void> complete_all(Context& context, const Words& words, const ordered_json& sweep,
+                          std::vector<Target>& targets) {
   const bool needs_gpu = !sweep.contains("recording");
   const bool needs_rows = !std::ranges::all_of(targets, is_complete, &Target::spec);
   if (!needs_gpu && !needs_rows) return {};
@@ -301,7 +318,7 @@ Result<void> complete_all(Context& context, const ordered_json& sweep, std::vect
   if (!client) return std::unexpected(client.error());
   if (needs_gpu) {
     const auto wanted = sweep.value("gpus", ordered_json::array());
-    if (auto kept = keep_measurable(context, *client, wanted, targets); !kept) return kept;
+    if (auto kept = keep_measurable(context, words, *client, wanted, targets); !kept) return kept;
   }
   if (!needs_rows) return {};
   const auto problems = client->list("/problems");
@@ -313,7 +330,41 @@ Result<void> complete_all(Context& context, const ordered_json& sweep, std::vect
   return {};
 }
 
+/// `notes`: to be told once nothing is wrong with the flags.
+Result<std::vector<SweepRequest>> requests_for(Context& context, const Words& words,
+                                               const std::vector<LoggedFile>& files,
+                                               const std::vector<std::string>& notes, const ModelFlags& model,
+                                               const ProblemFlags& problem, const SweepFlags& sweep) {
+  ordered_json flags = ordered_json::object();
+  if (auto put = problem.put(flags); !put) return std::unexpected(put.error());
+  ordered_json how = ordered_json::object();
+  if (auto put = sweep.put(how); !put) return std::unexpected(put.error());
+  auto targets = targets_of(context, words, files, flags);
+  if (!targets) return std::unexpected(targets.error());
+  for (Target& target : *targets) {
+    if (auto applied = apply_flags(words, problem, how, target); !applied) return std::unexpected(applied.error());
+  }
+  for (const auto& note : notes) context.err.line(note);
+  if (model.given()) {
+    if (auto done = complete_from_model(context, model, *targets); !done) return std::unexpected(done.error());
+  }
+  if (auto done = complete_all(context, words, how, *targets); !done) return std::unexpected(done.error());
+  std::vector<SweepRequest> requests;
+  for (Target& target : *targets) {
+    if (!how.contains("recording")) target.spec["kernel"] = schema::name_of(target.file.engine);
+    requests.push_back({std::move(target.spec), printable(target.file.text)});
+  }
+  return requests;
+}
+
 }  // namespace
+
+Result<SweepRequest> problem_of_file(Context& context, const LoggedFile& file, const ModelFlags& model,
+                                     const ProblemFlags& problem, const SweepFlags& sweep) {
+  auto requests = requests_for(context, k_file_words, {file}, {}, model, problem, sweep);
+  if (!requests) return std::unexpected(requests.error());
+  return std::move(requests->front());
+}
 
 Result<std::vector<SweepRequest>> problems_in_warning(Context& context, const std::string& given,
                                                       const ModelFlags& model, const ProblemFlags& problem,
@@ -322,26 +373,7 @@ Result<std::vector<SweepRequest>> problems_in_warning(Context& context, const st
   if (!warning) return std::unexpected(warning.error());
   const auto files = files_to_tune(*warning);
   if (!files) return std::unexpected(files.error());
-  ordered_json flags = ordered_json::object();
-  if (auto put = problem.put(flags); !put) return std::unexpected(put.error());
-  ordered_json how = ordered_json::object();
-  if (auto put = sweep.put(how); !put) return std::unexpected(put.error());
-  auto targets = targets_of(context, *files, flags);
-  if (!targets) return std::unexpected(targets.error());
-  for (Target& target : *targets) {
-    if (auto applied = apply_flags(problem, target); !applied) return std::unexpected(applied.error());
-  }
-  for (const auto& note : notes_on(*warning)) context.err.line(note);
-  if (model.given()) {
-    if (auto done = complete_from_model(context, model, *targets); !done) return std::unexpected(done.error());
-  }
-  if (auto done = complete_all(context, how, *targets); !done) return std::unexpected(done.error());
-  std::vector<SweepRequest> requests;
-  for (Target& target : *targets) {
-    if (!how.contains("recording")) target.spec["kernel"] = schema::name_of(target.file.engine);
-    requests.push_back({std::move(target.spec), printable(target.file.text)});
-  }
-  return requests;
+  return requests_for(context, k_warning_words, *files, notes_on(*warning), model, problem, sweep);
 }
 
 }  // namespace moetune::cli

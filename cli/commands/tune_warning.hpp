@@ -8,6 +8,7 @@
 #include "cli/commands/problem_flags.hpp"
 #include "cli/commands/sweep_batch.hpp"
 #include "cli/commands/sweep_flags.hpp"
+#include "schema/engine_log.hpp"
 
 namespace moetune::cli {
 
@@ -20,5 +21,10 @@ namespace moetune::cli {
 schema::Result<std::vector<SweepRequest>> problems_in_warning(Context& context, const std::string& given,
                                                               const ModelFlags& model, const ProblemFlags& problem,
                                                               const SweepFlags& sweep);
+
+/// The problem whose kernel an engine's file steers, by its name: what that does not carry is found in the same way.
+/// Errors: the same.
+schema::Result<SweepRequest> problem_of_file(Context& context, const schema::LoggedFile& file, const ModelFlags& model,
+                                             const ProblemFlags& problem, const SweepFlags& sweep);
 
 }  // namespace moetune::cli

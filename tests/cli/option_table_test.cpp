@@ -9,6 +9,7 @@
 #include <set>
 #include <sstream>
 
+#include "schema/engine_file.hpp"
 #include "tests/cli/app_fixture.hpp"
 
 namespace moetune::cli {
@@ -104,6 +105,14 @@ const std::map<std::string, Words>& bad_values() {
       {"lint FILE", {"", "no-such.json", "/dev/null/x"}},
       {"--severity", choice},
       {"publish DIR", {"", "/dev/null"}},
+      {"compare FILE", {"", "no-such.json", "/dev/null/x", "/"}},
+      {"compare --batch", {"", "x", "0", "-1", "1,1", "1,,2", ",", "1;2", "1.5", "1e30", "1 2", "9223372036854775808"}},
+      {"compare --routing", choice},
+      {"compare --sweep", number},
+      {"--max-batch", number},
+      {"--rounds", {"", "x", "0", "-1", "5", "10,", "10,9", "10,20,30", "1.5", "201", "99999999999999999999"}},
+      {"--level", {"", "x", "0", "49", "100", "101", "-1", "1e30", "nan", "99%"}},
+      {"--min-gain", {"", "x", "-1", "101", "1e30", "nan", "inf", "1%"}},
       {"import PATH", {"", "no-such.jsonl", "/dev/null/x"}},
       {"cache explain KEY", {"", "ab", "xyz!", "ABCDEF", "../../etc", long_text}},
       {"db backup FILE", {""}},
@@ -171,6 +180,14 @@ class OptionTableTest : public AppTest {
     for (const Words& inner : below) add_commands_below(inner, all);
   }
 
+  /// A file that `compare` takes.
+  static std::string engine_file() {
+    static const TemporaryFolder folder;
+    const schema::TileConfig tile{16, 64, 64, 1, 4, 3};
+    return folder.file("E=8,N=512,device_name=NVIDIA_H200.json",
+                       schema::engine_file_bytes(schema::EngineFormat::vllm, {{1, tile}}, std::nullopt));
+  }
+
   /// A line of the command that would be right, without `left_out`.
   Words right_line(const Command& command, const std::string& left_out) const {
     static const std::map<std::string, std::string> shape = {
@@ -183,6 +200,13 @@ class OptionTableTest : public AppTest {
       if (words.size() >= command.words.size() + 2 * needed || left_out == name) continue;
       if (needed == 2 && std::string_view(name).size() > 2) continue;
       if (needed > 0) words.insert(words.end(), {name, shape.at(name)});
+    }
+    if (words[0] == "compare") {
+      for (const char* name : {"--hidden-size", "--topk"}) {
+        if (left_out != name) words.insert(words.end(), {name, shape.at(name)});
+      }
+      if (left_out != "FILE") words.push_back(engine_file());
+      return words;
     }
     if (words[0] == "shapes" && left_out != "--model")
       words.insert(words.end(), {"--model", MOETUNE_MODEL_CONFIGS "/olmoe.json"});
@@ -268,7 +292,7 @@ TEST_F(OptionTableTest, EveryOptionRefusesAMissingAndASecondValue) {
     const Words line = right_line(command, "");
     expect_refused(with(line, {"--surplus"}), "--surplus");
     expect_refused(with(line, {"--surplus=1"}), "--surplus");
-    const bool takes_several = command.text() == "import" || command.text() == "lint";
+    const bool takes_several = command.text() == "import" || command.text() == "lint" || command.text() == "compare";
     if (!takes_several) expect_refused(with(line, {"surplus"}), "surplus");
   }
 }
