@@ -36,8 +36,7 @@ EngineFormat engine_of(const fs::path& path, const EngineFileName& name, const s
   if (const auto named = schema::engine_format_from_name(kernel)) return *named;
   if (name.format) return *name.format;
   std::error_code ignored;
-  const bool is_sglang =
-      fs::absolute(path, ignored).parent_path().filename().string().starts_with("triton_");
+  const bool is_sglang = fs::absolute(path, ignored).parent_path().filename().string().starts_with("triton_");
   return is_sglang ? EngineFormat::sglang : EngineFormat::vllm;
 }
 
@@ -53,9 +52,9 @@ Result<ComparedFile> read_file(const std::string& given, const std::string& kern
                 fmt::format("{}: {}; a file's name tells its problem", printable(given), name.error().message));
   }
   if (name->gemm == schema::Gemm::down) {
-    return fail(ErrorCode::invalid_argument,
-                fmt::format("{} is for GEMM 2: name the file of GEMM 1, and this one is read with it",
-                            printable(given)));
+    return fail(
+        ErrorCode::invalid_argument,
+        fmt::format("{} is for GEMM 2: name the file of GEMM 1, and this one is read with it", printable(given)));
   }
   auto table = table_at(path);
   if (!table) return std::unexpected(table.error());
@@ -87,10 +86,11 @@ Result<ComparedFile::Row> ComparedFile::row_for(std::int64_t batch) const {
   if (!down) return Row{key, config};
   const auto& [down_key, down_config] = down->row_for(batch);
   if (down_config.block_size_m != config.block_size_m) {
-    return fail(ErrorCode::invalid_argument,
-                fmt::format("{}: at batch {} it has BLOCK_SIZE_M {} (key {}), and its _down.json {} (key {}): both GEMMs "
-                            "share one alignment, and SGLang fails",
-                            printable(path), batch, config.block_size_m, key, down_config.block_size_m, down_key));
+    return fail(
+        ErrorCode::invalid_argument,
+        fmt::format("{}: at batch {} it has BLOCK_SIZE_M {} (key {}), and its _down.json {} (key {}): both GEMMs "
+                    "share one alignment, and SGLang fails",
+                    printable(path), batch, config.block_size_m, key, down_config.block_size_m, down_key));
   }
   return Row{key, paired(config, down_config)};
 }
@@ -102,14 +102,20 @@ Result<std::vector<ComparedFile>> read_compared_files(const std::vector<std::str
     auto file = read_file(path, kernel);
     if (!file) return std::unexpected(file.error());
     if (!files.empty() && !is_same_problem(files.front().file.name, file->file.name)) {
-      return fail(ErrorCode::invalid_argument,
-                  fmt::format("{} and {} are for different problems or devices: files are compared that an engine would "
-                              "read in the place of each other",
-                              printable(paths.front()), printable(path)));
+      return fail(
+          ErrorCode::invalid_argument,
+          fmt::format("{} and {} are for different problems or devices: files are compared that an engine would "
+                      "read in the place of each other",
+                      printable(paths.front()), printable(path)));
     }
     files.push_back(std::move(*file));
   }
   return files;
+}
+
+bool is_device(const std::string& in_name, const std::string& of_rows) {
+  const bool is_of_family = fmt::format("_{}_", in_name).find("_H200_") != std::string::npos;
+  return in_name == of_rows || (is_of_family && of_rows == "NVIDIA_H200");
 }
 
 std::vector<std::int64_t> telling_batches_of(const std::vector<ComparedFile>& files, std::int64_t max_batch) {

@@ -34,6 +34,10 @@ struct ComparedFile {
 schema::Result<std::vector<ComparedFile>> read_compared_files(const std::vector<std::string>& paths,
                                                               const std::string& kernel);
 
+/// Whether the device in a file's name may be the one that rows were measured on, which are kept under vLLM's spelling:
+/// every device with H200 among the words of its name is NVIDIA_H200 there, while SGLang keeps the driver's name.
+bool is_device(const std::string& in_name, const std::string& of_rows);
+
 /// telling_batches() of the keys of all of them.
 std::vector<std::int64_t> telling_batches_of(const std::vector<ComparedFile>& files, std::int64_t max_batch);
 

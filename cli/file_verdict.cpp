@@ -97,7 +97,7 @@ void add(Tally& tally, std::int64_t batch, const std::optional<Against>& against
   }
 }
 
-Tally tally_of(const std::vector<BatchVerdict>& batches, std::optional<Against> BatchVerdict::*versus) {
+Tally tally_of(const std::vector<BatchVerdict>& batches, std::optional<Against> BatchVerdict::* versus) {
   Tally tally;
   double log_sum = 0;
   for (const BatchVerdict& batch : batches) add(tally, batch.batch, batch.*versus, log_sum);
@@ -138,10 +138,8 @@ void finish(FileVerdict& verdict) {
 
 ordered_json as_json(const std::optional<Against>& against) {
   if (!against) return nullptr;
-  return {{"standing", against->standing},
-          {"speedup", against->speedup},
-          {"low", against->low},
-          {"high", against->high}};
+  return {
+      {"standing", against->standing}, {"speedup", against->speedup}, {"low", against->low}, {"high", against->high}};
 }
 
 ordered_json as_json(const std::optional<double>& number) {

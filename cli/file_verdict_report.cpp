@@ -79,11 +79,10 @@ std::string conclusion(const FileVerdict& verdict) {
 }  // namespace
 
 Table verdict_table(const FileVerdict& verdict, bool is_first) {
-  std::vector<Table::Column> columns = {{"batch", Align::right},      {"key", Align::right},
-                                        {"us", Align::right},         {"default us", Align::right},
-                                        {"speedup", Align::right},    {"interval", Align::left},
-                                        {"verdict", Align::left},     {"best us", Align::right},
-                                        {"against best", Align::left}};
+  std::vector<Table::Column> columns = {
+      {"batch", Align::right},      {"key", Align::right},     {"us", Align::right},
+      {"default us", Align::right}, {"speedup", Align::right}, {"interval", Align::left},
+      {"verdict", Align::left},     {"best us", Align::right}, {"against best", Align::left}};
   if (!is_first) columns.push_back({"against first", Align::left});
   columns.push_back({"config", Align::left});
   Table table(columns);

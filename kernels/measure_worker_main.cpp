@@ -58,7 +58,9 @@ std::map<std::string, std::string> facts_of(const nlohmann::json& request) {
   std::map<std::string, std::string> facts;
   if (!request.is_object()) return facts;
   facts["type"] = request.value("type", "");
-  if (request.contains("batch")) facts["batch"] = request["batch"].dump();
+  for (const char* name : {"batch", "round"}) {
+    if (request.contains(name)) facts[name] = request[name].dump();
+  }
   if (const auto config = request.find("config"); config != request.end() && config->is_object()) {
     for (const auto& [name, value] : config->items()) facts[name] = value.dump();
   }

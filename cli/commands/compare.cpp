@@ -6,12 +6,12 @@
 #include <memory>
 
 #include "cli/commands/command.hpp"
+#include "cli/commands/compared_sweep.hpp"
 #include "cli/commands/follow.hpp"
 #include "cli/commands/model_flags.hpp"
 #include "cli/commands/problem_flags.hpp"
 #include "cli/commands/sweep_batch.hpp"
 #include "cli/commands/sweep_flags.hpp"
-#include "cli/commands/compared_sweep.hpp"
 #include "cli/commands/tune_warning.hpp"
 #include "cli/compared_file.hpp"
 #include "cli/file_verdict_report.hpp"
@@ -70,13 +70,14 @@ Result<ordered_json> rounds_of(const CompareFlags& flags) {
     rounds["most"] = list->back();
   }
   constexpr double k_percent = 100;
-  for (const auto& [flag, field, text] : {std::tuple("--level", "level", flags.level),
-                                          std::tuple("--min-gain", "min_gain", flags.min_gain)}) {
+  for (const auto& [flag, field, text] :
+       {std::tuple("--level", "level", flags.level), std::tuple("--min-gain", "min_gain", flags.min_gain)}) {
     if (text.empty()) continue;
     const auto value = number(flag, text);
     if (!value) return std::unexpected(value.error());
     rounds[field] = *value / k_percent;
-    const auto checked = schema::rounds_from_json(nlohmann::json{{field, rounds[field]}, {"least", schema::k_max_rounds}});
+    const auto checked =
+        schema::rounds_from_json(nlohmann::json{{field, rounds[field]}, {"least", schema::k_max_rounds}});
     if (checked) continue;
     return fail(ErrorCode::invalid_argument, fmt::format("{} {}: {}, in percent", flag, text, checked.error().message));
   }
@@ -109,10 +110,11 @@ Result<std::vector<std::int64_t>> batches_of(const CompareFlags& flags, const st
 void print_verdicts(Context& context, const ordered_json& comparison, const std::vector<FileVerdict>& verdicts) {
   const Paint paint(context.out_traits.color);
   const auto rounds = comparison.value("rounds", ordered_json::object());
-  context.out.line(fmt::format("sweep {}: medians of rounds in turns; intervals of {:.4g} %, differences below {:.3g} % "
-                               "are none",
-                               comparison.value("sweep", std::int64_t{0}), 100 * rounds.value("level", 0.0),
-                               100 * rounds.value("min_gain", 0.0)));
+  context.out.line(
+      fmt::format("sweep {}: medians of rounds in turns; intervals of {:.4g} %, differences below {:.3g} % "
+                  "are none",
+                  comparison.value("sweep", std::int64_t{0}), 100 * rounds.value("level", 0.0),
+                  100 * rounds.value("min_gain", 0.0)));
   for (const FileVerdict& verdict : verdicts) {
     context.out.line(fmt::format("\n{}", paint(Tone::strong, printable(verdict.path))));
     context.print(verdict_table(verdict, &verdict == &verdicts.front()));
@@ -126,7 +128,7 @@ void note_other_device(Context& context, const ordered_json& comparison, const s
   const auto group = comparison.value("group", ordered_json());
   const std::string device = group.is_object() ? group.value("device", "") : "";
   const std::string& named = files.front().file.name.device;
-  if (device.empty() || device == named) return;
+  if (device.empty() || is_device(named, device)) return;
   context.err.line(fmt::format("the times are of {}, and the file is for {}", printable(device), printable(named)));
 }
 
@@ -206,16 +208,18 @@ Result<ExitStatus> compare(Context& context, const CompareFlags& flags) {
 
 void add_compare(CommandLine& line) {
   const auto flags = std::make_shared<CompareFlags>();
-  CLI::App& command = add_command(
-      line, line.app, "compare",
-      "Measure engine configuration files against the default and the best known, interleaved", k_examples,
-      [flags](Context& context) { return compare(context, *flags); });
-  command.add_option("FILE", flags->paths, "engine files under their names; several of one problem are compared together")
+  CLI::App& command =
+      add_command(line, line.app, "compare",
+                  "Measure engine configuration files against the default and the best known, interleaved", k_examples,
+                  [flags](Context& context) { return compare(context, *flags); });
+  command
+      .add_option("FILE", flags->paths, "engine files under their names; several of one problem are compared together")
       ->required();
   const auto text = [&](const char* name, std::string& value, const char* type, const char* help) {
     command.add_option(name, value, help)->type_name(type)->group("Comparison");
   };
-  text("--batch", flags->batch, "M,M,..", "numbers of tokens (default: the files' keys, between, below and above them)");
+  text("--batch", flags->batch, "M,M,..",
+       "numbers of tokens (default: the files' keys, between, below and above them)");
   text("--max-batch", flags->max_batch, "M", "the largest number of tokens when --batch is left out (default: 8192)");
   text("--rounds", flags->rounds, "LEAST,MOST", "rounds of each candidate: LEAST, MOST where unclear (default: 10,20)");
   text("--level", flags->level, "PERCENT", "confidence of the intervals (default: 99)");

@@ -33,7 +33,6 @@ Result<KnownBests> known_bests(const Client& client, const ordered_json& spec, c
   Query query;
   ordered_json fields;
   schema::write_problem(problem, fields);
-  fields["device"] = device;
   if (spec.contains("kernel")) fields["kernel"] = spec["kernel"];
   fields["l2"] = spec.value("l2", "cold");
   for (const auto& [name, value] : fields.items()) query.add(name, flag_value_text(value));
@@ -46,6 +45,7 @@ Result<KnownBests> known_bests(const Client& client, const ordered_json& spec, c
   for (const char* origin : {"measured", "recorded", "imported"}) {
     for (const auto& group : groups) {
       if (group.value("origin", "") != origin || !bests.empty()) continue;
+      if (!is_device(device, group.value("device", ""))) continue;
       const auto rows = batch_bests_from_json(group.value("configs", ordered_json::object()));
       if (!rows) return std::unexpected(rows.error());
       std::vector<std::int64_t> keys;

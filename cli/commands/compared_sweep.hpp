@@ -22,8 +22,8 @@ using KnownBests = std::map<std::int64_t, schema::TileConfig>;
 struct ComparedSweep {
   std::int64_t id = 0;
   schema::Problem problem;
-  KnownBests known;         ///< of one that was created
-  bool taken_up = false;    ///< an earlier `compare` has created it
+  KnownBests known;       ///< of one that was created
+  bool taken_up = false;  ///< an earlier `compare` has created it
 };
 
 /// Creates the sweep. Of every batch its candidates are the row that the engine takes from each file, and the fastest
@@ -31,11 +31,9 @@ struct ComparedSweep {
 /// /sweeps but for candidates and rounds; `recording` as for create_sweeps(). Errors: those of ComparedFile::row_for(),
 /// check_spec() and the daemon.
 schema::Result<ComparedSweep> create_compared_sweep(Context& context, const Client& client,
-                                                    const std::vector<ComparedFile>& files,
-                                                    nlohmann::ordered_json spec,
+                                                    const std::vector<ComparedFile>& files, nlohmann::ordered_json spec,
                                                     const std::vector<std::int64_t>& batches,
-                                                    const nlohmann::ordered_json& rounds,
-                                                    const std::string& recording);
+                                                    const nlohmann::ordered_json& rounds, const std::string& recording);
 
 /// A sweep that an earlier `compare` of these files has created. Errors: not_found; conflict when it is about another
 /// problem than the files.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The main job on a real GPU, with proof: GPU tests, a full sweep from an empty and from a full cache, the agreement of
 # the two scans, a kill -9 of the daemon in the middle of a third, and the files that come out of it.
-# Usage: [STEPS="tests sweep rerun kill"] scripts/gpu/acceptance.sh PACKED_FOLDER OUT_FOLDER   (PACKED_FOLDER as made by
+# Usage: [STEPS="tests sweep rerun kill compare"] scripts/gpu/acceptance.sh PACKED_FOLDER OUT_FOLDER   (PACKED_FOLDER as made by
 # scripts/gpu/pack.sh). The step `one` repeats the sweep on a single GPU of several. The step `triton` tunes the kernels
 # named in KERNELS with the machine's own Triton, by default builtin; DAEMON_OPTIONS go to moetuned (--engine-path ...).
 set -u
@@ -77,6 +77,15 @@ if wants kill; then
   echo "killed with $trials trials done"
   start_daemon
   run sweep3.log client sweep "$id" --follow
+fi
+if wants compare; then
+  step "the exported file against the default and the best known, at its keys and between them"
+  mkdir -p "$work/compare"
+  client export -E 256 -N 512 --kernel cuda -o "$work/compare"
+  # Status 1 is a finding about a batch between two keys, not a failure.
+  client compare "$work"/compare/*.json --kernel cuda --hidden-size 2048 --topk 8 >"$out/compare.log" 2>&1
+  [ $? -le 1 ] || failed=1
+  tail -n 50 "$out/compare.log"
 fi
 if wants triton; then
   for kernel in ${KERNELS:-builtin}; do

@@ -24,8 +24,9 @@ constexpr const char* k_name = "E=8,N=512,device_name=NVIDIA_H200.json";
 class CompareTest : public CommandsTest {
  protected:
   CompareTest() {
-    daemon_.on("GET /doctor",
-               {.body = R"({"version":"1","checks":[],"gpus":[{"index":0,"name":"NVIDIA_H200","raw_name":"NVIDIA H200"}]})"});
+    daemon_.on(
+        "GET /doctor",
+        {.body = R"({"version":"1","checks":[],"gpus":[{"index":0,"name":"NVIDIA_H200","raw_name":"NVIDIA H200"}]})"});
     daemon_.on("GET /problems", {.body = R"({"items":[],"next":null})"});
     daemon_.on("GET /best", error_answer(404, "not_found", "nothing known"));
     daemon_.on("POST /sweeps", {.status = 202, .body = R"({"id":3})"});
@@ -43,10 +44,11 @@ class CompareTest : public CommandsTest {
   }
   static std::string group(const std::string& origin, int batch, const schema::TileConfig& config) {
     const std::string tile = schema::to_json(config).dump();
-    return fmt::format(R"({{"kernel":"vllm","origin":"{}","configs":{{"{}":{{"config":{},"latency_us":1,)"
-                       R"("default_latency_us":null,"speedup":null,"samples":3,)"
-                       R"("chosen":{{"config":{},"latency_us":1,"default":false}},"reason":"r"}}}}}})",
-                       origin, batch, tile, tile);
+    return fmt::format(
+        R"({{"device":"NVIDIA_H200","kernel":"vllm","origin":"{}","configs":{{"{}":{{"config":{},"latency_us":1,)"
+        R"("default_latency_us":null,"speedup":null,"samples":3,)"
+        R"("chosen":{{"config":{},"latency_us":1,"default":false}},"reason":"r"}}}}}})",
+        origin, batch, tile, tile);
   }
   std::string file(const std::vector<std::pair<std::int64_t, schema::TileConfig>>& rows = {{1, k_tuned}}) const {
     return folder_.file(k_name, schema::engine_file_bytes(schema::EngineFormat::vllm, rows, std::nullopt)).string();
@@ -86,12 +88,20 @@ TEST_F(CompareTest, MeasuresTheRowsAtTheKeysAndBetweenThem) {
 TEST_F(CompareTest, TheBestKnownCompetesAtTheNearestKey) {
   serve_best(group("recorded", 1, k_standard) + "," + group("measured", 8, k_other));
   EXPECT_EQ(compare_whole(file(), {"--batch", "2,1"}), ExitStatus::done) << err();
-  EXPECT_EQ(created()["candidates"], ordered_json({candidate(1, k_tuned), candidate(1, k_other), candidate(2, k_tuned),
-                                                   candidate(2, k_other)}));
+  EXPECT_EQ(created()["candidates"],
+            ordered_json({candidate(1, k_tuned), candidate(1, k_other), candidate(2, k_tuned), candidate(2, k_other)}));
   const auto asked = daemon_.seen("GET /best");
   ASSERT_THAT(asked, SizeIs(1));
   EXPECT_THAT(asked[0].target, AllOf(HasSubstr("E=8"), HasSubstr("topk=2"), HasSubstr("kernel=vllm"),
-                                     HasSubstr("device=NVIDIA_H200"), HasSubstr("dtype=none")));
+                                     HasSubstr("l2=cold"), HasSubstr("dtype=none")));
+}
+
+TEST_F(CompareTest, WhatIsBestOnAnotherDeviceIsNoCompetitor) {
+  std::string elsewhere = group("measured", 1, k_other);
+  elsewhere.replace(elsewhere.find("NVIDIA_H200"), 11, "NVIDIA_L20");
+  serve_best(elsewhere);
+  EXPECT_EQ(compare_whole(file(), {"--batch", "1"}), ExitStatus::done) << err();
+  EXPECT_EQ(created()["candidates"], ordered_json({candidate(1, k_tuned)}));
 }
 
 TEST_F(CompareTest, PrintsTableAndVerdict) {

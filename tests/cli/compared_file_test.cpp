@@ -97,10 +97,19 @@ TEST_F(ComparedFileTest, SeveralFilesAreOfOneProblem) {
   const auto after = put("after/" + k_sglang + ".json", {{8, k_wide}});
   EXPECT_EQ(refusal({before, after}), "");  // only the spelling differs
   EXPECT_THAT(telling_batches_of(*read({before, after}), 8), ElementsAre(1, 4, 8));
-  const auto other = put("E=256,N=256,device_name=NVIDIA_H200,dtype=fp8_w8a8,block_shape=[128,128].json", {{1, k_wide}});
+  const auto other =
+      put("E=256,N=256,device_name=NVIDIA_H200,dtype=fp8_w8a8,block_shape=[128,128].json", {{1, k_wide}});
   EXPECT_THAT(refusal({before, other}), AllOf(HasSubstr("different problems"), HasSubstr(other)));
-  const auto elsewhere = put("E=256,N=512,device_name=NVIDIA_L20,dtype=fp8_w8a8,block_shape=[128,128].json", {{1, k_wide}});
+  const auto elsewhere =
+      put("E=256,N=512,device_name=NVIDIA_L20,dtype=fp8_w8a8,block_shape=[128,128].json", {{1, k_wide}});
   EXPECT_THAT(refusal({before, elsewhere}), HasSubstr("devices"));
+}
+
+TEST_F(ComparedFileTest, RowsAreKeptUnderVllmsNameOfTheDevice) {
+  EXPECT_TRUE(is_device("NVIDIA_L20", "NVIDIA_L20"));
+  EXPECT_TRUE(is_device("NVIDIA_H200_NVL", "NVIDIA_H200"));
+  EXPECT_FALSE(is_device("NVIDIA_GH200_480GB", "NVIDIA_H200"));
+  EXPECT_FALSE(is_device("NVIDIA_L20", "NVIDIA_L40S"));
 }
 
 TEST_F(ComparedFileTest, WhatCannotBeMeasuredIsNamed) {

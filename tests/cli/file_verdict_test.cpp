@@ -106,9 +106,9 @@ TEST(FileVerdictTest, WhatWasNotMeasuredIsSaidToBe) {
 }
 
 TEST(FileVerdictTest, HoldsItAgainstTheBestKnown) {
-  const auto batch = compared_batch(
-      1, {contender(k_standard, 100), contender(k_tuned, 90), contender(k_other, 80)},
-      {pair(0, 1, "slower", 0.9), pair(0, 2, "slower", 0.8), pair(1, 2, "slower", 80.0 / 90)});
+  const auto batch =
+      compared_batch(1, {contender(k_standard, 100), contender(k_tuned, 90), contender(k_other, 80)},
+                     {pair(0, 1, "slower", 0.9), pair(0, 2, "slower", 0.8), pair(1, 2, "slower", 80.0 / 90)});
   const FileVerdict result = verdict({batch}, {{1, k_other}});
   EXPECT_EQ(result.batches.front().versus_best->standing, "slower");
   EXPECT_EQ(result.batches.front().best_us, 80);
@@ -118,9 +118,9 @@ TEST(FileVerdictTest, HoldsItAgainstTheBestKnown) {
 }
 
 TEST(FileVerdictTest, HoldsLaterFilesAgainstTheFirst) {
-  const auto batch = compared_batch(
-      1, {contender(k_standard, 100), contender(k_tuned, 90), contender(k_other, 80)},
-      {pair(0, 1, "slower", 0.9), pair(0, 2, "slower", 0.8), pair(1, 2, "slower", 80.0 / 90)});
+  const auto batch =
+      compared_batch(1, {contender(k_standard, 100), contender(k_tuned, 90), contender(k_other, 80)},
+                     {pair(0, 1, "slower", 0.9), pair(0, 2, "slower", 0.8), pair(1, 2, "slower", 80.0 / 90)});
   const auto both =
       verdicts({sample_file("before.json", {{1, k_tuned}}), sample_file("after.json", {{1, k_other}})}, {batch});
   EXPECT_EQ(both[0].batches.front().versus_first, std::nullopt);
@@ -141,9 +141,10 @@ TEST(FileVerdictTest, TheTableHasTheRowThatTheEngineTakes) {
 }
 
 TEST(FileVerdictTest, AnAnswerOfAnotherKindIsRefused) {
-  for (const char* text : {"{}", R"({"batches":[{}]})", R"({"batches":[{"batch":1,"default":null,"contenders":[{}]}]})"}) {
-    const auto result = verdicts_of({sample_file("a.json", {{1, k_tuned}})}, sample_problem(),
-                                    ordered_json::parse(text), {});
+  for (const char* text :
+       {"{}", R"({"batches":[{}]})", R"({"batches":[{"batch":1,"default":null,"contenders":[{}]}]})"}) {
+    const auto result =
+        verdicts_of({sample_file("a.json", {{1, k_tuned}})}, sample_problem(), ordered_json::parse(text), {});
     ASSERT_FALSE(result) << text;
     EXPECT_EQ(result.error().code, schema::ErrorCode::data_damaged);
   }

@@ -38,7 +38,7 @@ ordered_json refused(const TileConfig& config, const std::string& status) {
 }
 
 ordered_json pair(int first, int second, const std::string& standing, double speedup) {
-  return {{"first", first},     {"second", second},       {"standing", standing},
+  return {{"first", first},     {"second", second},      {"standing", standing},
           {"speedup", speedup}, {"low", speedup * 0.99}, {"high", speedup * 1.01}};
 }
 

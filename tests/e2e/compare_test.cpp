@@ -170,8 +170,10 @@ TEST_F(CompareTest, AKilledDaemonChangesNoVerdict) {
     undisturbed = json::parse(ended.out)["files"];
   }
   auto daemon = std::make_unique<RunningDaemon>(options());
-  auto ended = std::async(std::launch::async, [&] { return compare({path, "--json", "--compile", "--batch", listed(k_batches)}); });
-  while (daemon->get("/sweeps/1").status != 200 && ended.wait_for(std::chrono::milliseconds(5)) != std::future_status::ready) {
+  auto ended = std::async(std::launch::async,
+                          [&] { return compare({path, "--json", "--compile", "--batch", listed(k_batches)}); });
+  while (daemon->get("/sweeps/1").status != 200 &&
+         ended.wait_for(std::chrono::milliseconds(5)) != std::future_status::ready) {
   }
   daemon->wait_for_trials(1, 3);
   daemon->kill();

@@ -43,5 +43,32 @@ TEST_F(GpuSweepTest, CompilesTheStepAmongTheTilesWithAsManyWorkersAsThereAre) {
   }
 }
 
+TEST_F(GpuSweepTest, CandidatesInRoundsHaveThreeSamplesARound) {
+  const RunningDaemon daemon(options(2));
+  json spec = six_tiles().sweep("", true);
+  for (const char* field : {"recording", "compile", "space", "batch"}) spec.erase(field);
+  for (const int batch : {1, 64, 2048}) {
+    for (const int block_n : {64, 128}) {
+      const schema::TileConfig config{16, block_n, 128, 1, 4, 2};
+      spec["candidates"].push_back({{"batch", batch}, {"config", schema::to_json(config)}});
+    }
+  }
+  spec["rounds"] = {{"least", 9}, {"most", 11}};
+  const auto id = daemon.create_sweep(spec);
+  const json view = daemon.wait_for(id, {"done", "failed", "paused"});
+  ASSERT_EQ(view["state"], "done") << view.dump() << daemon.log();
+  const json comparison = daemon.get("/sweeps/" + std::to_string(id) + "/comparison").json();
+  ASSERT_EQ(comparison["batches"].size(), 3U);
+  for (const json& batch : comparison["batches"]) {
+    ASSERT_EQ(batch["contenders"].size(), 3U) << batch;
+    const std::size_t rounds = batch["contenders"][0]["rounds_us"].size();
+    EXPECT_TRUE(rounds == 9 || rounds == 11) << rounds;
+    for (const json& contender : batch["contenders"]) EXPECT_EQ(contender["rounds_us"].size(), rounds);
+    const std::string rows = daemon.get("/trials?format=jsonl&batch=" + batch["batch"].dump()).body;
+    EXPECT_EQ(json::parse(rows.substr(0, rows.find('\n')))["samples_us"].size(), 3 * rounds);
+    EXPECT_FALSE(json::parse(rows.substr(0, rows.find('\n')))["stages_us"].empty());
+  }
+}
+
 }  // namespace
 }  // namespace moetune::e2e

@@ -127,6 +127,35 @@ TEST_F(RoundsTest, AKilledDaemonGoesOnInTheMiddleOfTheRounds) {
   EXPECT_LE(count(folder_.path() / "data", attempts), measurements + static_cast<std::int64_t>(kills * k_jobs_ahead));
 }
 
+TEST_F(RoundsTest, ACandidateThatCrashesInALaterRoundFailsAloneAndTheOthersGoOn) {
+  RunningDaemon::Options crashing = options();
+  crashing.environment = {{"MOETUNE_TEST_FAULT", "abort@type=measure,batch=8,num_stages=2,BLOCK_SIZE_M=16,round=4"}};
+  RunningDaemon daemon(crashing);
+  const auto id = create(daemon);
+  const json view = daemon.wait_for(id, {"done", "failed", "paused"});
+  ASSERT_EQ(view["state"], "done") << view.dump() << daemon.log();
+  EXPECT_EQ(view["trials"]["by_status"].value("launch_error", 0), 1) << view.dump();
+  const json batch = comparison(daemon, id)["batches"][3];
+  ASSERT_EQ(batch["batch"], 8);
+  EXPECT_EQ(batch["contenders"][1]["status"], "launch_error");
+  EXPECT_EQ(batch["contenders"][1]["rounds_us"].size(), 4U);
+  EXPECT_EQ(batch["contenders"][2]["status"], "ok");
+  EXPECT_GE(batch["contenders"][2]["rounds_us"].size(), 10U);
+  EXPECT_EQ(batch["pairs"].size(), 1U);
+}
+
+TEST_F(RoundsTest, AWorkerKilledFromOutsideBetweenRoundsBlamesNobody) {
+  RunningDaemon::Options killed = options();
+  killed.environment = {
+      {"MOETUNE_TEST_FAULT", "killed@type=measure,batch=8,round=4,once=" + (folder_.path() / "happened").string()}};
+  RunningDaemon daemon(killed);
+  const auto id = create(daemon);
+  const json view = daemon.wait_for(id, {"done", "failed", "paused"});
+  ASSERT_EQ(view["state"], "done") << view.dump() << daemon.log();
+  EXPECT_TRUE(std::filesystem::exists(folder_.path() / "happened"));
+  EXPECT_EQ(view["trials"]["by_status"], json({{"ok", 23}, {"out_of_resources", 1}}));
+}
+
 TEST_F(RoundsTest, PausedRoundsGoOn) {
   RunningDaemon daemon(options());
   const auto id = create(daemon, true);

@@ -116,6 +116,7 @@ TEST(WorkerProtocolTest, CarriesMeasurements) {
                                                                          .gemm_2 = "/b.art",
                                                                          .best_us = 17.5,
                                                                          .quick = true,
+                                                                         .round = 7,
                                                                          .apart = true})));
   ASSERT_TRUE(job) << job.error().message;
   EXPECT_EQ(job->batch, 64);
@@ -123,6 +124,7 @@ TEST(WorkerProtocolTest, CarriesMeasurements) {
   EXPECT_EQ(job->gemm_2, "/b.art");
   EXPECT_EQ(job->best_us, 17.5);
   EXPECT_TRUE(job->quick && job->apart);
+  EXPECT_EQ(job->round, 7);
 
   MeasureReply reply;
   reply.id = 5;
