@@ -50,6 +50,8 @@ void read_candidates(ObjectReader& reader, SweepSpec& spec) {
       return;
     }
   }
+  if (spec.space != SweepSpec().space)
+    reader.reject("space", "does not go with candidates, which are measured instead");
   std::vector<std::int64_t> batches;
   for (const auto& [batch, configs] : spec.candidates) batches.push_back(batch);
   if (reader.has("batch") && reader.ok() && spec.batches != batches) {

@@ -28,6 +28,7 @@ using schema::fail;
 using schema::Result;
 
 constexpr std::int64_t k_usual_max_batch = 8192;
+constexpr std::size_t k_most_batches = 1024;  // of a sweep
 
 constexpr const char* k_examples =
     "  moetune compare 'E=256,N=512,device_name=NVIDIA_H200,dtype=fp8_w8a8,block_shape=[128,128].json' "
@@ -93,7 +94,13 @@ Result<std::vector<std::int64_t>> batches_of(const CompareFlags& flags, const st
     if (!given) return std::unexpected(given.error());
     max_batch = *given;
   }
-  if (flags.batch.empty()) return telling_batches_of(files, max_batch);
+  if (flags.batch.empty()) {
+    auto telling = telling_batches_of(files, max_batch);
+    if (telling.size() <= k_most_batches) return telling;
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("the files' keys make {} batch sizes, and {} can be compared: choose some with --batch",
+                            telling.size(), k_most_batches));
+  }
   std::vector<std::int64_t> batches;
   for (const auto& part : split(flags.batch, ',')) {
     const auto batch = schema::integer_from_text("--batch", part, 1, schema::k_max_batch);
@@ -124,12 +131,20 @@ void print_verdicts(Context& context, const ordered_json& comparison, const std:
   }
 }
 
-void note_other_device(Context& context, const ordered_json& comparison, const std::vector<ComparedFile>& files) {
+/// What keeps the verdicts from being about the engine on the file's device.
+void note_conditions(Context& context, const ordered_json& comparison, const schema::LoggedFile& file) {
   const auto group = comparison.value("group", ordered_json());
-  const std::string device = group.is_object() ? group.value("device", "") : "";
-  const std::string& named = files.front().file.name.device;
-  if (device.empty() || is_device(named, device)) return;
-  context.err.line(fmt::format("the times are of {}, and the file is for {}", printable(device), printable(named)));
+  if (!group.is_object()) return;
+  const std::string device = group.value("device", "");
+  if (!is_device(file.name.device, device)) {
+    context.err.line(
+        fmt::format("the times are of {}, and the file is for {}", printable(device), printable(file.name.device)));
+  }
+  const std::string kernel = group.value("kernel", "");
+  if (kernel != schema::name_of(file.engine)) {
+    context.err.line(fmt::format("measured with the kernel {}: the file steers {}'s own, of which this says little",
+                                 printable(kernel), schema::name_of(file.engine)));
+  }
 }
 
 Result<ExitStatus> report(Context& context, const Client& client, const ComparedSweep& sweep,
@@ -140,7 +155,7 @@ Result<ExitStatus> report(Context& context, const Client& client, const Compared
   if (!known) return std::unexpected(known.error());
   const auto verdicts = verdicts_of(files, sweep.problem, *comparison, *known);
   if (!verdicts) return std::unexpected(verdicts.error());
-  note_other_device(context, *comparison, files);
+  note_conditions(context, *comparison, files.front().file);
   if (context.options.json) {
     ordered_json list = ordered_json::array();
     for (const FileVerdict& verdict : *verdicts) list.push_back(to_json(verdict));

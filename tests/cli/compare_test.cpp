@@ -172,6 +172,24 @@ TEST_F(CompareTest, ARecordingStandsInForTheGpu) {
   EXPECT_THAT(daemon_.seen("GET /doctor"), IsEmpty());
 }
 
+TEST_F(CompareTest, SaysWhenTheTimesAreOfAnotherKernelOrDevice) {
+  EXPECT_EQ(compare_whole(file(), {"--batch", "1"}), ExitStatus::done);
+  EXPECT_THAT(err(), AllOf(Not(HasSubstr("measured with")), Not(HasSubstr("the times are of"))));
+  auto other = sample_comparison({compared_batch(1, {contender(k_tuned, 80)}, {})});
+  other["group"] = {{"device", "NVIDIA_L20"}, {"kernel", "cuda"}};
+  daemon_.on("GET /sweeps/3/comparison", {.body = other.dump()});
+  EXPECT_EQ(compare_whole(file(), {"--batch", "1"}), ExitStatus::done);
+  EXPECT_THAT(err(), AllOf(HasSubstr("measured with the kernel cuda: the file steers vllm's own"),
+                           HasSubstr("the times are of NVIDIA_L20, and the file is for NVIDIA_H200")));
+}
+
+TEST_F(CompareTest, AFileWithTooManyKeysIsToldToChoose) {
+  std::vector<std::pair<std::int64_t, schema::TileConfig>> rows;
+  for (std::int64_t key = 1; key <= 1200; ++key) rows.emplace_back(key, k_tuned);
+  EXPECT_EQ(compare_whole(file(rows)), ExitStatus::usage);
+  EXPECT_THAT(err(), AllOf(HasSubstr("1024 can be compared"), HasSubstr("--batch")));
+}
+
 TEST_F(CompareTest, AnEarlierComparisonIsShownWithoutMeasuring) {
   answers({compared_batch(1, {contender(k_standard, 100), contender(k_tuned, 80), contender(k_other, 70)},
                           {pair(0, 1, "slower", 0.8), pair(0, 2, "slower", 0.7), pair(1, 2, "slower", 0.875)})});

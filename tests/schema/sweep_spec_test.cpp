@@ -95,6 +95,8 @@ TEST(SweepSpecTest, NamedCandidatesThatDoNotReadAreRefused) {
   EXPECT_NE(refusal({{"candidates", {{{"batch", 1}}}}}), "");
   EXPECT_NE(refusal({{"candidates", {{{"batch", 1}, {"config", {{"BLOCK_SIZE_M", 16}}}}}}}).find("sweep.candidates: "),
             std::string::npos);
+  EXPECT_EQ(refusal({{"candidates", list}, {"space", "wide"}}),
+            "sweep.space does not go with candidates, which are measured instead");
   EXPECT_EQ(refusal({{"rounds", nlohmann::json::object()}}), "sweep.rounds goes with candidates");
   EXPECT_EQ(refusal({{"candidates", list}, {"rounds", nlohmann::json::object()}, {"reuse", true}}),
             "sweep.reuse does not go with rounds: only what is measured in turns can be compared");
