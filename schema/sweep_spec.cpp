@@ -130,7 +130,7 @@ nlohmann::ordered_json to_json(const SweepSpec& spec) {
   object["reuse"] = spec.reuse;
   object["retry_failed"] = spec.retry_failed;
   object["scan"] = spec.scan;
-  object["candidates"] = spec.candidates;
+  object["imported"] = spec.imported;
   object["recording"] = nullptr;
   if (spec.recording) object["recording"] = *spec.recording;
   object["compile"] = spec.compile;
@@ -168,7 +168,7 @@ Result<SweepSpec> sweep_spec_from_json(const nlohmann::json& value) {
   spec.reuse = reader.boolean_or("reuse", false);
   spec.retry_failed = reader.boolean_or("retry_failed", false);
   spec.scan = reader.boolean_or("scan", true);
-  spec.candidates = reader.boolean_or("candidates", true);
+  spec.imported = reader.boolean_or("imported", true);
   spec.recording = reader.optional_text("recording", 128);
   spec.compile = reader.boolean_or("compile", false);
   if (spec.compile && !spec.recording)

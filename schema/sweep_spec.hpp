@@ -33,7 +33,7 @@ struct SweepSpec {
   bool reuse = false;                    ///< take finished rows of the same group over
   bool retry_failed = false;             ///< ask again what failed before
   bool scan = true;                      ///< Triton kernels: scan first, measure the finalists (SweepPhase)
-  bool candidates = true;                ///< try the tiles of imported engine files too, first of all
+  bool imported = true;                  ///< try the tiles of imported engine files too, first of all
   std::optional<std::string> recording;  ///< upload id: look the samples up instead of measuring
   bool compile = false;                  ///< with a recording: really compile the kernels
   /// Measured instead of a space, beside the default of each batch; by batch, in the order of their turns.

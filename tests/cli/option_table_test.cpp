@@ -121,7 +121,7 @@ const std::map<std::string, Words>& bad_values() {
       {"--reuse", flag},
       {"--retry-failed", flag},
       {"--no-scan", flag},
-      {"--no-candidates", flag},
+      {"--no-imported", flag},
       {"--detach", flag},
       {"--follow", flag},
       {"--allow-recorded", flag},

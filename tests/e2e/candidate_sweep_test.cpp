@@ -77,7 +77,7 @@ TEST_F(CandidateSweepTest, TriesImportedTilesFirstAlsoThoseOutsideTheSpace) {
 TEST_F(CandidateSweepTest, LeavesThemOutWhenAskedTo) {
   import(k_h20, {{"1", tile(k_inside)}, {"64", tile(k_outside)}});
   json without = spec();
-  without["candidates"] = false;
+  without["imported"] = false;
   const json view = finished(without);
   EXPECT_EQ(view["spec"]["candidates"], false);
   EXPECT_EQ(view["seeded_by"], json::array());
