@@ -24,7 +24,8 @@ struct EngineFileName {
   Gemm gemm = Gemm::up;
   /// The engine whose spelling it is; nothing when both would write it so, or neither.
   std::optional<EngineFormat> format;
-  /// True when an engine could write exactly this name for these facts: no other spaces, no leading zeros.
+  /// True when an engine could write exactly this name for these facts, the device as it stands: no other spaces, no
+  /// leading zeros.
   bool exact = false;
 
   auto operator<=>(const EngineFileName&) const = default;

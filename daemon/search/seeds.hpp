@@ -19,9 +19,9 @@ struct SeededBatches {
   std::vector<schema::CandidateShare> shares;  ///< by set, as given
 };
 
-/// What imported sets say for `batches`: of each set the configuration that the engine would run there (of the nearest
-/// key) as it really runs (schema::effective_config). Sets made for `device` come first, then the others as given. Rows
-/// that do not fit are passed over and counted with the unusable ones of their set.
+/// What imported sets say for `batches`: of each set the configuration of the nearest key, of two equally near ones
+/// the smaller, as it really runs (schema::effective_config). Sets made for `device` come first, then the others as
+/// given. Rows that do not fit are passed over and counted with the unusable ones of their set.
 SeededBatches seeds_for(const schema::Problem& problem, const std::vector<std::int64_t>& batches,
                         std::string_view device, const std::vector<schema::StoredCandidateSet>& sets, const Fits& fits);
 

@@ -21,6 +21,18 @@ TEST(SweepReportTest, ShowsWhatEachBatchGetsAndWhy) {
           "    4      90.195  16x64x128 g1 w4 s3   90.195   1.000x  not faster beyond the spread"));
 }
 
+TEST(SweepReportTest, TellsHowManyCandidatesCameFromWhere) {
+  auto sweep = sample_sweep("done", 5760, 1);
+  EXPECT_THAT(seed_lines(sweep_status_from_json(sweep).value()), ElementsAre()) << "an older daemon says nothing";
+  sweep["seeded_by"] = {{{"set", 7}, {"name", "vllm-0.33.0/E=8.json"}, {"candidates", 18}, {"left_out", 0}},
+                        {{"set", 8}, {"name", "odd\x1b[31m"}, {"candidates", 0}, {"left_out", 3}}};
+  EXPECT_THAT(seed_lines(sweep_status_from_json(sweep).value()),
+              ElementsAre("18 candidates from vllm-0.33.0/E=8.json",
+                          "0 candidates from odd [31m; 3 rows left out, which do not run here"));
+  sweep["seeded_by"][0].erase("set");
+  EXPECT_FALSE(sweep_status_from_json(sweep));
+}
+
 TEST(SweepReportTest, ShowsGemm2sOwnTileBelow) {
   auto bests = batch_bests_from_json(sample_sweep("done", 5760, 2)["best"]).value();
   bests.at(1).chosen = paired(*bests.at(1).chosen, {16, 64, 128, 32, 8, 3});

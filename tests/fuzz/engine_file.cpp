@@ -1,6 +1,7 @@
 #include <string>
 
 #include "schema/candidate_set.hpp"
+#include "schema/device_name.hpp"
 #include "schema/engine_file_name.hpp"
 #include "schema/engine_rows.hpp"
 #include "schema/lint/engine_lint.hpp"
@@ -24,6 +25,9 @@ void try_name(std::string_view path) {
   problem.block_shape = name->block_shape;
   problem.per_channel_quant = name->per_channel_quant;
   const auto format = name->format.value_or(schema::EngineFormat::vllm);
+  // A device may stand there as no engine spells it: with blanks, or as one of the H200's.
+  const auto device = schema::device_in_file_name(format, name->device);
+  if (!device || *device != name->device) return;
   const auto written = schema::engine_file_name(format, name->device, problem, name->gemm);
   demand(written && path.ends_with(*written), "an exact name is written as it was");
 }
