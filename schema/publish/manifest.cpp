@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "schema/publish/publication.hpp"
+#include "schema/strict_json.hpp"
+
 namespace moetune::schema::publish {
 namespace {
 
@@ -40,13 +43,22 @@ std::string to_text(const Manifest& manifest) {
 }
 
 Result<Manifest> manifest_from_text(std::string_view text, std::string_view where) {
+  // Strictly first: that reader bounds depth and refuses keys that stand twice, the other one keeps the keys' order.
+  if (const auto strict = parse_json(text, where); !strict) {
+    return fail(ErrorCode::data_damaged, strict.error().message);
+  }
   try {
     const auto object = ordered_json::parse(text);
     if (object.at("format") != k_format) {
       return fail(ErrorCode::data_damaged, fmt::format("{} was written by another version of moetune", where));
     }
     Manifest manifest{object.at("tool_version").get<std::string>(), object.at("written_at").get<std::string>(), {}};
-    for (const auto& [path, entry] : object.at("files").items()) manifest.files[path] = entry_from_json(entry);
+    for (const auto& [path, entry] : object.at("files").items()) {
+      if (!is_publishable(path)) {
+        return fail(ErrorCode::data_damaged, fmt::format("{} names \"{}\", which no engine reads", where, path));
+      }
+      manifest.files[path] = entry_from_json(entry);
+    }
     return manifest;
   } catch (const nlohmann::json::exception& error) {
     return fail(ErrorCode::data_damaged, fmt::format("{} is no manifest of moetune: {}", where, error.what()));

@@ -82,6 +82,7 @@ const std::map<std::string, Words>& bad_values() {
       {"--python", {""}},
       {"--engine-path", {"", "no-such", "/dev/null"}},
       {"--kernel-path", {"", "no-such", "/dev/null"}},
+      {"--publish", {"", "/dev/null"}},
       {"--log-level", {"", "loud", "INFO"}},
       {"--exit-when-idle", {"", "x", "-1", "1.5", "1e30", "99999999999999999999"}},
       {"--compile-time-limit", count},

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <random>
 #include <thread>
@@ -91,7 +92,7 @@ class PublishTest : public testing::Test {
     const json manifest = json::parse(bytes_of(target_ / "moetune.json"), nullptr, false);
     ASSERT_TRUE(manifest.is_object());
     for (const auto& [path, entry] : manifest["files"].items()) {
-      EXPECT_EQ(kernels::sha256_hex(bytes_of(target_ / path)), entry["sha256"]) << path;
+      EXPECT_EQ(kernels::sha256_hex(bytes_of(target_ / path)), entry["sha256"].get<std::string>()) << path;
       EXPECT_TRUE(json::accept(bytes_of(target_ / path))) << path;
     }
     const json up = json::parse(bytes_of(target_ / (k_sglang + ".json")), nullptr, false);

@@ -206,6 +206,17 @@ TEST_F(FolderTest, ACopyOfTheFolderWorksLikeTheFolder) {
   EXPECT_EQ(update(publication).unchanged.size(), 3U);
 }
 
+TEST_F(FolderTest, ASlashAtTheEndChangesNothing) {
+  folder_ = root_ / "published/";
+  fs::create_directories(folder_);
+  fs::create_symlink(".moetune/current/E=1,N=1,device_name=A", folder_ / "E=1,N=1,device_name=A.json");
+  const auto publication = publication_of({set_of({k_vllm}, "a"), set_of({k_up, k_down}, "b")});
+  update(publication);
+  EXPECT_EQ(update(publication).unchanged.size(), 3U);
+  EXPECT_FALSE(fs::is_symlink(folder_ / "E=1,N=1,device_name=A.json")) << "a link that leads nowhere";
+  expect_true_manifest(folder_);
+}
+
 TEST_F(FolderTest, WaitsForNobodyForEver) {
   update(publication_of({}));
   const int lock = ::open((folder_ / ".moetune" / "lock").c_str(), O_RDONLY | O_CLOEXEC);

@@ -56,8 +56,18 @@ TEST(ManifestTest, ComesBackFromTextAsItWas) {
 
 TEST(ManifestTest, AnotherFormatIsRefused) {
   for (const char* text : {"", "{}", "[]", R"({"format":2,"tool_version":"","written_at":"","files":{}})",
-                           R"({"format":1,"tool_version":"","written_at":"","files":{"a":{}}})"}) {
+                           R"({"format":1,"tool_version":"","written_at":"","files":{"a.json":{}}})"}) {
     EXPECT_FALSE(manifest_from_text(text, "x")) << text;
+  }
+}
+
+TEST(ManifestTest, APathThatLeadsElsewhereIsRefused) {
+  for (const char* path : {"a", "../../etc/x.json", "configs/../x.json", ""}) {
+    Manifest manifest{"1.0", "2026-11-21T20:00:00Z", {}};
+    manifest.files[path] = {"ab", "db", {path}, std::nullopt, nullptr};
+    const auto refused = manifest_from_text(to_text(manifest), "DIR/moetune.json");
+    ASSERT_FALSE(refused) << path;
+    EXPECT_EQ(refused.error().message, "DIR/moetune.json names \"" + std::string(path) + "\", which no engine reads");
   }
 }
 
