@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
 #include <vector>
@@ -60,28 +61,31 @@ struct Version {
   auto operator<=>(const Version&) const = default;
 };
 
-/// The groups of the newest version that every problem was measured with, one a problem; empty when there is none.
-Groups of_newest_common_version(const Groups& groups) {
+/// For each version that every problem was measured with, the newest first, one group a problem.
+std::vector<Groups> of_common_versions(const Groups& groups) {
+  struct Members {
+    schema::Timestamp newest{};
+    std::map<schema::Problem, db::GroupMatch> by_problem;
+  };
   std::set<schema::Problem> problems;
-  std::map<Version, std::map<schema::Problem, db::GroupMatch>> by_version;
-  std::map<Version, schema::Timestamp> age;
+  std::map<Version, Members> versions;
   for (const auto& match : groups) {
-    const Version version{match.group.compiler, match.group.kernel_digest};
     problems.insert(match.group.problem);
-    age[version] = std::max(age[version], match.newest);
-    const auto [place, added] = by_version[version].try_emplace(match.group.problem, match);
+    Members& members = versions[{match.group.compiler, match.group.kernel_digest}];
+    members.newest = std::max(members.newest, match.newest);
+    const auto [place, added] = members.by_problem.try_emplace(match.group.problem, match);
     if (!added && preference(match.group.origin) < preference(place->second.group.origin)) place->second = match;
   }
-  const std::map<schema::Problem, db::GroupMatch>* newest = nullptr;
-  schema::Timestamp newest_age{};
-  for (const auto& [version, members] : by_version) {
-    if (members.size() < problems.size() || (newest != nullptr && age[version] < newest_age)) continue;
-    newest = &members;
-    newest_age = age[version];
+  std::vector<const Members*> common;
+  for (const auto& [version, members] : versions) {
+    if (members.by_problem.size() == problems.size()) common.push_back(&members);
   }
-  Groups chosen;
-  if (newest == nullptr) return chosen;
-  for (const auto& [problem, match] : *newest) chosen.push_back(match);
+  std::ranges::stable_sort(common, std::ranges::greater(), &Members::newest);
+  std::vector<Groups> chosen;
+  for (const Members* members : common) {
+    Groups& one = chosen.emplace_back();
+    for (const auto& [problem, match] : members->by_problem) one.push_back(match);
+  }
   return chosen;
 }
 
@@ -114,7 +118,9 @@ class Publisher {
   Result<void> name_other_kernels();
 
  private:
+  /// From the newest version that makes a file to trust.
   Result<void> add_file(EngineFormat format, const std::string& path, const Groups& groups);
+  Result<FileSet> file_set(EngineFormat format, const std::string& path, const FilePlan& plan);
   /// Without those that no file may be made from; when none is left, says why.
   Result<Groups> trusted(const Groups& groups, std::string& reason);
   void leave_out(std::string path, std::string reason) {
@@ -145,38 +151,44 @@ Result<Groups> Publisher::trusted(const Groups& groups, std::string& reason) {
   return kept;
 }
 
+Result<FileSet> Publisher::file_set(EngineFormat format, const std::string& path, const FilePlan& plan) {
+  auto source = publication_source(snapshot_, format, plan);
+  if (!source) return std::unexpected(source.error());
+  FileSet set{{}, std::move(*source)};
+  const schema::Group& group = plan.problems.front().match.group;
+  const auto triton = schema::triton_version_of(group.compiler);
+  set.files.push_back({path, schema::engine_file_bytes(format, plan.rows(), triton)});
+  if (format == EngineFormat::sglang) {
+    // Also where both GEMMs run with the same tiles: else SGLang would take a second file of another Triton's folder.
+    set.files.push_back(
+        {*path_of(format, group, Gemm::down), schema::engine_file_bytes(format, plan.rows(), triton, Gemm::down)});
+  }
+  return set;
+}
+
 Result<void> Publisher::add_file(EngineFormat format, const std::string& path, const Groups& groups) {
   std::string reason;
   const auto usable = trusted(groups, reason);
   if (!usable) return std::unexpected(usable.error());
-  if (usable->empty()) {
-    leave_out(path, reason);
-    return {};
+  const auto versions = of_common_versions(*usable);
+  if (!usable->empty() && versions.empty()) {
+    reason =
+        "the problems that share it were not all measured with one version of kernel and compiler: tune those again "
+        "that have no rows of the newest";
   }
-  const Groups chosen = of_newest_common_version(*usable);
-  if (chosen.empty()) {
-    leave_out(path,
-              "the problems that share it were not all measured with one version of kernel and compiler: tune those "
-              "again that have no rows of the newest");
-    return {};
+  for (const Groups& version : versions) {
+    const auto plan = plan_file(snapshot_, format, version, db::Runs::finished);
+    if (!plan && plan.error().code != ErrorCode::conflict) return std::unexpected(plan.error());
+    const auto why = plan ? distrust(query_, *plan) : plan.error().message;
+    if (why.empty()) {
+      auto set = file_set(format, path, *plan);
+      if (!set) return std::unexpected(set.error());
+      publication_.sets.push_back(std::move(*set));
+      return {};
+    }
+    if (&version == &versions.front()) reason = why;
   }
-  const auto plan = plan_file(snapshot_, format, chosen, db::Runs::finished);
-  if (!plan && plan.error().code != ErrorCode::conflict) return std::unexpected(plan.error());
-  if (const auto why = plan ? distrust(query_, *plan) : plan.error().message; !why.empty()) {
-    leave_out(path, why);
-    return {};
-  }
-  auto source = publication_source(snapshot_, format, *plan);
-  if (!source) return std::unexpected(source.error());
-  FileSet set{{}, std::move(*source)};
-  const auto triton = schema::triton_version_of(chosen.front().group.compiler);
-  set.files.push_back({path, schema::engine_file_bytes(format, plan->rows(), triton)});
-  if (format == EngineFormat::sglang) {
-    // Also where both GEMMs run with the same tiles: else SGLang would take a second file of another Triton's folder.
-    set.files.push_back({*path_of(format, chosen.front().group, Gemm::down),
-                         schema::engine_file_bytes(format, plan->rows(), triton, Gemm::down)});
-  }
-  publication_.sets.push_back(std::move(set));
+  leave_out(path, reason);
   return {};
 }
 

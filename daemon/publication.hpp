@@ -27,9 +27,9 @@ struct PublicationQuery {
 /// Every file that can be trusted: made from rows of the engine's own kernel (cold L2, uniform routing) that were
 /// measured or imported, without those of sweeps that are not done, so that no batch is slower than with the engine's
 /// default, with keys near enough to each other. Problems that share a file are merged (daemon/file_plan); of several
-/// versions of kernel and compiler the newest counts that all of them were measured with. SGLang's files come in pairs
-/// and for each version of Triton. What falls short is left out by name. Errors: invalid_argument for a scan's kernel;
-/// those of the database.
+/// versions of kernel and compiler the newest counts that all of them were measured with and that makes such a file.
+/// SGLang's files come in pairs and for each version of Triton. What falls short is left out by name. Errors:
+/// invalid_argument for a scan's kernel; those of the database.
 schema::Result<schema::publish::Publication> publication_of(const db::Database& database,
                                                             const PublicationQuery& query);
 

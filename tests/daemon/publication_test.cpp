@@ -235,6 +235,21 @@ TEST_F(PublicationTest, TheNewestVersionThatAllProblemsHaveIsTaken) {
   EXPECT_THAT(reason(), HasSubstr("not all measured with one version"));
 }
 
+TEST_F(PublicationTest, ANewerVersionCountsOnceItsFileCanBeTrusted) {
+  const auto of_compiler = [](const char* compiler, std::int64_t when) {
+    return [=](Trial& trial) {
+      trial.group.compiler = compiler;
+      trial.measured_at = {when};
+    };
+  };
+  done(of_compiler("triton 3.5.0", 1000));
+  done(of_compiler("triton 3.6.0", 2000), {1, 2});
+  EXPECT_EQ(file_in(published().sets.at(0))["triton_version"], "3.5.0") << "a few batches are no file yet";
+  EXPECT_THAT(published().left_out, IsEmpty());
+  done(of_compiler("triton 3.6.0", 3000));
+  EXPECT_EQ(file_in(published().sets.at(0))["triton_version"], "3.6.0");
+}
+
 TEST_F(PublicationTest, MeasuredRowsComeBeforeImportedOnesOfTheSameProblem) {
   done();
   done([](Trial& trial) {

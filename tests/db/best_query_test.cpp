@@ -106,6 +106,41 @@ TEST_F(BestQueryTest, FindsTheFastestRowWithoutAPair) {
   EXPECT_FALSE(single(64));
 }
 
+TEST_F(BestQueryTest, RowsOfUnfinishedSweepsCountOnlyWhenAskedFor) {
+  const auto done = new_sweep();
+  record(done, ok_trial(1, 1, 50));
+  finish(done);
+  const auto cancelled = new_sweep();
+  record(cancelled, ok_trial(1, 2, 40));
+  finish(cancelled, schema::SweepState::cancelled);
+  const auto queued = new_sweep();
+  record(queued, ok_trial(1, 3, 30));
+  record(queued, ok_trial(16, 3, 30));
+  const auto group = groups().at(0).id;
+  EXPECT_EQ(best(group).size(), 2U);
+  const auto finished = read([&](Snapshot& snapshot) { return best_of_group(snapshot, group, Runs::finished); });
+  ASSERT_EQ(finished.size(), 1U);
+  EXPECT_EQ(finished[0].best.config, example_config(1));
+  EXPECT_EQ(finished[0].rows, 1);
+  const auto single = read([&](Snapshot& snapshot) { return best_without_pair(snapshot, group, 1, Runs::finished); });
+  ASSERT_TRUE(single);
+  EXPECT_EQ(single->best.config, example_config(1));
+  EXPECT_FALSE(read([&](Snapshot& snapshot) { return best_without_pair(snapshot, group, 16, Runs::finished); }));
+}
+
+TEST_F(BestQueryTest, FinishedWorkChangesWithWhatEndsAndIsDiscarded) {
+  const auto work = [&] { return read([](Snapshot& snapshot) { return finished_work(snapshot); }); };
+  const auto nothing = work();
+  const auto id = new_sweep();
+  record(id, ok_trial(1, 0, 50));
+  EXPECT_EQ(work(), nothing);
+  finish(id);
+  EXPECT_EQ(work().done_sweeps, 1);
+  discard(id);
+  EXPECT_EQ(work().discarded_runs, 1);
+  EXPECT_EQ(work().imported_rows, 0);
+}
+
 TEST_F(BestQueryTest, AScanIsFoundOnlyByItsName) {
   schema::Trial scanned = ok_trial(1, 0, 5);
   const std::string kernel = schema::scan_of(scanned.group.kernel);
