@@ -27,6 +27,12 @@ std::string interval_text(const std::optional<Against>& against) {
   return fmt::format("{:.3f}-{:.3f}", against->low, against->high);
 }
 
+std::string against_text(const std::optional<Against>& against) {
+  if (!against) return "-";
+  if (against->standing == "identical") return against->standing;
+  return fmt::format("{} {}", speedup_text(against->speedup), against->standing);
+}
+
 /// The verdict against the default, or why there is none.
 Table::Cell standing_cell(const BatchVerdict& batch) {
   if (batch.is_refused()) return {batch.status, Tone::bad};
@@ -79,16 +85,13 @@ std::string conclusion(const FileVerdict& verdict) {
 }  // namespace
 
 Table verdict_table(const FileVerdict& verdict, bool is_first) {
+  // All but the last column fit a terminal of 80 columns.
   std::vector<Table::Column> columns = {
-      {"batch", Align::right},      {"key", Align::right},     {"us", Align::right},
-      {"default us", Align::right}, {"speedup", Align::right}, {"interval", Align::left},
-      {"verdict", Align::left},     {"best us", Align::right}, {"against best", Align::left}};
+      {"batch", Align::right},   {"key", Align::right},     {"us", Align::right},     {"default", Align::right},
+      {"speedup", Align::right}, {"interval", Align::left}, {"verdict", Align::left}, {"against best", Align::left}};
   if (!is_first) columns.push_back({"against first", Align::left});
   columns.push_back({"config", Align::left});
   Table table(columns);
-  const auto against_text = [](const std::optional<Against>& against) {
-    return against ? fmt::format("{} {}", speedup_text(against->speedup), against->standing) : std::string("-");
-  };
   for (const BatchVerdict& batch : verdict.batches) {
     const TileRows config = tile_rows(batch.config);
     std::vector<Table::Cell> cells = {std::to_string(batch.batch),
@@ -98,7 +101,6 @@ Table verdict_table(const FileVerdict& verdict, bool is_first) {
                                       speedup_cell(batch.versus_default),
                                       interval_text(batch.versus_default),
                                       standing_cell(batch),
-                                      microseconds_text(batch.best_us),
                                       {against_text(batch.versus_best), Tone::faint}};
     if (!is_first) {
       cells.emplace_back(against_text(batch.versus_first),

@@ -36,18 +36,18 @@ const std::vector<std::int64_t> k_batches = {1, 8, 64, 96, 256, 1024};
 
 class CompareTest : public testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    kernels::RecordingQuery query;
-    query.problem = recorded_problem();
-    query.batches = k_batches;
-    auto loaded = kernels::Recording::load(MOETUNE_RECORDING, query);
-    ASSERT_TRUE(loaded) << loaded.error().message;
-    recording_ = std::make_unique<kernels::Recording>(std::move(*loaded));
+  static const kernels::Recording& recording() {
+    static const kernels::Recording loaded = [] {
+      kernels::RecordingQuery query;
+      query.problem = recorded_problem();
+      query.batches = k_batches;
+      return kernels::Recording::load(MOETUNE_RECORDING, query).value();
+    }();
+    return loaded;
   }
-  static void TearDownTestSuite() { recording_.reset(); }
 
   static double us_of(std::int64_t batch, const TileConfig& config) {
-    return schema::median(recording_->rows.at({batch, config}).samples_us);
+    return schema::median(recording().rows.at({batch, config}).samples_us);
   }
   static TileConfig default_of(std::int64_t batch) {
     return schema::effective_config(recorded_problem(), schema::default_config(recorded_problem(), batch));
@@ -56,14 +56,14 @@ class CompareTest : public testing::Test {
   template <typename Order>
   static TileConfig first_by(std::int64_t batch, Order order) {
     std::optional<TileConfig> first;
-    for (const auto& [key, row] : recording_->rows) {
+    for (const auto& [key, row] : recording().rows) {
       if (key.batch != batch || row.status != schema::TrialStatus::ok) continue;
       if (!first || order(us_of(batch, key.config), us_of(batch, *first))) first = key.config;
     }
     return *first;
   }
   static TileConfig refused_one() {
-    for (const auto& [key, row] : recording_->rows) {
+    for (const auto& [key, row] : recording().rows) {
       if (row.status == schema::TrialStatus::out_of_resources) return key.config;
     }
     throw std::runtime_error("the recording has no refused row");
@@ -89,10 +89,7 @@ class CompareTest : public testing::Test {
   }
 
   TempFolder folder_;
-  static std::unique_ptr<kernels::Recording> recording_;
 };
-
-std::unique_ptr<kernels::Recording> CompareTest::recording_;
 
 TEST_F(CompareTest, AFileOfTheBestRowsIsBetterThanTheDefault) {
   Rows rows;
