@@ -9,6 +9,7 @@ work=$(realpath -m "${2:-build/demo}")
 recording=examples/recordings/h200_e256_n512_k2048_top8_fp8_block128_vllm.jsonl.zst
 shape=(-E 256 -N 512 --hidden-size 2048 --topk 8 --dtype fp8_w8a8 "--block-shape=128,128")
 mkdir -p "$work/data" "$work/configs"
+: >"$work/ready" # the address in it may be that of an earlier run
 
 "$bin/moetuned" --data-dir "$work/data" --cache-dir "$work/cache" --listen 127.0.0.1:0 --log-level warn >"$work/ready" &
 daemon=$!
