@@ -33,7 +33,7 @@ class ComparisonAnswerTest : public db::StoreTest {
     row.samples_us.clear();
     record(sweep, row);
   }
-  json answer(std::int64_t sweep) { return db::must(comparison_answer(database(), sweep)); }
+  json answer(std::int64_t sweep) { return must(comparison_answer(database(), sweep)); }
 };
 
 TEST_F(ComparisonAnswerTest, ComparesRoundByRound) {

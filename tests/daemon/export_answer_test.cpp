@@ -47,7 +47,7 @@ class ExportAnswerTest : public db::StoreTest {
   }
   /// SGLang's file for one of the GEMMs.
   ExportedFile sglang(schema::Gemm gemm, bool merge = false) {
-    return db::must(exported(merge, schema::EngineFormat::sglang, gemm));
+    return must(exported(merge, schema::EngineFormat::sglang, gemm));
   }
   /// A row whose GEMM 2 runs with the tile of another configuration.
   static Trial pair_trial(std::int64_t batch, int up, int down, double latency_us) {

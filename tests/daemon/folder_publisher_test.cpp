@@ -55,7 +55,7 @@ class FolderPublisherTest : public db::StoreTest {
   }
   schema::publish::Manifest manifest() const {
     std::ifstream file(folder_ / schema::publish::k_manifest_name);
-    return db::must(schema::publish::manifest_from_text(std::string(std::istreambuf_iterator<char>(file), {}), "it"));
+    return must(schema::publish::manifest_from_text(std::string(std::istreambuf_iterator<char>(file), {}), "it"));
   }
 
   db::TemporaryFolder temporary_;

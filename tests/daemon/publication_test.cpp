@@ -66,7 +66,7 @@ class PublicationTest : public db::StoreTest {
       trial.samples_us = {*trial.latency_us, *trial.latency_us, *trial.latency_us};
     };
   }
-  Publication published(const PublicationQuery& query = {}) { return db::must(publication_of(database(), query)); }
+  Publication published(const PublicationQuery& query = {}) { return must(publication_of(database(), query)); }
   static ordered_json file_in(const FileSet& set, std::size_t place = 0) {
     return ordered_json::parse(set.files.at(place).bytes);
   }

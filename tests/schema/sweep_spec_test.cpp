@@ -29,13 +29,13 @@ TEST(SweepSpecTest, ReadsWhatItWrites) {
                {"reuse", true},
                {"retry_failed", true},
                {"scan", false},
-               {"candidates", false},
+               {"imported", false},
                {"recording", "ab"},
                {"compile", true}});
   const auto spec = sweep_spec_from_json(full);
   ASSERT_TRUE(spec) << spec.error().message;
   EXPECT_EQ(spec->batches, (std::vector<std::int64_t>{1, 64}));
-  EXPECT_FALSE(spec->candidates);
+  EXPECT_FALSE(spec->imported);
   EXPECT_EQ(sweep_spec_from_json(nlohmann::json(to_json(*spec))).value(), *spec);
 }
 
