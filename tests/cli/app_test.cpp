@@ -102,9 +102,9 @@ INSTANTIATE_TEST_SUITE_P(
         BadLine{"sweeps --token-file no-such", "no-such"}));
 
 TEST_F(AppTest, HelpsWithEveryCommandAndGivesAnExample) {
-  for (const char* line : {"tune", "shapes", "sweeps", "sweep", "pause", "resume", "cancel", "discard", "best",
-                           "export", "report", "publish", "trials", "import", "candidates", "candidate", "lint", "compare", "cache",
-                           "db", "doctor"}) {
+  for (const char* line : {"tune",       "shapes",    "sweeps", "sweep",   "pause",   "resume", "cancel",
+                           "discard",    "best",      "export", "report",  "publish", "trials", "import",
+                           "candidates", "candidate", "lint",   "compare", "cache",   "db",     "doctor"}) {
     const auto ended = run_with({line, "--help"});
     EXPECT_EQ(ended.status, ExitStatus::done);
     EXPECT_EQ(ended.err, "");

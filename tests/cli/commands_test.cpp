@@ -59,7 +59,7 @@ TEST_F(CommandsTest, TuneSendsEverythingThatWasGiven) {
                            "--retry-failed",
                            "--recording",
                            recording,
-                           "--no-candidates",
+                           "--no-imported",
                            "--compile"})),
             ExitStatus::done)
       << err();
@@ -67,7 +67,7 @@ TEST_F(CommandsTest, TuneSendsEverythingThatWasGiven) {
       "E": 256, "N": 512, "hidden_size": 2048, "topk": 8, "dtype": "fp8_w8a8", "act_dtype": "float16",
       "block_shape": [128, 128], "gated": false, "per_channel_quant": false, "router_weight_on_input": true, "batch": [1, 64], "gpus": [0, 1], "seed": 5, "space": {"BLOCK_SIZE_M": [16, 64]},
       "kernel": "cuda", "strategy": "exhaustive", "routing": "uniform", "l2": "warm", "reuse": true, "retry_failed": true,
-      "candidates": false, "compile": true, "recording": "upload-7"})"));
+      "imported": false, "compile": true, "recording": "upload-7"})"));
   EXPECT_EQ(daemon_.seen("POST /uploads").at(0).body, "{}\n");
 }
 

@@ -60,7 +60,7 @@ TEST_F(CandidateSweepTest, TriesImportedTilesFirstAlsoThoseOutsideTheSpace) {
   import(k_other, {{"1", tile(k_outside)}});
   const json view = finished(spec());
   ASSERT_EQ(view["state"], "done") << view.dump();
-  EXPECT_EQ(view["spec"]["candidates"], true);
+  EXPECT_EQ(view["spec"]["imported"], true);
   EXPECT_EQ(view["seeded_by"],
             json::parse(R"([{"set":1,"name":"vllm/)" + k_h20 + R"(","candidates":2,"left_out":0}])"));
   EXPECT_EQ(view["trials"]["by_status"]["ok"], small_problem().trials() + 1);
@@ -79,7 +79,7 @@ TEST_F(CandidateSweepTest, LeavesThemOutWhenAskedTo) {
   json without = spec();
   without["imported"] = false;
   const json view = finished(without);
-  EXPECT_EQ(view["spec"]["candidates"], false);
+  EXPECT_EQ(view["spec"]["imported"], false);
   EXPECT_EQ(view["seeded_by"], json::array());
   EXPECT_EQ(view["trials"]["total"], small_problem().trials());
 }
