@@ -128,7 +128,10 @@ Result<void> ReplayTimer::sample(const Graphs& graphs, ReplayRequest& request, R
   }
   // Of GEMMs apart, which a scan looks for, one may be the best however slow both are together.
   const bool unrelated = graphs.size() > 1 && request.pace == Pace::quick;
-  const auto best_us = unrelated ? std::nullopt : request.best_us;
+  // One disturbed sample does not give a candidate up: the replay that warmed up has to agree.
+  const bool promising =
+      request.pace == Pace::quick && us && !is_hopeless(*us / static_cast<double>(request.passes), request.best_us);
+  const auto best_us = unrelated || promising ? std::nullopt : request.best_us;
   while (us && !has_enough_samples(times.samples_us, best_us, request.pace)) {
     if (request.heavy) rest(request, watch_->heat().rest_before(heat_of(*us, request), steady_clock::now()));
     us = add_sample(graphs, request, times);
