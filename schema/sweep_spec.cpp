@@ -13,6 +13,7 @@ namespace {
 constexpr std::size_t k_max_batches = 1024;
 constexpr std::size_t k_max_gpus = 64;
 constexpr std::size_t k_max_listed = 65536;
+constexpr std::size_t k_max_in_turns = 64;  // every two of them are compared
 
 void read_batches(ObjectReader& reader, SweepSpec& spec) {
   spec.batches = reader.integers("batch", 1, k_max_batch, k_max_batches);
@@ -72,6 +73,12 @@ void read_rounds(ObjectReader& reader, SweepSpec& spec) {
   }
   spec.rounds = *rounds;
   if (spec.candidates.empty()) reader.reject("rounds", "goes with candidates");
+  for (const auto& [batch, configs] : spec.candidates) {
+    if (configs.size() <= k_max_in_turns) continue;
+    reader.reject("candidates", fmt::format("has {} for batch {}, and at most {} can take turns", configs.size(), batch,
+                                            k_max_in_turns));
+    return;
+  }
   if (spec.reuse) reader.reject("reuse", "does not go with rounds: only what is measured in turns can be compared");
 }
 

@@ -100,6 +100,13 @@ TEST(SweepSpecTest, NamedCandidatesThatDoNotReadAreRefused) {
             std::string::npos);
   EXPECT_EQ(refusal({{"candidates", list}, {"space", "wide"}}),
             "sweep.space does not go with candidates, which are measured instead");
+  nlohmann::json many = nlohmann::json::array();
+  for (int group = 1; group <= 65; ++group) {
+    many.push_back({{"batch", 1}, {"config", to_json(TileConfig{16, 64, 64, group, 4, 2})}});
+  }
+  EXPECT_EQ(refusal({{"candidates", many}, {"rounds", nlohmann::json::object()}}),
+            "sweep.candidates has 65 for batch 1, and at most 64 can take turns");
+  EXPECT_EQ(refusal({{"candidates", many}}), "");
   EXPECT_EQ(refusal({{"rounds", nlohmann::json::object()}}), "sweep.rounds goes with candidates");
   EXPECT_EQ(refusal({{"candidates", list}, {"rounds", nlohmann::json::object()}, {"reuse", true}}),
             "sweep.reuse does not go with rounds: only what is measured in turns can be compared");
