@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "cli/engine_file_set.hpp"
 #include "cli/text.hpp"
+#include "schema/device_name.hpp"
 #include "schema/model_shape.hpp"
 
 namespace moetune::cli {
@@ -114,8 +116,8 @@ Result<std::vector<ComparedFile>> read_compared_files(const std::vector<std::str
 }
 
 bool is_device(const std::string& in_name, const std::string& of_rows) {
-  const bool is_of_family = fmt::format("_{}_", in_name).find("_H200_") != std::string::npos;
-  return in_name == of_rows || (is_of_family && of_rows == "NVIDIA_H200");
+  return std::ranges::any_of(std::array{schema::EngineFormat::vllm, schema::EngineFormat::sglang},
+                             [&](auto engine) { return schema::device_in_file_name(engine, of_rows) == in_name; });
 }
 
 std::vector<std::int64_t> telling_batches_of(const std::vector<ComparedFile>& files, std::int64_t max_batch) {

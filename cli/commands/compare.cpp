@@ -151,9 +151,7 @@ Result<ExitStatus> report(Context& context, const Client& client, const Compared
                           const std::vector<ComparedFile>& files) {
   const auto comparison = client.get(fmt::format("/sweeps/{}/comparison", sweep.id));
   if (!comparison) return std::unexpected(comparison.error());
-  const auto known = best_known_in(sweep, *comparison, files);
-  if (!known) return std::unexpected(known.error());
-  const auto verdicts = verdicts_of(files, sweep.problem, *comparison, *known);
+  const auto verdicts = verdicts_of(files, sweep.problem, *comparison, sweep.known);
   if (!verdicts) return std::unexpected(verdicts.error());
   note_conditions(context, *comparison, files.front().file);
   if (context.options.json) {

@@ -114,28 +114,7 @@ Result<ComparedSweep> take_up_compared_sweep(const Client& client, std::int64_t 
     return fail(ErrorCode::conflict, fmt::format("sweep {} is about {}, and {} is no file of that", id,
                                                  short_text(*problem), printable(file.text)));
   }
-  return ComparedSweep{.id = id, .problem = *problem, .known = {}, .taken_up = true};
-}
-
-Result<KnownBests> best_known_in(const ComparedSweep& sweep, const ordered_json& comparison,
-                                 const std::vector<ComparedFile>& files) {
-  if (!sweep.taken_up) return sweep.known;
-  KnownBests strangers;
-  for (const auto& batch : comparison.value("batches", ordered_json::array())) {
-    const auto number = batch.value("batch", std::int64_t{0});
-    std::vector<ordered_json> known = {batch.value("default", ordered_json::object()).value("config", ordered_json())};
-    for (const ComparedFile& file : files) {
-      const auto row = file.row_for(number);
-      if (!row) return std::unexpected(row.error());
-      known.push_back(schema::to_json(schema::effective_config(sweep.problem, row->config)));
-    }
-    for (const auto& contender : batch.value("contenders", ordered_json::array())) {
-      const auto config = contender.value("config", ordered_json());
-      const auto read = schema::tile_config_from_json(nlohmann::json(config));
-      if (read && std::ranges::find(known, config) == known.end()) strangers.emplace(number, *read);
-    }
-  }
-  return strangers;
+  return ComparedSweep{.id = id, .problem = *problem, .known = {}};
 }
 
 }  // namespace moetune::cli

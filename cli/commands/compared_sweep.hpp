@@ -22,8 +22,7 @@ using KnownBests = std::map<std::int64_t, schema::TileConfig>;
 struct ComparedSweep {
   std::int64_t id = 0;
   schema::Problem problem;
-  KnownBests known;       ///< of one that was created
-  bool taken_up = false;  ///< an earlier `compare` has created it
+  KnownBests known;  ///< of one that was created: the sweep does not tell which of its candidates they were
 };
 
 /// Creates the sweep. Of every batch its candidates are the row that the engine takes from each file, and the fastest
@@ -39,10 +38,5 @@ schema::Result<ComparedSweep> create_compared_sweep(Context& context, const Clie
 /// problem than the files.
 schema::Result<ComparedSweep> take_up_compared_sweep(const Client& client, std::int64_t id,
                                                      const std::vector<ComparedFile>& files);
-
-/// The best known configurations of a sweep whose comparison that is: for one that was taken up the candidates that are
-/// neither a default nor a row of the files.
-schema::Result<KnownBests> best_known_in(const ComparedSweep& sweep, const nlohmann::ordered_json& comparison,
-                                         const std::vector<ComparedFile>& files);
 
 }  // namespace moetune::cli

@@ -195,7 +195,8 @@ TEST_F(CompareTest, AnEarlierComparisonIsShownWithoutMeasuring) {
                           {pair(0, 1, "slower", 0.8), pair(0, 2, "slower", 0.7), pair(1, 2, "slower", 0.875)})});
   EXPECT_EQ(compare(file(), {"--sweep", "3"}), ExitStatus::done) << err();
   EXPECT_THAT(daemon_.seen("POST /sweeps"), IsEmpty());
-  EXPECT_THAT(out(), AllOf(HasSubstr("1.250x"), HasSubstr("0.875x slower")));  // k_other was the best known
+  // Whether k_other was the best known, or a row of another file, the sweep does not tell.
+  EXPECT_THAT(out(), AllOf(HasSubstr("1.250x"), Not(HasSubstr("0.875x"))));
 }
 
 TEST_F(CompareTest, AnEarlierComparisonOfAnotherProblemIsRefused) {

@@ -105,9 +105,11 @@ TEST_F(ComparedFileTest, SeveralFilesAreOfOneProblem) {
   EXPECT_THAT(refusal({before, elsewhere}), HasSubstr("devices"));
 }
 
-TEST_F(ComparedFileTest, RowsAreKeptUnderVllmsNameOfTheDevice) {
+TEST_F(ComparedFileTest, AFileIsOfADeviceThatItsEngineNamesSo) {
   EXPECT_TRUE(is_device("NVIDIA_L20", "NVIDIA_L20"));
-  EXPECT_TRUE(is_device("NVIDIA_H200_NVL", "NVIDIA_H200"));
+  EXPECT_TRUE(is_device("NVIDIA_H200", "NVIDIA_H200_NVL"));      // vLLM
+  EXPECT_TRUE(is_device("NVIDIA_H200_NVL", "NVIDIA_H200_NVL"));  // SGLang
+  EXPECT_FALSE(is_device("NVIDIA_H200_NVL", "NVIDIA_H200"));
   EXPECT_FALSE(is_device("NVIDIA_GH200_480GB", "NVIDIA_H200"));
   EXPECT_FALSE(is_device("NVIDIA_L20", "NVIDIA_L40S"));
 }
