@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <map>
 #include <memory>
 
 #include "cli/atomic_file.hpp"
@@ -34,14 +35,17 @@ struct ReportFlags {
 
 /// The flags that name the group's problem and kernel, as a command line has them.
 std::string shape_words(const Evidence& evidence) {
+  // What stands in a command only where it is another: the value that tune and export have without it.
+  const std::map<std::string, nlohmann::json> usual = {
+      {"dtype", nullptr}, {"act_dtype", "bfloat16"},    {"block_shape", nullptr},
+      {"gated", true},    {"per_channel_quant", false}, {"router_weight_on_input", false},
+      {"l2", "cold"},     {"routing", "uniform"}};
   std::vector<std::string> words;
   for (const char* field : {"E", "N", "hidden_size", "topk", "dtype", "act_dtype", "block_shape", "gated",
-                            "per_channel_quant", "router_weight_on_input", "kernel"}) {
+                            "per_channel_quant", "router_weight_on_input", "l2", "routing", "kernel"}) {
     const auto found = evidence.group.find(field);
-    const bool is_usual = found == evidence.group.end() || found->is_null() ||
-                          (std::string_view(field) == "act_dtype" && *found == "bfloat16") ||
-                          (std::string_view(field) == "gated" && *found == true) || *found == false;
-    if (is_usual) continue;
+    const auto as_always = usual.find(field);
+    if (found == evidence.group.end() || (as_always != usual.end() && *found == as_always->second)) continue;
     for (auto& word : flag_of(field, *found)) words.push_back(std::move(word));
   }
   return fmt::format("{}", fmt::join(words, " "));
@@ -77,12 +81,22 @@ Result<Inputs> read_inputs(Context& context, const ReportFlags& flags) {
   return inputs;
 }
 
+/// What a reader elsewhere knows the model by: of a local path only its last part.
+std::string name_of_model(const std::string& given) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(given, ignored)) return given;
+  auto path = std::filesystem::weakly_canonical(given, ignored);
+  if (path.filename() == "config.json") path = path.parent_path();
+  return path.filename().string();
+}
+
 /// The model's shapes whose file this is.
 Result<std::vector<ServedModel>> models_of(const Inputs& inputs, const ReportFlags& flags, const Evidence& evidence) {
   std::vector<ServedModel> served;
   for (const auto& shape : inputs.shapes) {
     const auto names = file_names(evidence.engine, evidence.field("device").value_or(""), shape);
-    if (names && !names->empty() && names->front() == evidence.file) served.push_back({flags.model.name(), shape});
+    if (names && !names->empty() && names->front() == evidence.file)
+      served.push_back({name_of_model(flags.model.name()), shape});
   }
   if (!served.empty() || inputs.shapes.empty()) return served;
   return fail(ErrorCode::invalid_argument,

@@ -41,6 +41,10 @@ struct Closer {
 }  // namespace
 
 Result<void> check_picture(const std::filesystem::path& picture) {
+  if (printable(picture.string()) != picture.string()) {
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("--plot: {} has characters that no file name should have", printable(picture.string())));
+  }
   if (!terminal_for(picture).empty()) return {};
   return fail(ErrorCode::invalid_argument,
               fmt::format("--plot must end in .svg or .png, not \"{}\"", printable(picture.string())));
@@ -81,7 +85,7 @@ Result<std::string> chart_script(const Evidence& evidence, const std::filesystem
 }
 
 Result<void> draw_chart(const Evidence& evidence, const std::filesystem::path& picture) {
-  std::filesystem::path part = picture;
+  std::filesystem::path part = std::filesystem::absolute(picture);  // gnuplot takes "|..." for a command
   part.replace_filename(fmt::format(".{}.{}{}", picture.stem().string(), getpid(), picture.extension().string()));
   const auto script = chart_script(evidence, part);
   if (!script) return std::unexpected(script.error());

@@ -18,8 +18,13 @@ using schema::Result;
 using schema::TileConfig;
 
 /// The one group that the flags and the engine leave. `filter` is what was asked.
-Result<ordered_json> only_group(const Client& client, const Query& filter) {
+Result<ordered_json> only_group(const Client& client, const Query& filter, bool allow_recorded) {
   auto answer = client.get("/best", filter);
+  if (!answer && answer.error().code == ErrorCode::not_found && !allow_recorded) {
+    auto error = answer.error();
+    error.message += " (rows that come from a recording are taken with --allow-recorded)";
+    return std::unexpected(std::move(error));
+  }
   if (!answer) return std::unexpected(answer.error());
   const auto groups = answer->is_object() ? answer->value("results", ordered_json()) : ordered_json();
   if (!groups.is_array() || groups.empty() || !groups[0].is_object() || !groups[0].contains("configs")) {
@@ -137,6 +142,23 @@ ordered_json named_fields(const ordered_json& problem) {
   return fields;
 }
 
+/// Of this database's sweeps: a label ends with the sweep's id.
+Result<void> find_unfinished(const Client& client, Evidence& evidence) {
+  if (evidence.sweeps.empty() || evidence.field("origin") == "imported") return {};
+  const auto sweeps = client.list("/sweeps");
+  if (!sweeps) return std::unexpected(sweeps.error());
+  for (const auto& sweep : *sweeps) {
+    const std::string state = sweep.value("state", "");
+    const std::string ending = fmt::format("-{}", sweep.value("id", std::int64_t{0}));
+    for (const std::string& label : evidence.sweeps) {
+      if (state != "done" && label.ends_with(ending)) {
+        evidence.unfinished.push_back(fmt::format("{} is {}", printable(label), printable(state)));
+      }
+    }
+  }
+  return {};
+}
+
 Result<void> find_sharing(const Client& client, Evidence& evidence) {
   const auto problems = client.list("/problems");
   if (!problems) return std::unexpected(problems.error());
@@ -170,10 +192,17 @@ Result<Evidence> gather(const Client& client, const EvidenceRequest& request) {
   if (!filter) return std::unexpected(filter.error());
   if (!request.group.has("kernel")) filter->add("kernel", std::string(name_of(request.engine)));
   if (!request.group.has("origin") && !request.allow_recorded) filter->add("origin", "measured");
-  const auto group = only_group(client, *filter);
+  const auto group = only_group(client, *filter, request.allow_recorded);
   if (!group) return std::unexpected(group.error());
   const auto bests = batch_bests_from_json(group->value("configs", ordered_json::object()));
   if (!bests) return std::unexpected(bests.error());
+
+  const bool has_pairs = std::ranges::any_of(
+      *bests, [](const auto& entry) { return entry.second.chosen && entry.second.chosen->down.has_value(); });
+  if (has_pairs && request.engine == schema::EngineFormat::vllm) {
+    return fail(ErrorCode::conflict,
+                "the best rows have tiles of their own for GEMM 2, which vLLM's file cannot hold: --format sglang");
+  }
 
   Evidence evidence;
   evidence.engine = request.engine;
@@ -187,6 +216,7 @@ Result<Evidence> gather(const Client& client, const EvidenceRequest& request) {
     evidence.batches.emplace(batch, std::move(*found));
   }
   if (auto shared = find_sharing(client, evidence); !shared) return std::unexpected(shared.error());
+  if (auto told = find_unfinished(client, evidence); !told) return std::unexpected(told.error());
   return evidence;
 }
 

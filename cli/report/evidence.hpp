@@ -41,6 +41,8 @@ struct Evidence {
   std::set<std::int64_t> clocks_mhz;
   std::optional<schema::Timestamp> first_measured_at, last_measured_at;
 
+  std::vector<std::string> unfinished;  ///< "abc-1 is cancelled": of those sweeps, what is not done
+
   /// Other problems with rows whose file has the same name.
   std::vector<nlohmann::ordered_json> sharing;
 
@@ -56,7 +58,8 @@ struct EvidenceRequest {
 };
 
 /// Errors: not_found, conflict (several groups: the message says how they differ), forbidden (recorded rows that were
-/// not allowed), data_damaged (the daemon speaks of something else), and the client's.
+/// not allowed; pairs of tiles where the engine reads one file), data_damaged (the daemon speaks of something else),
+/// and the client's.
 schema::Result<Evidence> gather(const Client& client, const EvidenceRequest& request);
 
 }  // namespace moetune::cli

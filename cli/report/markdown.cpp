@@ -230,6 +230,9 @@ void add_boxes(Page& page, const Evidence& evidence, const ReportParts& parts) {
   if (evidence.is_recorded()) {
     box("**These times were looked up in a recording and prove nothing about your machine: measure them.**");
   }
+  for (const std::string& sweep : evidence.unfinished) {
+    box(fmt::format("**Sweep {}: its rows are not all that it would have measured.**", sweep));
+  }
   box(fmt::format("{} commit, PyTorch and CUDA versions (`{}`)", vllm ? "vLLM" : "SGLang",
                   vllm ? "vllm collect-env" : "python3 -m sglang.check_env"));
   box(vllm ? "the server's line `Using configuration from ... for MoE layer.`, from a start with this file in "

@@ -76,11 +76,12 @@ class ReportTest : public CommandsTest {
     other["rows"] = 77;
     auto another_file = other;
     another_file["N"] = 1024;
+    daemon_.on("GET /sweeps", {.body = R"({"items": [{"id": 1, "state": "done"}], "next": null})"});
     daemon_.on("GET /problems",
                {.body = ordered_json{{"items", {group(), other, another_file}}, {"next", nullptr}}.dump()});
   }
   /// What /best says: batch 1 is tuned, batch 64 keeps the default.
-  void serve(ordered_json first, const std::vector<ordered_json>& more = {}) {
+  void serve(ordered_json first, const std::vector<ordered_json>& more = {}, bool pairs = false) {
     first["configs"]["1"] = {{"config", config(128)},
                              {"latency_us", 16.0},
                              {"default_latency_us", 20.0},
@@ -95,6 +96,10 @@ class ReportTest : public CommandsTest {
                               {"samples", 3},
                               {"chosen", {{"config", config(64)}, {"latency_us", 30.0}, {"default", true}}},
                               {"reason", "the default is the best"}};
+    if (pairs) {
+      auto& chosen = first["configs"]["1"]["chosen"]["config"];
+      chosen["down"] = config(32);
+    }
     ordered_json results = ordered_json::array({first});
     for (auto other : more) {
       other["configs"] = first["configs"];
@@ -156,6 +161,32 @@ TEST_F(ReportTest, SaysWhatIsOpenAndThatARecordingProvesNothing) {
   EXPECT_THAT(daemon_.seen()[0].target, Not(HasSubstr("origin")));
 }
 
+TEST_F(ReportTest, SaysWhichSweepsAreNotWhole) {
+  ASSERT_EQ(run_with(words()), ExitStatus::done) << err();
+  EXPECT_THAT(out(), Not(HasSubstr("would have measured")));
+  daemon_.on("GET /sweeps", {.body = R"({"items": [{"id": 1, "state": "cancelled"}], "next": null})"});
+  ASSERT_EQ(run_with(words()), ExitStatus::done) << err();
+  EXPECT_THAT(out(),
+              HasSubstr("- [ ] **Sweep abc-1 is cancelled: its rows are not all that it would have measured.**"));
+}
+
+TEST_F(ReportTest, ItsCommandsNameWhatIsNotUsual) {
+  auto warm = group();
+  warm["gated"] = false;
+  warm["l2"] = "warm";
+  serve(warm);
+  ASSERT_EQ(run_with(words()), ExitStatus::done) << err();
+  EXPECT_THAT(out(),
+              HasSubstr("moetune tune -E 8 -N 512 --hidden-size 2048 --topk 2 --gated 0 --l2 warm --kernel vllm\n"));
+}
+
+TEST_F(ReportTest, PairsOfTilesAreNoFileOfVllms) {
+  auto pairs = group();
+  serve(pairs, {}, true);
+  EXPECT_NE(run_with(words()), ExitStatus::done);
+  EXPECT_THAT(err(), HasSubstr("tiles of their own for GEMM 2, which vLLM's file cannot hold: --format sglang"));
+}
+
 TEST_F(ReportTest, IsAboutOneGroup) {
   auto older = group();
   older["compiler"] = "triton 3.5.1";
@@ -184,6 +215,8 @@ TEST_F(ReportTest, DrawsThePictureWithGnuplot) {
     EXPECT_THAT(read_file(picture), StartsWith(magic));
     EXPECT_THAT(read_file(folder_.path() / "pr.md"), HasSubstr("![latency and speedup over M](it's a plot"));
   }
+  EXPECT_NE(run_with(words({"--plot", (folder_.path() / "a\nb.svg").string()})), ExitStatus::done);
+  EXPECT_THAT(err(), HasSubstr("characters that no file name should have"));
   EXPECT_NE(run_with(words({"--plot", "speedup.gif"})), ExitStatus::done);
   EXPECT_THAT(err(), HasSubstr("--plot must end in .svg or .png, not \"speedup.gif\""));
   EXPECT_NE(run_with(words({"--plot", (folder_.path() / "no" / "plot.svg").string()})), ExitStatus::done);
