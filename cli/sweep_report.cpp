@@ -27,11 +27,8 @@ json fields_of_rows(const SweepStatus& status) {
     if (status.spec.value(name, usual) != usual) fields[name] = !usual;
   }
   const bool recorded = !status.spec.value("recording", nlohmann::ordered_json()).is_null();
-  if (recorded) {
-    fields["origin"] = "recorded";
-  } else if (status.spec.contains("kernel")) {
-    fields["kernel"] = json(status.spec["kernel"]);
-  }
+  if (recorded) fields["origin"] = "recorded";
+  if (status.spec.contains("kernel")) fields["kernel"] = json(status.spec["kernel"]);
   if (status.spec.value("l2", "cold") != "cold") fields["l2"] = json(status.spec["l2"]);
   return fields;
 }

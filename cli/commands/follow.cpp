@@ -34,26 +34,13 @@ std::string time_taken(const SweepStatus& status) {
   return fmt::format(" in {}", duration_text(static_cast<double>(end->ms - start->ms) / 1000));
 }
 
-/// The kernel that recorded rows were measured with, which only the rows tell.
-std::string kernel_of_rows(const Client& client, const nlohmann::json& fields) {
-  Query query;
-  for (const auto& [name, value] : fields.items()) query.add(name, flag_value_text(value));
-  const auto answer = client.get("/best", query);
-  if (!answer || !answer->is_object()) return "";
-  const auto results = answer->value("results", nlohmann::ordered_json::array());
-  return results.empty() ? "" : results.front().value("kernel", "");
-}
-
 void report(Context& context, const SweepStatus& status, const Client& client) {
   context.out.line(fmt::format("sweep {} {}{}: {} of {} trials", status.id, schema::name_of(status.state),
                                time_taken(status), status.done, status.total));
   for (const auto& line : seed_lines(status)) context.out.line("  " + line);
   if (!status.best.empty()) context.print(result_table(status.best));
   if (status.state != SweepState::done || status.best.empty()) return;
-  auto fields = fields_of_rows(status);
-  if (!fields.contains("kernel")) {
-    if (const auto kernel = kernel_of_rows(client, fields); !kernel.empty()) fields["kernel"] = kernel;
-  }
+  const auto fields = fields_of_rows(status);
   context.out.line("\nnext:");
   for (const auto& step : next_steps(fields, command_prefix(context.options), client.endpoint()))
     context.out.line("  " + step);

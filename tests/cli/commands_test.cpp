@@ -84,12 +84,13 @@ TEST_F(CommandsTest, TuneEndsWithATableAndWhatToDoNext) {
   EXPECT_THAT(err(), HasSubstr("sweep 3 at " + daemon_.url()));
 }
 
-TEST_F(CommandsTest, TuneLearnsTheKernelOfRecordedRowsFromTheRows) {
+TEST_F(CommandsTest, TuneNamesItsOwnKernelWhateverOtherRowsThereAre) {
   auto sweep = sample_sweep("done", 5760, 1);
   sweep["spec"]["recording"] = "upload-7";
+  sweep["spec"]["kernel"] = "vllm";
   daemon_.on("POST /sweeps", {.status = 202, .body = R"({"id":3})"});
   daemon_.on("POST /uploads", {.status = 201, .body = R"({"id":"upload-7"})"});
-  daemon_.on("GET /best", {.body = R"({"results":[{"kernel":"vllm","configs":{}}]})"});
+  daemon_.on("GET /best", {.body = R"({"results":[{"kernel":"cuda","configs":{}}]})"});
   serve_sweep(sweep);
   EXPECT_EQ(run_with(tune({"--recording", folder_.file("r.jsonl", "{}").string()})), ExitStatus::done);
   EXPECT_THAT(out(), HasSubstr("--kernel vllm --origin recorded --allow-recorded"));
