@@ -26,9 +26,10 @@ configure:
 build: configure  ## build into build/release/bin (no set-up)
 	@cmake --build --preset $(PRESET) --parallel $(JOBS)
 
-demo:  ## set up, build, tune the example problem and show the result
+demo:  ## set up, build the programs alone, tune the example problem and show the result
 	@$(MAKE) --no-print-directory setup
-	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory configure
+	@cmake --build --preset $(PRESET) --parallel $(JOBS) --target moetune_programs
 	@scripts/demo.sh
 
 test:  ## set up, build, and run the whole suite with the linters

@@ -25,7 +25,8 @@ Result<std::vector<fs::path>> json_files_below(const fs::path& folder) {
     std::error_code ignored;
     const bool is_folder = entry->is_directory(ignored);
     if (is_folder && entry->path().filename().string().starts_with('.')) entry.disable_recursion_pending();
-    if (!is_folder && entry->path().extension() == ".json") found.push_back(entry->path());
+    const bool is_manifest = entry->path().filename() == "moetune.json";  // of a published folder
+    if (!is_folder && !is_manifest && entry->path().extension() == ".json") found.push_back(entry->path());
   }
   if (error) return fail(ErrorCode::io, fmt::format("cannot list {}: {}", folder.string(), error.message()));
   if (found.empty()) {

@@ -42,5 +42,6 @@ moetune best -E 256 -N 512 --kernel "$kernel"
 if [ "$kernel" = sglang ]; then options+=(--format sglang); fi
 moetune export -E 256 -N 512 --kernel "$kernel" "${options[@]}" -o "$work/configs"
 echo
-echo "While a daemon runs, ask it yourself, e.g. for 100 tokens (start one on this data: $bin/moetuned --data-dir $work/data):"
-echo "  curl -s '$url/best?E=256&N=512&batch=100'"
+echo "Ask it yourself, e.g. for 100 tokens:"
+echo "  $bin/moetuned --data-dir $work/data &"
+echo "  curl -s 'http://127.0.0.1:8765/best?E=256&N=512&batch=100'"

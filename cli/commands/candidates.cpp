@@ -59,7 +59,7 @@ Result<ExitStatus> list_sets(Context& context, const ListFlags& flags) {
     return ExitStatus::done;
   }
   if (items->empty()) {
-    context.out.line("no candidate sets; moetune import takes in engines' tuned files");
+    context.out.line("no candidate sets like that; moetune import takes in engines' tuned files");
     return ExitStatus::done;
   }
   Table table({{"id", Align::right}, {"rows", Align::right}, {"no tiles", Align::right}, {"name", Align::left}});

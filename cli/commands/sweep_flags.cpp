@@ -127,7 +127,7 @@ void SweepFlags::add_to(CLI::App& command) {
     command.add_flag(name, value, help)->group("Sweep");
   };
   text("--batch", batch_, "M,M,..", "numbers of tokens to tune for (default: the 18 of vLLM)");
-  text("--space", space_, "NAME|FILE.json", "candidates: vllm (default) or a space file");
+  text("--space", space_, "NAME|FILE.json", "candidates: vllm (default), wide, or a space file");
   text("--strategy", strategy_, "NAME", "exhaustive (default)");
   add_measuring_to(command, "vllm, sglang, builtin, NAME.py or cuda (default)");
   flag("--reuse", reuse_, "take over finished rows of the same group");

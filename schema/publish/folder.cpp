@@ -171,7 +171,7 @@ void Update::keep_the_rest() {
     ManifestEntry kept = entry;
     if (!refused_.contains(path) && entry.database == publication_.database) {
       const auto told = std::ranges::find(publication_.left_out, path, &LeftOut::path);
-      kept.lost = told != publication_.left_out.end() ? told->reason : "no trusted rows make it any more";
+      kept.lost = told != publication_.left_out.end() ? told->reason : "no trusted rows made it this time";
       report_.lost.push_back({path, *kept.lost});
     }
     after_.files[path] = std::move(kept);

@@ -132,7 +132,7 @@ TEST_F(FolderTest, AFileThatNoRowsMakeAnyMoreStaysAndIsNamed) {
   for (int round = 0; round < 2; ++round) {
     const auto report = update(next);
     EXPECT_THAT(report.lost, UnorderedElementsAre(Note{k_up, "the sweep was discarded"},
-                                                  Note{k_down, "no trusted rows make it any more"}));
+                                                  Note{k_down, "no trusted rows made it this time"}));
     EXPECT_EQ(view_of(folder_).size(), 3U);
     EXPECT_EQ(manifest_in(folder_).files.at(k_up).lost, "the sweep was discarded");
     expect_true_manifest(folder_);
