@@ -29,8 +29,9 @@ std::string_view name_of(SmallBatch small_batch);
 schema::Result<SmallBatch> small_batch_from_name(std::string_view name);
 
 /// How many entries the alignment of `batch` tokens to row blocks of `block_size_m` has, as vLLM 0.33 sizes it. SGLang
-/// 0.5.23 counts one expert more and rounds up to 4, so that its grid may have one more row block, which ends at once: on
-/// an H200 its launches took 0.994 to 1.004 times as long as ours in 123 comparisons, with the same output bit by bit.
+/// 0.5.23 counts one expert more and rounds up to 4, so that its grid may have one more row block, which ends at once:
+/// on an H200 its launches took 0.994 to 1.004 times as long as ours in 123 comparisons, with the same output bit by
+/// bit.
 struct AlignmentShape {
   std::int64_t pairs = 0;          ///< batch * topk, which is also the padding value of sorted_token_ids
   bool naive = false;              ///< small batch: no sorted_token_ids, expert_ids is topk_ids flattened
