@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "cli/format.hpp"
-#include "cli/group_flags.hpp"
 #include "cli/progress_display.hpp"
 #include "cli/sweep_follower.hpp"
 #include "cli/sweep_report.hpp"

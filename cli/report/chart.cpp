@@ -73,7 +73,7 @@ Result<std::string> chart_script(const Evidence& evidence, const std::filesystem
       "plot $rows using 1:2 with linespoints lc rgb '#b0413e' pt 6 lw 2 title 'default', "
       "$rows using 1:3 with linespoints lc rgb '#2f6690' pt 7 lw 2 title 'file'\n"
       "unset logscale y\nset key off\nset xlabel 'tokens (M)'\nset ylabel 'default / file'\n"
-      "set yrange [*<0.95:1.05<*]\nset style fill solid 0.8\n"
+      "set yrange [*<0.95:1.05<*]\n"
       "plot 1 with lines lc rgb '#888888' notitle, "
       "$rows using 1:4 with linespoints lc rgb '#3a7d44' pt 7 lw 2 notitle\n"
       "unset multiplot\nunset output\n",

@@ -69,7 +69,6 @@ Result<ServeRun> read_serve_run(const std::filesystem::path& file) {
   const auto value = nlohmann::json::parse(text.str(), nullptr, false);
   if (!value.is_object()) return refuse("is not one JSON object");
   ServeRun run;
-  run.file = file;
   if (const auto model = value.find("model_id"); model != value.end() && model->is_string()) {
     run.model = printable(model->get<std::string>());
   }

@@ -22,7 +22,6 @@ inline constexpr std::array<ServeMetric, 3> k_serve_metrics = {{{"output_through
 
 /// One run of `vllm bench serve --save-result`: the values of k_serve_metrics, in that order.
 struct ServeRun {
-  std::filesystem::path file;
   std::string model;
   std::array<double, k_serve_metrics.size()> values = {};
 };
