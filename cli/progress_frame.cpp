@@ -200,9 +200,10 @@ std::vector<std::string> progress_frame(const SweepStatus& status, const FrameVi
 
 std::string progress_line(const SweepStatus& status, std::optional<double> rate) {
   const bool scanning = status.phase == schema::SweepPhase::scan && status.state == SweepState::running;
-  std::string line =
-      fmt::format("sweep {}: {}, {}/{} ({})", status.id, scanning ? "scanning" : schema::name_of(status.state),
-                  status.done, status.total, percent_text(status.done, status.total));
+  std::string line = fmt::format("sweep {}: {}", status.id, scanning ? "scanning" : schema::name_of(status.state));
+  if (status.total > 0) {
+    line += fmt::format(", {}/{} ({})", status.done, status.total, percent_text(status.done, status.total));
+  }
   if (status.state == SweepState::running) {
     line += fmt::format(", {} trials/s, ETA {}", rate_text(rate), duration_text(status.eta_s));
   }

@@ -153,6 +153,13 @@ Result<void> resolve_sweep(Transaction& transaction, std::int64_t id, const Reso
   });
 }
 
+Result<void> set_sweep_total(Transaction& transaction, std::int64_t id, std::int64_t total) {
+  return guarded([&]() -> Result<void> {
+    const auto changed = transaction.connection().run(sql::set_sweep_total_sql, id, total);
+    return changed == 1 ? Result<void>() : no_such_sweep(id);
+  });
+}
+
 Result<void> add_compile_counts(Transaction& transaction, std::int64_t id, const CompileCounts& more) {
   return guarded([&]() -> Result<void> {
     const auto changed =

@@ -73,6 +73,9 @@ Result<Sweep> change_sweep_state(Transaction& transaction, std::int64_t id, sche
 /// conflict in a final state.
 Result<void> resolve_sweep(Transaction& transaction, std::int64_t id, const Resolution& resolution);
 
+/// Notes how many trials a sweep has, as far as is known while a search finds its way. Errors: not_found.
+Result<void> set_sweep_total(Transaction& transaction, std::int64_t id, std::int64_t total);
+
 /// Adds to the sweep's counters. Errors: not_found.
 Result<void> add_compile_counts(Transaction& transaction, std::int64_t id, const CompileCounts& more);
 

@@ -89,10 +89,10 @@ Result<std::vector<TrialKey>> finished_trials(Snapshot& snapshot, std::int64_t s
   });
 }
 
-Result<std::vector<ScannedRow>> scanned_rows(Snapshot& snapshot, std::int64_t sweep) {
+Result<std::vector<ScannedRow>> scanned_rows(Snapshot& snapshot, std::int64_t sweep, SweepPhase phase) {
   return guarded([&]() -> Result<std::vector<ScannedRow>> {
     Connection& connection = snapshot.connection();
-    auto row = connection.query(sql::scanned_rows_sql, run_of_sweep(connection, sweep, SweepPhase::scan));
+    auto row = connection.query(sql::scanned_rows_sql, run_of_sweep(connection, sweep, phase));
     std::vector<ScannedRow> rows;
     while (row.step()) {
       rows.push_back({.key = {row.integer(0), read_config(connection, row, 4)},

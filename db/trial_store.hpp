@@ -42,7 +42,7 @@ Result<std::vector<double>> samples_of(Snapshot& snapshot, std::int64_t sweep, c
 Result<std::vector<TrialKey>> finished_trials(Snapshot& snapshot, std::int64_t sweep,
                                               schema::SweepPhase phase = schema::SweepPhase::measure);
 
-/// A row of a scan.
+/// A row as a search sees it.
 struct ScannedRow {
   TrialKey key;
   schema::TrialStatus status = schema::TrialStatus::ok;
@@ -51,8 +51,9 @@ struct ScannedRow {
   std::string remark;  ///< the row's log_tail
 };
 
-/// The rows of a sweep's scan, in the order in which they were recorded. Errors: not_found without a scan.
-Result<std::vector<ScannedRow>> scanned_rows(Snapshot& snapshot, std::int64_t sweep);
+/// The rows of a sweep's phase, in the order in which they were recorded. Errors: not_found without that phase.
+Result<std::vector<ScannedRow>> scanned_rows(Snapshot& snapshot, std::int64_t sweep,
+                                             schema::SweepPhase phase = schema::SweepPhase::scan);
 
 /// Number of a sweep's trials by status, of all phases; only those that occur.
 Result<std::map<schema::TrialStatus, std::int64_t>> count_trials(Snapshot& snapshot, std::int64_t sweep);

@@ -94,8 +94,8 @@ void read_space(ObjectReader& reader, SweepSpec& spec) {
 
 void read_strategy(ObjectReader& reader, SweepSpec& spec) {
   spec.strategy = reader.optional_text("strategy").value_or(spec.strategy);
-  if (spec.strategy != "exhaustive") {
-    reader.reject("strategy", fmt::format("must be exhaustive, not \"{}\"", spec.strategy));
+  if (spec.strategy != k_race && spec.strategy != k_exhaustive) {
+    reader.reject("strategy", fmt::format("must be race or exhaustive, not \"{}\"", spec.strategy));
   }
   spec.routing = reader.optional_text("routing").value_or(spec.routing);
   if (spec.routing != "uniform") reader.reject("routing", fmt::format("must be uniform, not \"{}\"", spec.routing));

@@ -19,13 +19,17 @@ namespace moetune::schema {
 /// vLLM's default batch sizes.
 const std::vector<std::int64_t>& default_batches();
 
+/// SweepSpec::strategy: which candidates of the space are measured.
+inline constexpr std::string_view k_race = "race";              ///< those that a search finds worth it
+inline constexpr std::string_view k_exhaustive = "exhaustive";  ///< all
+
 /// What the user asks for: POST /sweeps and `tune` carry these fields.
 struct SweepSpec {
   Problem problem;
   std::vector<std::int64_t> batches;  ///< ascending, distinct; field "batch"
   std::string kernel = "cuda";        ///< ignored with a recording, whose rows name theirs
   nlohmann::json space = "vllm";      ///< a name (vllm, wide) or the object of a space file
-  std::string strategy = "exhaustive";
+  std::string strategy{k_race};
   std::string routing = "uniform";
   L2 l2 = L2::cold;
   std::vector<int> gpus;  ///< device indexes; empty: all of one name

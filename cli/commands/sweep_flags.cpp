@@ -128,7 +128,8 @@ void SweepFlags::add_to(CLI::App& command) {
   };
   text("--batch", batch_, "M,M,..", "numbers of tokens to tune for (default: the 18 of vLLM)");
   text("--space", space_, "NAME|FILE.json", "candidates: vllm (default), wide, or a space file");
-  text("--strategy", strategy_, "NAME", "exhaustive (default)");
+  text("--strategy", strategy_, "NAME",
+       "race (default: a search finds what is worth measuring) or exhaustive (everything)");
   add_measuring_to(command, "vllm, sglang, builtin, NAME.py or cuda (default)");
   flag("--reuse", reuse_, "take over finished rows of the same group");
   flag("--no-scan", no_scan_, "measure every candidate on the unchanged Triton kernel");

@@ -30,6 +30,11 @@ struct FinalistRule {
   std::size_t at_most = 32;
 };
 
+/// The same after a race, which has looked closely around the best already.
+constexpr FinalistRule race_finalists() {
+  return {.within = 1.02, .within_when_hot = 1.10, .at_least = 4, .at_most = 8};
+}
+
 /// The configurations of one batch worth measuring, the most promising first. With `pairs` each GEMM gets the tile that
 /// suits it, of the same BLOCK_SIZE_M, and what is promised is the sum; rows without the times of their GEMMs are left
 /// out.

@@ -7,9 +7,10 @@
 namespace moetune::daemon::search {
 
 WorkBoard::WorkBoard(std::vector<Candidate> plan, std::size_t workers, KernelNeeds needs, std::size_t compile_slots,
-                     Order order)
+                     Order order, Admission admission)
     : trials_(std::move(plan)),
       needs_(std::move(needs)),
+      admitted_(trials_.size(), false),
       finished_(trials_.size(), false),
       flying_(trials_.size(), false),
       order_(order),
@@ -19,16 +20,13 @@ WorkBoard::WorkBoard(std::vector<Candidate> plan, std::size_t workers, KernelNee
       trial_suspicion_(trials_.size()),
       slow_slots_(compile_slots / 2),
       to_measure_(std::max<std::size_t>(workers, 1)),
-      unfinished_(trials_.size()) {
+      unfinished_(0) {
   needs_.of_trial.resize(trials_.size());
   for (std::size_t i = 0; i < trials_.size(); ++i) {
     index_of_.emplace(trials_[i], TrialIndex{i});
     trials_of_batch_[trials_[i].batch].push_back({i});
     missing_.push_back(needs_.of_trial[i].size());
-    for (const KernelIndex kernel : needs_.of_trial[i]) {
-      kernels_[kernel.value].trials.push_back({i});
-      ++kernels_[kernel.value].unfinished;
-    }
+    for (const KernelIndex kernel : needs_.of_trial[i]) kernels_[kernel.value].trials.push_back({i});
   }
 
   std::vector<std::int64_t> batches;
@@ -37,16 +35,25 @@ WorkBoard::WorkBoard(std::vector<Candidate> plan, std::size_t workers, KernelNee
   std::map<std::int64_t, std::size_t> worker_of_batch;
   for (std::size_t i = 0; i < batches.size(); ++i) worker_of_batch[batches[i]] = shares[i];
   unfinished_of_.resize(to_measure_.size());
-  for (const Candidate& candidate : trials_) {
-    worker_of_.push_back(worker_of_batch[candidate.batch]);
-    ++unfinished_of_[worker_of_.back()];
-  }
+  for (const Candidate& candidate : trials_) worker_of_.push_back(worker_of_batch[candidate.batch]);
 
   for (const KernelIndex kernel : needs_.slow) kernels_[kernel.value].slow = true;
-  for (std::size_t i = 0; i < kernels_.size(); ++i) {
-    if (kernels_[i].unfinished > 0) waiting_with({i}).insert({i});
+  if (admission == Admission::on_request) return;
+  for (std::size_t i = 0; i < trials_.size(); ++i) admit({i});
+}
+
+void WorkBoard::admit(TrialIndex trial) {
+  if (admitted_[trial.value]) return;
+  admitted_[trial.value] = true;
+  ++unfinished_;
+  ++unfinished_of_[worker_of_[trial.value]];
+  for (const KernelIndex index : kernels_of(trial)) {
+    Kernel& kernel = kernels_[index.value];
+    ++kernel.unfinished;
+    const bool is_free = kernel.state == KernelState::waiting && !kernel_suspicion_[index.value].is_suspect;
+    if (is_free) waiting_with(index).insert(index);
   }
-  for (std::size_t i = 0; i < trials_.size(); ++i) enqueue({i});
+  enqueue(trial);
 }
 
 std::optional<TrialIndex> WorkBoard::find_trial(const Candidate& candidate) const {
@@ -69,12 +76,13 @@ WorkBoard::Suspicion& WorkBoard::suspicion_of(WorkItem item) {
 
 bool WorkBoard::needed(WorkItem item) const {
   if (const auto* kernel = std::get_if<KernelIndex>(&item)) return kernels_[kernel->value].unfinished > 0;
-  return !finished_[std::get<TrialIndex>(item).value];
+  const std::size_t trial = std::get<TrialIndex>(item).value;
+  return admitted_[trial] && !finished_[trial];
 }
 
 bool WorkBoard::may_wait_in_queue(TrialIndex trial) const {
   const bool held_back = flying_[trial.value] || trial_suspicion_[trial.value].is_suspect;
-  return !finished_[trial.value] && !held_back && missing_[trial.value] == 0;
+  return admitted_[trial.value] && !finished_[trial.value] && !held_back && missing_[trial.value] == 0;
 }
 
 void WorkBoard::enqueue(TrialIndex trial) {
@@ -90,7 +98,7 @@ std::vector<TrialIndex> WorkBoard::unfinished_of_batch(std::int64_t batch) const
   const auto found = trials_of_batch_.find(batch);
   if (found == trials_of_batch_.end()) return unfinished;
   std::ranges::copy_if(found->second, std::back_inserter(unfinished),
-                       [&](TrialIndex trial) { return !finished_[trial.value]; });
+                       [&](TrialIndex trial) { return admitted_[trial.value] && !finished_[trial.value]; });
   return unfinished;
 }
 
@@ -135,6 +143,7 @@ void WorkBoard::leave_flight(WorkItem item) {
 
 void WorkBoard::finish(TrialIndex trial) {
   if (finished_[trial.value]) return;
+  admit(trial);
   if (flying_[trial.value]) {
     flying_[trial.value] = false;
     leave_flight(trial);
@@ -168,7 +177,7 @@ std::vector<TrialIndex> WorkBoard::fail(KernelIndex index) {
   kernel.state = KernelState::failed;
   std::vector<TrialIndex> failed;
   for (const TrialIndex trial : kernel.trials) {
-    if (!finished_[trial.value]) failed.push_back(trial);
+    if (admitted_[trial.value] && !finished_[trial.value]) failed.push_back(trial);
   }
   for (const TrialIndex trial : failed) finish(trial);
   return failed;
@@ -301,7 +310,7 @@ bool WorkBoard::is_wanted(KernelIndex index) const {
 std::map<std::int64_t, std::size_t> WorkBoard::unfinished_by_batch() const {
   std::map<std::int64_t, std::size_t> counts;
   for (std::size_t i = 0; i < trials_.size(); ++i) {
-    if (!finished_[i]) ++counts[trials_[i].batch];
+    if (admitted_[i] && !finished_[i]) ++counts[trials_[i].batch];
   }
   return counts;
 }

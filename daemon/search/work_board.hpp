@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -34,6 +35,12 @@ enum class Order {
   rounds,  ///< the trials of a batch take turns, one round each, until all of them are finished
 };
 
+/// Which trials are to be measured.
+enum class Admission {
+  all,
+  on_request,  ///< only those that were given to WorkBoard::admit; the others are as if they were not there
+};
+
 /// Which work of a sweep waits for what, and who is to blame when a worker dies: the policy of the scheduler without
 /// its processes. A trial waits for the kernels that it needs; kernels are compiled in their order and trials measured
 /// in the order of the plan as their kernels come. A candidate whose worker died is a suspect: suspects are tried one
@@ -47,7 +54,7 @@ class WorkBoard {
   /// given to slow kernels while there are others. Precondition: `needs` is of these trials, or has none at all (a
   /// recording).
   WorkBoard(std::vector<Candidate> plan, std::size_t workers, KernelNeeds needs, std::size_t compile_slots = 1,
-            Order order = Order::plan);
+            Order order = Order::plan, Admission admission = Admission::all);
 
   const std::vector<Candidate>& trials() const { return trials_; }
   std::size_t kernels() const { return kernels_.size(); }
@@ -60,6 +67,12 @@ class WorkBoard {
   std::vector<std::int64_t> batches_of(std::size_t worker) const;
   /// True while trials of this worker have no row.
   bool has_work_for(std::size_t worker) const { return unfinished_of_[worker] > 0; }
+
+  /// From now on the trial is to be measured. When one of its kernels has failed it waits for finish().
+  void admit(TrialIndex trial);
+  bool is_admitted(TrialIndex trial) const { return admitted_[trial.value]; }
+  /// Trials that are, or were, to be measured.
+  std::size_t admitted() const { return static_cast<std::size_t>(std::ranges::count(admitted_, true)); }
 
   bool is_finished(TrialIndex trial) const { return finished_[trial.value]; }
   bool is_in_flight(TrialIndex trial) const { return flying_[trial.value]; }
@@ -80,7 +93,8 @@ class WorkBoard {
   void resume_after(TrialIndex trial, std::size_t rounds);
   /// The kernel is there.
   void ready(KernelIndex kernel);
-  /// There will be no such kernel: its unfinished trials, which the caller gives their rows; they are finished.
+  /// There will be no such kernel: its unfinished trials, which the caller gives their rows; they are finished. Trials
+  /// that are admitted later are the caller's to finish.
   std::vector<TrialIndex> fail(KernelIndex kernel);
   /// The kernel has gone: its unfinished trials wait for it to be compiled again.
   void lost(KernelIndex kernel);
@@ -141,6 +155,7 @@ class WorkBoard {
   KernelNeeds needs_;
   std::vector<std::size_t> missing_;  ///< per trial, kernels that are not ready
   std::vector<std::size_t> worker_of_;
+  std::vector<bool> admitted_;
   std::vector<bool> finished_;
   std::vector<bool> flying_;  ///< trials in flight
   Order order_;

@@ -63,6 +63,9 @@ schema::Result<std::vector<schema::Trial>> RunLedger::commit(db::Database& datab
     if (has_counts()) {
       if (auto done = db::add_compile_counts(transaction, sweep_, counts_); !done) return done;
     }
+    if (total_) {
+      if (auto done = db::set_sweep_total(transaction, sweep_, *total_); !done) return done;
+    }
     for (const auto& [job, attempt] : begun_) {
       auto id = db::begin_attempt(transaction, attempt);
       if (!id) return std::unexpected(id.error());
@@ -75,6 +78,7 @@ schema::Result<std::vector<schema::Trial>> RunLedger::commit(db::Database& datab
   attempt_of_.merge(attempts);
   ended_.clear();
   counts_ = {};
+  total_.reset();
   rounds_.clear();
   rows_of_rounds_.clear();
   return std::exchange(rows_, {});

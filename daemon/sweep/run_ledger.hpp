@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -30,12 +31,14 @@ class RunLedger {
   /// A row whose samples were added round by round.
   void add_row_of_rounds(schema::Trial row);
   void add_counts(const db::CompileCounts& counts);
+  /// The sweep has so many trials, as far as is known now.
+  void set_total(std::int64_t total) { total_ = total; }
   /// The attempt of a job has ended.
   void end(std::int64_t job, db::AttemptOutcome outcome, std::string detail = "");
   /// A job is about to be sent; its attempt begins with the next commit.
   void begin(std::int64_t job, db::NewAttempt attempt);
 
-  bool empty() const { return rows_.empty() && rounds_.empty() && ended_.empty() && !has_counts(); }
+  bool empty() const { return rows_.empty() && rounds_.empty() && ended_.empty() && !has_counts() && !total_; }
   bool anything_to_write() const { return !empty() || !begun_.empty(); }
 
   /// Writes everything. On success returns the rows that were written. On an error nothing was written and everything
@@ -63,6 +66,7 @@ class RunLedger {
   std::vector<Round> rounds_;
   std::vector<Ending> ended_;
   db::CompileCounts counts_;
+  std::optional<std::int64_t> total_;
   std::map<std::int64_t, db::NewAttempt> begun_;     ///< by job
   std::map<std::int64_t, std::int64_t> attempt_of_;  ///< by job, once begun
 };

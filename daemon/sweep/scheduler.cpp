@@ -97,7 +97,7 @@ Result<std::int64_t> Scheduler::create(const schema::SweepSpec& spec) {
     }
     const auto resolved = db::resolve_sweep(transaction, *created,
                                             {.resolved = identity_of(*plan),
-                                             .total = std::ssize(plan->candidates),
+                                             .total = plan->known_trials(),
                                              .not_recorded = plan->not_recorded,
                                              .phase = plan->phase});
     if (!resolved) return std::unexpected(resolved.error());

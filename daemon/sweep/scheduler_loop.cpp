@@ -125,7 +125,7 @@ Result<std::unique_ptr<SweepRun>> SchedulerLoop::begin(const db::Sweep& queued) 
     recording = std::move(*path);
   }
   schema::SweepSpec spec = queued.spec;
-  // Begun by a version of the daemon that knew no scans.
+  // Begun by a version of the daemon that knew no scans, or found measured whole.
   if (queued.started_at && !queued.scanned) spec.scan = false;
   const auto sets = sets_of(queued.id);
   if (!sets) return std::unexpected(sets.error());
@@ -133,6 +133,7 @@ Result<std::unique_ptr<SweepRun>> SchedulerLoop::begin(const db::Sweep& queued) 
   if (!plan) return std::unexpected(plan.error());
   if (!queued.started_at && spec.reuse && plan->phase == SweepPhase::scan && is_measured_whole(*plan)) {
     spec.scan = false;
+    spec.strategy = schema::k_exhaustive;
     plan = plan_sweep(spec, services_.machine, recording, *sets);
     if (!plan) return std::unexpected(plan.error());
   }
@@ -153,7 +154,7 @@ Result<std::unique_ptr<SweepRun>> SchedulerLoop::begin(const db::Sweep& queued) 
   auto sweep = services_.database.write([&](db::Transaction& transaction) -> Result<db::Sweep> {
     auto resolved = db::resolve_sweep(transaction, queued.id,
                                       {.resolved = identity,
-                                       .total = earlier_trials + std::ssize(plan->candidates),
+                                       .total = earlier_trials + plan->known_trials(),
                                        .not_recorded = plan->not_recorded,
                                        .phase = plan->phase});
     if (!resolved) return std::unexpected(resolved.error());
@@ -213,7 +214,7 @@ Result<SweepPlan> SchedulerLoop::resolve_measure_phase() {
   auto resolved = services_.database.write([&](db::Transaction& transaction) {
     return db::resolve_sweep(transaction, run_->id(),
                              {.resolved = identity_of(*plan),
-                              .total = scanned + std::ssize(plan->candidates),
+                              .total = scanned + plan->known_trials(),
                               .not_recorded = plan->not_recorded,
                               .phase = plan->phase});
   });

@@ -210,14 +210,16 @@ bool failed_in_the_compiler(schema::TrialStatus status) {
          status == schema::TrialStatus::compile_timeout;
 }
 
-/// The finalists of each batch. A batch of which the scan knows nothing is measured whole; and a tile whose changed
+/// The finalists of each batch. A batch of which the scan knows nothing is measured whole, or after a race as far as it
+/// went; and a tile whose changed
 /// kernel did not compile is tried on the unchanged one, with one value of GROUP_SIZE_M: what upstream hears of is a
 /// failure of its own kernel.
 std::map<std::int64_t, std::vector<schema::TileConfig>> finalists_by_batch(const SweepPlan& scan,
                                                                            const std::vector<db::ScannedRow>& rows) {
   std::map<std::int64_t, std::vector<schema::TileConfig>> finalists;
+  const auto rule = scan.races ? search::race_finalists() : search::FinalistRule{};
   for (auto& [batch, scanned] : scanned_by_batch(rows)) {
-    finalists[batch] = search::finalists_of(std::move(scanned), search::FinalistRule{}, scan.pairs);
+    finalists[batch] = search::finalists_of(std::move(scanned), rule, scan.pairs);
   }
   std::set<search::Candidate> tried;
   for (const db::ScannedRow& row : rows) {
@@ -228,8 +230,13 @@ std::map<std::int64_t, std::vector<schema::TileConfig>> finalists_by_batch(const
   }
   std::set<std::int64_t> scanned_batches;
   for (const auto& [batch, unused] : finalists) scanned_batches.insert(batch);
-  for (const search::Candidate& candidate : scan.candidates) {
-    if (!scanned_batches.contains(candidate.batch)) finalists[candidate.batch].push_back(candidate.config);
+  const auto add_unknown = [&](std::int64_t batch, const schema::TileConfig& config) {
+    if (!scanned_batches.contains(batch)) finalists[batch].push_back(config);
+  };
+  if (scan.races) {
+    for (const db::ScannedRow& row : rows) add_unknown(row.key.batch, row.key.config);
+  } else {
+    for (const search::Candidate& candidate : scan.candidates) add_unknown(candidate.batch, candidate.config);
   }
   return finalists;
 }
@@ -266,6 +273,7 @@ Result<SweepPlan> plan_sweep(const SweepSpec& spec, const Machine& machine,
     if (auto applied = apply_gpus(plan, spec, machine); !applied) return std::unexpected(applied.error());
   }
   const auto configs = apply_space(plan, spec, sets);
+  plan.races = spec.strategy == schema::k_race && spec.candidates.empty();
   if (!configs) return std::unexpected(configs.error());
   if (recording) {
     if (auto applied = apply_recording(plan, spec, *recording); !applied) return std::unexpected(applied.error());
@@ -291,6 +299,7 @@ Result<SweepPlan> plan_measure_phase(const SweepPlan& scan, const SweepSpec& spe
                                      const std::vector<db::ScannedRow>& rows) {
   SweepPlan plan = scan;
   plan.phase = SweepPhase::measure;
+  plan.races = false;
   plan.group.kernel = plan.kernel;
   plan.candidates = search::finalist_plan(plan.default_of_batch, finalists_by_batch(scan, rows));
   plan.kernels.clear();

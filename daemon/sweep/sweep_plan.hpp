@@ -34,6 +34,7 @@ struct SweepPlan {
   std::string kernel;      ///< the group's, also in a scan, whose rows are kept under another name
   bool pairs = false;      ///< the GEMMs get tiles of their own; a scan times them apart
   bool in_rounds = false;  ///< the candidates of a batch take turns
+  bool races = false;      ///< a race says which of the candidates are measured
   std::string arch;        ///< "sm_90"
   std::string target;      ///< "sm_90a"; what kernels are compiled for
   bool compiles = true;    ///< false: a recording without compile
@@ -48,6 +49,9 @@ struct SweepPlan {
   std::optional<KernelSpec> step;  ///< the rest of the step; empty with a recording
   std::int64_t not_recorded = 0;   ///< candidates that the recording lacks
   search::SeededBatches seeded;    ///< what imported engine files brought in
+
+  /// How many trials it has, as far as one can say before it runs: a race finds out itself.
+  std::int64_t known_trials() const { return races ? 0 : std::ssize(candidates); }
 };
 
 /// The first phase of a sweep; `sets` are those that seed it. Errors: invalid_argument (the kernel does not compute the

@@ -27,6 +27,7 @@ void SweepRun::step(Dispatch dispatch) {
   take_compile_outcomes(context_.crew);
   if (&context_.step_crew != &context_.crew) take_compile_outcomes(context_.step_crew);
   for (std::size_t i = 0; i < stations_.size(); ++i) take_station_events(i);
+  advance_race();
   const bool able = !failure_ && !stuck_ && std::chrono::steady_clock::now() >= retry_commit_at_;
   if (dispatch == Dispatch::yes && able) {
     submit_step();
@@ -102,10 +103,11 @@ std::optional<double> SweepRun::eta() const {
   std::map<std::int64_t, double> seconds_per_trial;
   for (const auto& [batch, mean] : trial_seconds_)
     seconds_per_trial[batch] = mean.sum / static_cast<double>(mean.count);
-  auto trials = in_rounds() ? rounds_to_come() : board_.unfinished_by_batch();
-  std::size_t compiles = board_.kernels_to_compile();
+  auto trials = trials_to_come();
+  std::size_t compiles = kernels_to_come();
   if (plan_.phase == schema::SweepPhase::scan) {
-    const auto finalists = plan_.pairs ? search::k_expected_pairs : search::k_expected_finalists;
+    auto finalists = plan_.pairs ? search::k_expected_pairs : search::k_expected_finalists;
+    if (race_) finalists = search::race_finalists().at_most;
     for (const auto& [batch, config] : plan_.default_of_batch) trials[batch] += finalists;
     // Nothing had to be compiled so far: then the finalists' kernels are in the cache too, as far as one can say.
     if (seconds_per_compile_) compiles += plan_.default_of_batch.size() * search::k_expected_finalist_kernels;

@@ -8,18 +8,21 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "daemon/kernel_cache.hpp"
 #include "daemon/search/eta.hpp"
+#include "daemon/search/race.hpp"
 #include "daemon/search/work_board.hpp"
 #include "daemon/sweep/compile_crew.hpp"
 #include "daemon/sweep/event_hub.hpp"
 #include "daemon/sweep/measure_station.hpp"
 #include "daemon/sweep/run_ledger.hpp"
 #include "daemon/sweep/sweep_plan.hpp"
+#include "db/earlier_outcomes.hpp"
 #include "db/sweep_store.hpp"
 
 namespace moetune::daemon {
@@ -89,6 +92,10 @@ class SweepRun {
     std::vector<std::vector<double>> samples_us;  ///< by round
     std::optional<schema::Trial> last;            ///< as the last round of this run found it
   };
+  struct KernelFailure {
+    schema::TrialStatus status = schema::TrialStatus::compile_error;
+    std::string log_tail;
+  };
   struct MeanSeconds {
     double sum = 0;
     std::size_t count = 0;
@@ -102,9 +109,9 @@ class SweepRun {
   schema::Result<void> take_up(bool first_time);
   schema::Result<void> store_defaults();
   schema::Result<void> skip_finished(db::Snapshot& snapshot);
-  schema::Result<void> use_earlier_outcomes(db::Snapshot& snapshot);
-  void refuse_kernels();
-  void use_cached_kernels(bool first_time);
+  schema::Result<void> read_earlier_outcomes(db::Snapshot& snapshot);
+  bool take_over_earlier(search::TrialIndex trial);
+  void look_up(search::KernelIndex kernel);
   void suspect(const std::vector<db::Attempt>& attempts);
 
   // sweep_run_compile.cpp
@@ -114,6 +121,7 @@ class SweepRun {
   void judge_compile_death(search::KernelIndex kernel, const WorkerEnded& ended, const std::string& log);
   std::string compiler_log_of(std::int64_t job, const WorkerEnded& ended) const;
   void fail_kernel(search::KernelIndex kernel, schema::TrialStatus status, const std::string& log_tail);
+  void finish_without_kernel(search::TrialIndex trial, const KernelFailure& failure);
   nlohmann::json request_of(const KernelSpec& kernel, std::int64_t job) const;
   void submit_step();
   void send(StepKernels step, std::int64_t job);
@@ -133,6 +141,14 @@ class SweepRun {
   schema::Trial row_for(search::TrialIndex trial, schema::TrialStatus status) const;
   void submit(search::TrialIndex trial, bool alone);
   void send(search::TrialIndex trial, std::int64_t job);
+
+  // sweep_run_race.cpp
+  schema::Result<void> begin_race(db::Snapshot& snapshot);
+  void tell_race(const schema::Trial& row);
+  void advance_race();
+  void admit(search::TrialIndex trial);
+  std::map<std::int64_t, std::size_t> trials_to_come() const;
+  std::size_t kernels_to_come() const;
 
   // sweep_run_rounds.cpp
   bool in_rounds() const { return sweep_.spec.rounds.has_value(); }
@@ -155,7 +171,15 @@ class SweepRun {
   search::WorkBoard board_;
   RunLedger ledger_;
   std::vector<Station> stations_;
+  std::optional<search::Race> race_;
+  std::int64_t raced_total_ = 0;                    ///< trials of the race, as told to the ledger
+  std::map<db::TrialKey, schema::Trial> reusable_;  ///< rows of other sweeps that may be taken over
+  db::KnownFailures known_failures_;
   std::map<search::KernelIndex, std::string> kernels_;  ///< artifact files of those that are ready
+  std::map<search::KernelIndex, KernelFailure> failed_kernels_;
+  std::set<search::KernelIndex> looked_up_;    ///< in the kernel cache
+  std::set<search::KernelIndex> own_kernels_;  ///< counted in an earlier run of the sweep
+  bool counts_cached_ = true;                  ///< kernels found in the cache are new to the sweep's counters
   std::optional<std::string> step_artifact_;
   std::optional<std::int64_t> step_job_;
   int step_failures_ = 0;

@@ -1,6 +1,5 @@
 #include "daemon/sweep/sweep_run.hpp"
 #include "db/best_query.hpp"
-#include "db/earlier_outcomes.hpp"
 #include "kernels/compile_plan.hpp"
 #include "schema/engine_rules.hpp"
 
@@ -31,7 +30,8 @@ SweepRun::~SweepRun() {
 
 WorkBoard SweepRun::board_for(const RunContext& context, const SweepPlan& plan) {
   const auto order = plan.in_rounds ? search::Order::rounds : search::Order::plan;
-  return {plan.candidates, stations_needed(plan), plan.needs, context.crew.slots(), order};
+  const auto admission = plan.races ? search::Admission::on_request : search::Admission::all;
+  return {plan.candidates, stations_needed(plan), plan.needs, context.crew.slots(), order, admission};
 }
 
 Result<std::unique_ptr<SweepRun>> SweepRun::begin(const RunContext& context, const db::Sweep& sweep, SweepPlan plan) {
@@ -49,6 +49,10 @@ Result<void> SweepRun::enter(SweepPlan plan) {
   context_.cache.release_all();
   step_artifact_.reset();
   kernels_.clear();
+  failed_kernels_.clear();
+  looked_up_.clear();
+  own_kernels_.clear();
+  race_.reset();
   best_us_.clear();
   trial_seconds_.clear();
   return take_up(true);
@@ -63,14 +67,20 @@ Result<void> SweepRun::take_up(bool first_time) {
     if (!attempts) return std::unexpected(attempts.error());
     cut_off = std::move(*attempts);
     if (auto skipped = skip_finished(snapshot); !skipped) return skipped;
-    if (auto used = use_earlier_outcomes(snapshot); !used) return used;
+    if (auto read = read_earlier_outcomes(snapshot); !read) return read;
+    if (plan_.races) return begin_race(snapshot);
     return in_rounds() ? take_up_rounds(snapshot) : Result<void>();
   });
   if (!done) return done;
-  if (plan_.compiles) {
-    refuse_kernels();
-    use_cached_kernels(first_time);
+  // A sweep that goes on after a stop finds its own kernels in the cache: they were counted when they were compiled.
+  counts_cached_ = first_time;
+  if (race_) {
+    advance_race();
+  } else {
+    for (std::size_t i = 0; i < board_.trials().size(); ++i) take_over_earlier({i});
+    for (std::size_t i = 0; i < plan_.kernels.size(); ++i) look_up({i});
   }
+  counts_cached_ = true;
   suspect(cut_off);
   return {};
 }
@@ -89,7 +99,10 @@ Result<void> SweepRun::skip_finished(db::Snapshot& snapshot) {
   const auto finished = db::finished_trials(snapshot, id(), plan_.phase);
   if (!finished) return std::unexpected(finished.error());
   for (const db::TrialKey& key : *finished) {
-    if (const auto trial = board_.find_trial({key.batch, key.config})) board_.finish(*trial);
+    const auto trial = board_.find_trial({key.batch, key.config});
+    if (!trial) continue;
+    board_.finish(*trial);
+    for (const auto kernel : board_.kernels_of(*trial)) own_kernels_.insert(kernel);
   }
   if (plan_.phase == schema::SweepPhase::scan) return {};
   const auto best = db::best_of_sweep(snapshot, id());
@@ -98,67 +111,63 @@ Result<void> SweepRun::skip_finished(db::Snapshot& snapshot) {
   return {};
 }
 
-Result<void> SweepRun::use_earlier_outcomes(db::Snapshot& snapshot) {
-  const auto take_over = [&](TrialIndex trial, const schema::Trial& earlier) {
-    schema::Trial row = row_for(trial, earlier.status);
-    row.log_tail = earlier.log_tail;
-    if (earlier.status == schema::TrialStatus::ok) row = earlier;
-    finish_trial(trial, std::move(row));
-  };
-  std::map<db::TrialKey, schema::Trial> reusable;
-  db::KnownFailures failures;
+Result<void> SweepRun::read_earlier_outcomes(db::Snapshot& snapshot) {
+  reusable_.clear();
+  known_failures_ = {};
   if (sweep_.spec.reuse) {
     auto rows = db::reusable_trials(snapshot, plan_.group);
     if (!rows) return std::unexpected(rows.error());
-    reusable = std::move(*rows);
+    reusable_ = std::move(*rows);
   }
   if (!plan_.recording && !sweep_.spec.retry_failed) {
     auto known = db::known_failures(snapshot, plan_.group, plan_.arch);
     if (!known) return std::unexpected(known.error());
-    failures = std::move(*known);
-  }
-  for (std::size_t i = 0; i < board_.trials().size(); ++i) {
-    const auto& candidate = board_.trials()[i];
-    const db::TrialKey key{candidate.batch, candidate.config};
-    if (board_.is_finished({i})) continue;
-    if (const auto row = reusable.find(key); row != reusable.end()) {
-      take_over({i}, row->second);
-    } else if (const auto run = failures.run.find(key); run != failures.run.end()) {
-      take_over({i}, run->second);
-    } else if (const auto compile = failures.compile.find(key.config); compile != failures.compile.end()) {
-      take_over({i}, compile->second);
-    }
+    known_failures_ = std::move(*known);
   }
   return {};
 }
 
-void SweepRun::refuse_kernels() {
-  for (std::size_t i = 0; i < plan_.kernels.size(); ++i) {
-    if (!plan_.kernels[i].parts) fail_kernel({i}, schema::TrialStatus::compile_error, plan_.kernels[i].refused);
-  }
+/// Finishes a trial with what other sweeps know of it. Returns whether they know anything.
+bool SweepRun::take_over_earlier(TrialIndex trial) {
+  const auto take_over = [&](const schema::Trial& earlier) {
+    schema::Trial row = row_for(trial, earlier.status);
+    row.log_tail = earlier.log_tail;
+    if (earlier.status == schema::TrialStatus::ok) row = earlier;
+    finish_trial(trial, std::move(row));
+    return true;
+  };
+  if (board_.is_finished(trial)) return false;
+  const auto& candidate = board_.trials()[trial.value];
+  const db::TrialKey key{candidate.batch, candidate.config};
+  if (const auto row = reusable_.find(key); row != reusable_.end()) return take_over(row->second);
+  if (const auto run = known_failures_.run.find(key); run != known_failures_.run.end()) return take_over(run->second);
+  const auto compile = known_failures_.compile.find(key.config);
+  return compile != known_failures_.compile.end() && take_over(compile->second);
 }
 
-void SweepRun::use_cached_kernels(bool first_time) {
-  db::CompileCounts counts;
-  for (std::size_t i = 0; i < plan_.kernels.size(); ++i) {
-    const KernelIndex kernel{i};
-    if (!board_.is_wanted(kernel)) continue;
-    const auto key = kernels::ArtifactKey::of(*spec_of(kernel).parts);
-    const auto cached = context_.cache.lookup(key);
-    if (!cached) continue;
-    if (cached->info.status == schema::TrialStatus::ok) {
-      kernels_[kernel] = cached->path;
-      board_.ready(kernel);
-      ++counts.cached;
-    } else if (sweep_.spec.retry_failed) {
-      context_.cache.forget(key);
-    } else {
-      fail_kernel(kernel, cached->info.status, cached->info.log_tail);
-      ++counts.failed;
-    }
+/// Settles, once, whether a wanted kernel has to be compiled.
+void SweepRun::look_up(KernelIndex kernel) {
+  if (!plan_.compiles || !board_.is_wanted(kernel) || !looked_up_.insert(kernel).second) return;
+  const KernelSpec& spec = spec_of(kernel);
+  if (!spec.parts) {
+    fail_kernel(kernel, schema::TrialStatus::compile_error, spec.refused);
+    return;
   }
-  // A sweep that goes on after a stop finds its own kernels in the cache: they were counted when they were compiled.
-  if (first_time) ledger_.add_counts(counts);
+  const auto key = kernels::ArtifactKey::of(*spec.parts);
+  const auto cached = context_.cache.lookup(key);
+  if (!cached) return;
+  db::CompileCounts counts;
+  if (cached->info.status == schema::TrialStatus::ok) {
+    kernels_[kernel] = cached->path;
+    board_.ready(kernel);
+    counts.cached = 1;
+  } else if (sweep_.spec.retry_failed) {
+    context_.cache.forget(key);
+  } else {
+    fail_kernel(kernel, cached->info.status, cached->info.log_tail);
+    counts.failed = 1;
+  }
+  if (counts_cached_ && !own_kernels_.contains(kernel)) ledger_.add_counts(counts);
 }
 
 void SweepRun::suspect(const std::vector<db::Attempt>& attempts) {

@@ -196,11 +196,14 @@ void SweepRun::judge_compile_death(KernelIndex kernel, const WorkerEnded& ended,
 }
 
 void SweepRun::fail_kernel(KernelIndex kernel, TrialStatus status, const std::string& log_tail) {
-  for (const auto trial : board_.fail(kernel)) {
-    schema::Trial row = row_for(trial, status);
-    if (!log_tail.empty()) row.log_tail = log_tail;
-    ledger_.add_row(std::move(row));
-  }
+  failed_kernels_[kernel] = {status, log_tail};
+  for (const auto trial : board_.fail(kernel)) finish_without_kernel(trial, failed_kernels_[kernel]);
+}
+
+void SweepRun::finish_without_kernel(search::TrialIndex trial, const KernelFailure& failure) {
+  schema::Trial row = row_for(trial, failure.status);
+  if (!failure.log_tail.empty()) row.log_tail = failure.log_tail;
+  finish_trial(trial, std::move(row));
 }
 
 void SweepRun::remove_output(std::int64_t job) const {

@@ -105,6 +105,7 @@ void SweepRun::finish_trial(TrialIndex trial, schema::Trial row) {
     const auto [best, first] = best_us_.try_emplace(row.batch, *row.latency_us);
     if (!first) best->second = std::min(best->second, *row.latency_us);
   }
+  tell_race(row);
   ledger_.add_row(std::move(row));
 }
 

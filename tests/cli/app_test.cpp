@@ -77,7 +77,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadLine{"tune SHAPE --act-dtype int8", "act_dtype \"int8\""},
         BadLine{"tune SHAPE --dtype fp8_w8a8 --block-shape 128", "--block-shape"},
         BadLine{"tune SHAPE --block-shape 128,128", "block_shape"}, BadLine{"tune SHAPE --l2 hot", "l2 \"hot\""},
-        BadLine{"tune SHAPE --strategy race", "--strategy must be exhaustive"},
+        BadLine{"tune SHAPE --strategy guess", "--strategy must be race or exhaustive"},
         BadLine{"tune SHAPE --routing zipf", "--routing"}, BadLine{"tune SHAPE --gpus 0,x", "--gpus"},
         BadLine{"tune SHAPE --gpus 0,0", "--gpus lists 0 twice"}, BadLine{"tune SHAPE --seed -1", "--seed"},
         BadLine{"tune SHAPE --router-weight-on-input maybe", "--router-weight-on-input must be 0, 1, true or false"},

@@ -105,7 +105,9 @@ class MoetunedTest : public testing::Test {
             "--batch",
             batches,
             "--recording",
-            (folder_.path() / "rows.jsonl").string()};
+            (folder_.path() / "rows.jsonl").string(),
+            "--strategy",
+            "exhaustive"};
   }
   int daemon_pid() const { return read_daemon_file(data_).value().value().pid; }
 
@@ -156,8 +158,8 @@ TEST_F(MoetunedTest, TunesWhatALogMisses) {
   EXPECT_EQ(unknown.status, 2);
   EXPECT_THAT(unknown.err, HasSubstr("--hidden-size and --topk are needed"));
 
-  const auto told = run_with(
-      {"tune", "--warning", log, "--recording", rows, "--batch", "1,64", "--hidden-size", "1024", "--topk", "2"});
+  const auto told = run_with({"tune", "--warning", log, "--recording", rows, "--batch", "1,64", "--hidden-size", "1024",
+                              "--topk", "2", "--strategy", "exhaustive"});
   ASSERT_EQ(told.status, 0) << told.err;
   EXPECT_THAT(told.out, AllOf(StartsWith("sweep 1 done in "), HasSubstr("288 of 288 trials")));
   const auto known = run_with({"tune", "--warning", line, "--recording", rows, "--batch", "1", "--json"});

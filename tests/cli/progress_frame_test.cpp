@@ -127,6 +127,8 @@ TEST(ProgressFrameTest, SaysWhatStateASweepIsIn) {
   planless["trials"]["total"] = 0;
   EXPECT_THAT(progress_frame(sweep_status_from_json(planless).value(), view(80, 24))[1],
               HasSubstr("no trials planned yet"));
+  EXPECT_THAT(progress_line(sweep_status_from_json(planless).value(), {}), StartsWith("sweep 3: queued"));
+  EXPECT_THAT(progress_line(sweep_status_from_json(planless).value(), {}), Not(HasSubstr("0/0")));
 }
 
 TEST(ProgressFrameTest, PutsANoteInPlaceOfTheProblem) {

@@ -1,4 +1,5 @@
-// Sweeps of Triton kernels in two phases, on a GPU that computes nothing; compilers, daemon and workers are real.
+// Exhaustive sweeps of Triton kernels in two phases, on a GPU that computes nothing; compilers, daemon and workers are
+// real.
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -47,6 +48,7 @@ class ScanTest : public testing::Test {
     json spec = scanned_problem().sweep("", true);
     for (const char* field : {"recording", "compile"}) spec.erase(field);
     spec["kernel"] = "builtin";
+    spec["strategy"] = "exhaustive";
     return spec;
   }
   json finished(std::int64_t id) const { return daemon_->wait_for(id, {"done", "failed", "paused"}); }

@@ -45,7 +45,7 @@ TEST(SweepSpecTest, BadFieldsAreNamed) {
       {"batch", {1, 1}, "sweep.batch lists 1 twice"},
       {"batch", {0}, "sweep.batch must be between 1 and 1048576, not 0"},
       {"space", 7, "sweep.space must be a name (vllm, wide) or a space object"},
-      {"strategy", "guess", "sweep.strategy must be exhaustive, not \"guess\""},
+      {"strategy", "guess", "sweep.strategy must be race or exhaustive, not \"guess\""},
       {"routing", "zipf", "sweep.routing must be uniform, not \"zipf\""},
       {"l2", "hot", "l2 \"hot\" is not known; use cold or warm"},
       {"gpus", {0, 0}, "sweep.gpus lists 0 twice"},

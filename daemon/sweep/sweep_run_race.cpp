@@ -1,0 +1,85 @@
+#include <algorithm>
+#include <utility>
+
+#include "daemon/sweep/sweep_run.hpp"
+#include "db/trial_store.hpp"
+
+namespace moetune::daemon {
+namespace {
+
+using schema::Result;
+using search::RaceOutcome;
+using search::TrialIndex;
+
+RaceOutcome outcome_of(schema::TrialStatus status, double latency_us, const std::map<std::string, double>& stages_us) {
+  const auto stage = [&](const char* name) {
+    const auto found = stages_us.find(name);
+    return found == stages_us.end() ? std::nullopt : std::optional(found->second);
+  };
+  if (status != schema::TrialStatus::ok) {
+    return {.out_of_resources = status == schema::TrialStatus::out_of_resources};
+  }
+  return {.latency_us = latency_us, .gemm_1_us = stage("gemm_1"), .gemm_2_us = stage("gemm_2")};
+}
+
+}  // namespace
+
+/// A race that is told what earlier runs of the sweep have measured wants what they wanted, and goes on after it.
+Result<void> SweepRun::begin_race(db::Snapshot& snapshot) {
+  const auto rows = db::scanned_rows(snapshot, id(), plan_.phase);
+  if (!rows) return std::unexpected(rows.error());
+  race_.emplace(plan_.candidates, plan_.default_of_batch, plan_.seeded.seeds, plan_.pairs);
+  for (const db::ScannedRow& row : *rows) {
+    race_->tell({row.key.batch, row.key.config}, outcome_of(row.status, row.latency_us, row.stages_us));
+  }
+  return {};
+}
+
+void SweepRun::tell_race(const schema::Trial& row) {
+  if (race_) race_->tell({row.batch, row.config}, outcome_of(row.status, row.latency_us.value_or(0), row.stages_us));
+}
+
+/// Admits what the race wants now. What is known of a candidate already may at once lead to others. Until the race is
+/// over the sweep's total counts what is likely to come, so that progress does not run back and forth.
+void SweepRun::advance_race() {
+  if (!race_) return;
+  for (auto wanted = race_->take_wanted(); !wanted.empty(); wanted = race_->take_wanted()) {
+    for (const search::Candidate& candidate : wanted) admit(*board_.find_trial(candidate));
+  }
+  auto total = static_cast<std::int64_t>(board_.admitted());
+  for (const auto& [batch, more] : race_->expected_beyond_wanted()) total += static_cast<std::int64_t>(more);
+  if (std::exchange(raced_total_, total) != total) ledger_.set_total(total);
+}
+
+void SweepRun::admit(TrialIndex trial) {
+  board_.admit(trial);
+  if (board_.is_finished(trial) || take_over_earlier(trial)) return;
+  for (const auto kernel : board_.kernels_of(trial)) {
+    look_up(kernel);
+    if (board_.is_finished(trial)) return;
+    if (const auto failed = failed_kernels_.find(kernel); failed != failed_kernels_.end()) {
+      finish_without_kernel(trial, failed->second);
+      return;
+    }
+  }
+}
+
+/// By batch, as far as one can say.
+std::map<std::int64_t, std::size_t> SweepRun::trials_to_come() const {
+  if (in_rounds()) return rounds_to_come();
+  auto trials = board_.unfinished_by_batch();
+  if (race_) {
+    for (const auto& [batch, more] : race_->expected_beyond_wanted()) trials[batch] += more;
+  }
+  return trials;
+}
+
+std::size_t SweepRun::kernels_to_come() const {
+  const std::size_t wanted = board_.kernels_to_compile();
+  if (!race_ || race_->done()) return wanted;
+  const auto expected = static_cast<std::size_t>(search::k_raced_kernels * static_cast<double>(board_.kernels()));
+  const std::size_t settled = kernels_.size() + failed_kernels_.size();
+  return std::max(wanted, expected > settled ? expected - settled : 0);
+}
+
+}  // namespace moetune::daemon

@@ -1,0 +1,1 @@
+UPDATE sweeps SET total = ?2 WHERE id = ?1;

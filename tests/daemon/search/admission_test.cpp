@@ -1,0 +1,84 @@
+#include <gtest/gtest.h>
+
+#include "daemon/search/work_board.hpp"
+
+namespace moetune::daemon::search {
+namespace {
+
+using schema::TileConfig;
+
+constexpr TileConfig k_small{16, 64, 64, 1, 4, 3};
+constexpr TileConfig k_small_g16{16, 64, 64, 16, 4, 3};
+constexpr TileConfig k_large{64, 128, 64, 1, 8, 3};
+
+std::vector<Candidate> plan() {
+  return {{1, k_small}, {2, k_small}, {1, k_small_g16}, {2, k_small_g16}, {1, k_large}, {2, k_large}};
+}
+
+class AdmissionTest : public testing::Test {
+ protected:
+  WorkBoard board_{plan(), 1, one_kernel_per_tile(plan()).needs, 1, Order::plan, Admission::on_request};
+};
+
+TEST_F(AdmissionTest, WhatIsNotAdmittedIsAsIfItWereNotThere) {
+  EXPECT_TRUE(board_.done());
+  EXPECT_EQ(board_.admitted(), 0u);
+  EXPECT_EQ(board_.next_compile(), std::nullopt);
+  EXPECT_EQ(board_.next_trial(0), std::nullopt);
+  EXPECT_TRUE(board_.unfinished_by_batch().empty());
+  EXPECT_FALSE(board_.has_work_for(0));
+  EXPECT_EQ(board_.batches_of(0), (std::vector<std::int64_t>{1, 2})) << "a worker prepares for all of them";
+  board_.suspect(TrialIndex{0});
+  board_.suspect(KernelIndex{0});
+  EXPECT_EQ(board_.next_suspect(), std::nullopt);
+}
+
+TEST_F(AdmissionTest, AnAdmittedTrialWaitsForItsKernelAndIsMeasured) {
+  board_.admit({1});
+  board_.admit({1});
+  EXPECT_EQ(board_.admitted(), 1u);
+  EXPECT_FALSE(board_.done());
+  const auto kernel = board_.next_compile();
+  ASSERT_TRUE(kernel);
+  EXPECT_EQ(board_.next_compile(), std::nullopt) << "the other kernel is not wanted";
+  board_.ready(*kernel);
+  EXPECT_EQ(board_.next_trial(0), TrialIndex{1});
+  EXPECT_EQ(board_.next_trial(0), std::nullopt);
+  board_.finish({1});
+  EXPECT_TRUE(board_.done());
+  board_.admit({2});
+  EXPECT_EQ(board_.next_trial(0), TrialIndex{2}) << "its kernel is there already";
+}
+
+TEST_F(AdmissionTest, AFailedKernelTakesOnlyAdmittedTrialsWithIt) {
+  board_.admit({0});
+  const auto kernel = board_.next_compile();
+  EXPECT_EQ(board_.fail(*kernel), std::vector{TrialIndex{0}});
+  EXPECT_TRUE(board_.done());
+  board_.admit({1});
+  EXPECT_FALSE(board_.done()) << "the caller finishes it";
+  EXPECT_EQ(board_.next_compile(), std::nullopt);
+  EXPECT_EQ(board_.next_trial(0), std::nullopt);
+  board_.finish({1});
+  EXPECT_TRUE(board_.done());
+}
+
+TEST_F(AdmissionTest, ARowFromBeforeCountsAsAdmitted) {
+  board_.finish({3});
+  EXPECT_TRUE(board_.is_finished({3}));
+  EXPECT_EQ(board_.admitted(), 1u);
+  EXPECT_TRUE(board_.done());
+  EXPECT_EQ(board_.next_compile(), std::nullopt);
+}
+
+TEST_F(AdmissionTest, ASuspectedKernelStaysOneWhenMoreTrialsWantIt) {
+  board_.admit({0});
+  const auto kernel = board_.next_compile();
+  EXPECT_EQ(board_.died(*kernel), Verdict::retry_alone);
+  board_.admit({1});
+  EXPECT_EQ(board_.next_compile(), std::nullopt);
+  EXPECT_EQ(board_.next_suspect(), WorkItem(*kernel));
+}
+
+}  // namespace
+}  // namespace moetune::daemon::search
