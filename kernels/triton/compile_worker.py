@@ -31,7 +31,7 @@ class CompileWorker:
 
     def hello(self):
         return {"type": "hello", "worker": "compile", "version": VERSION,
-                "compiler": compiler_text(self._compiler.version), "kernel_digest": self._kernel.source.digest}
+                "compiler": compiler_text(self._compiler.version), "kernel_digest": self._kernel.digest}
 
     def answer(self, request):
         """The reply to any request. Raises ChannelError for what is none."""
@@ -50,9 +50,9 @@ class CompileWorker:
         log = CompilerLog(f"{output}.log")
         try:
             digest = job["kernel_digest"]
-            if digest != self._kernel.source.digest:
+            if digest != self._kernel.digest:
                 raise Refusal(f"the job is for a kernel with digest {digest}, this worker holds "
-                              f"{self._kernel.source.digest}: its source has changed")
+                              f"{self._kernel.digest}: its source has changed")
             with log:
                 result = self._compiler.compile(job["options"], job["arch"], os.path.dirname(output) or ".")
             text = log.text() if result.reason else ""

@@ -24,12 +24,15 @@ class EnginePackage:
     def folder(self):
         return self.root / self.name
 
-    def file_with(self, function):
-        """The package's file about MoE that defines `function` on its top level. Raises Refusal when there is none, or
-        more than one."""
+    def files_with(self, function):
+        """The package's files about MoE that define `function` on their top level."""
         pattern = re.compile(rf"^def {function}\(", re.MULTILINE)
-        found = [path for path in sorted(self.folder.rglob("*.py"))
-                 if "moe" in str(path.relative_to(self.folder)) and pattern.search(path.read_text("utf-8", "replace"))]
+        return [path for path in sorted(self.folder.rglob("*.py"))
+                if "moe" in str(path.relative_to(self.folder)) and pattern.search(path.read_text("utf-8", "replace"))]
+
+    def file_with(self, function):
+        """The one such file. Raises Refusal when there is none, or more than one."""
+        found = self.files_with(function)
         if len(found) == 1:
             return found[0]
         where = ", ".join(str(path) for path in found) or "none of its files about MoE does"

@@ -20,8 +20,17 @@ def lift_function(file, name, facts):
     called."""
     scope = {"__builtins__": dict(BUILTINS)}
     _define(file, name, facts, scope, name)
-    function = scope[name]
+    return _guarded(file, name, scope[name])
 
+
+def lift_node(file, node, facts, name):
+    """The same of a FunctionDef that is made of parts of the source file; `name` is what messages call it."""
+    scope = {"__builtins__": dict(BUILTINS)}
+    _define_function(file, node, facts, scope)
+    return _guarded(file, name, scope[node.name])
+
+
+def _guarded(file, name, function):
     def call(*arguments, **keywords):
         try:
             return function(*arguments, **keywords)

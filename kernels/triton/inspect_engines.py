@@ -54,8 +54,8 @@ def kernel_facts(kernel):
     """Digest, parameters, and which kinds of problems it can be bound to; the reason for those that it cannot."""
     facts = {
         "path": str(kernel.path),
-        "kernel_digest": kernel.source.digest,
-        "small_batch_path": kernel.has_naive_path,
+        "kernel_digest": kernel.digest,
+        "alignment": kernel.alignment.fields(),
         "parameters": [{"name": parameter.name, "constexpr": parameter.constexpr, "default": parameter.default}
                        for parameter in kernel.parameters],
         "tunes": [],

@@ -1,7 +1,11 @@
 """A kernel by the name that the user gives: of an engine, moetune's own, or of a file."""
 
+import functools
+import hashlib
+import json
 import pathlib
 
+from alignment_rule import AlignmentRule, EngineAlignment
 from binding import bind, tile_constants
 from default_config import DefaultConfig
 from engine_package import ENGINES, find_engine
@@ -72,6 +76,32 @@ class Kernel:
             return False
         names, _ = parameter_names(SourceFile.read(path, self.engine.root), LOOK_UP)
         return "down_moe" in names
+
+    @property
+    def digest(self):
+        """What names this kernel in rows and compiled files: its source's digest, or one of that and the AlignmentRule when
+        its engine sizes launches otherwise than vLLM 0.33. vLLM 0.12 and 0.13 differ in nothing else. 64 lower-case hex
+        digits. Raises Refusal when the rule cannot be told."""
+        if self.alignment.follows_from_source():
+            return self.source.digest
+        fields = self.alignment.fields()
+        del fields["naive"]  # follows from the parameters
+        return hashlib.sha256(json.dumps([self.source.digest, fields], sort_keys=True).encode()).hexdigest()
+
+    @property
+    def alignment(self):
+        """The AlignmentRule of the engine; a kernel that is of no engine has vLLM 0.33's. Raises Refusal."""
+        return self._engine_alignment.rule if self.engine else AlignmentRule(naive=self.has_naive_path)
+
+    def check_alignment(self, points):
+        """Raises Refusal where the engine does not follow `alignment` for one of the (batch, topk, experts, block)."""
+        if self.engine:
+            self._engine_alignment.check(points)
+
+    @functools.cached_property
+    def _engine_alignment(self):
+        names = [parameter.name for parameter in self.parameters]
+        return EngineAlignment(self.engine, self._file, names, self.has_naive_path)
 
     def swap_rule(self, machine):
         """(BLOCK_SIZE_M, BLOCK_SIZE_N) -> whether the launcher exchanges the operands of fp8 kernels: the engine's own

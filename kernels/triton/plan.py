@@ -32,14 +32,17 @@ def make_plan(kernel, request):
     if group not in ("constant", "runtime"):
         raise Refusal(f"group must be constant or runtime, not {group}")
     tiles = [read_tile(config) for config in request.get("configs", [])]
+    blocks = sorted({tile["BLOCK_SIZE_M"] for tile in tiles})
+    kernel.check_alignment((batch, problem.topk, problem.num_experts, block) for batch in batches for block in blocks)
     plan = _Plan(kernel, problem, machine, tiles, group == "runtime")
     classes = [plan.uses(variants, members) for variants, members in _classes(kernel, problem, batches).items()]
     return {
         "kernel": kernel.name,
-        "kernel_digest": kernel.source.digest,
+        "kernel_digest": kernel.digest,
         "families": plan.families,
         "artifacts": plan.artifacts,
         "classes": classes,
+        "alignment": kernel.alignment.fields(),
         "refused": [{"config": config, "reason": reason} for config, reason in sorted(plan.refused.items())],
         "defaults": _defaults(kernel, problem, machine, batches),
     }

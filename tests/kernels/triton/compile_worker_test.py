@@ -54,7 +54,7 @@ class WorkerTest(unittest.TestCase):
         hello = dict(self.worker.hello)
         self.assertRegex(hello.pop("compiler"), r"^triton \d+\.\d+\.\d+")
         self.assertEqual({"type": "hello", "worker": "compile", "version": "0.1.0",
-                          "kernel_digest": self.kernel.source.digest}, hello)
+                          "kernel_digest": self.kernel.digest}, hello)
 
     def test_a_plan_by_a_worker_is_the_same_as_one_by_the_script(self):
         request = support.request("fp8 block", configs=[support.tile(16, 64, 256)], group="runtime")

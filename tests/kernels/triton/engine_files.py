@@ -25,11 +25,14 @@ NEWEST = {name: versions[-1] for name, versions in VERSIONS.items()}
 WANTED = {
     "vllm": r"vllm/model_executor/layers/fused_moe/(fused_moe|config|utils|moe_align_block_size)\.py",
     "sglang": r"sglang/(srt/layers/moe/.*fused_moe_triton[^/]*\.py|srt/layers/moe/.*/fused_moe\.py|"
-              r"kernels/ops/moe/fused_moe_triton_kernels\.py)",
+              r"kernels/ops/moe/fused_moe_triton_kernels\.py|srt/layers/moe/.*moe_align_block_size\.py|"
+              r"(jit_kernel|kernels/ops/moe)/moe_align\.py|kernels/ops/moe/__init__\.py)",
 }
 METADATA = r"[^/]*\.dist-info/METADATA"
 # Where a version makes the device's name for files, if not in one of those.
 NAMING = {("vllm", "0.33.0"): r"vllm/utils/platform_utils\.py"}
+# In a fetched folder: the pattern that it was fetched by. A folder with another one is fetched again.
+MARKER = ".wanted"
 TUNED = r".*/configs/(triton_[^/]*/)?E=[^/]*\.json"
 
 # Any wheel will do, whatever this machine is: the newest platform tags come first.
@@ -109,7 +112,7 @@ def _whole(name, version):
 
 
 def fetch(index, name, version, wanted, target):
-    """Puts the files of one version that match the pattern into a folder, all or nothing."""
+    """Puts the files of one version that match the pattern into a folder, all or nothing, in the place of an older one."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with index.wheel(name, version) as wheel, tempfile.TemporaryDirectory(dir=CACHE) as unfinished:
         pattern = re.compile(f"({wanted})$")
@@ -120,8 +123,16 @@ def fetch(index, name, version, wanted, target):
             path = pathlib.Path(unfinished, "files", member)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(wheel.read(member))
+        pathlib.Path(unfinished, "files", MARKER).write_text(wanted, encoding="utf-8")
+        if target.is_dir():
+            target.rename(pathlib.Path(unfinished, "old"))
         pathlib.Path(unfinished, "files").rename(target)
     print(f"{target.name}: {len(files)} files")
+
+
+def is_fetched(wanted, target):
+    marker = target / MARKER
+    return marker.is_file() and marker.read_text(encoding="utf-8") == wanted
 
 
 def main():
@@ -129,7 +140,7 @@ def main():
              for name, versions in VERSIONS.items() for version in versions]
     parts += [(name, version, TUNED, tuned_folder(name)) for name, version in NEWEST.items()]
     parts += [(name, version, wanted, naming_folder(name, version)) for (name, version), wanted in NAMING.items()]
-    missing = [part for part in parts if not part[-1].is_dir()]
+    missing = [part for part in parts if not is_fetched(*part[2:])]
     if missing:
         with Index() as index:
             for part in missing:

@@ -122,7 +122,7 @@ class DefaultsTest(unittest.TestCase):
         folder.write("vllm/moe/fused_moe.py", support.builtin_text() + """
 def get_default_config(M, E, N, K, topk, dtype, block_shape=None):
     return {"BLOCK_SIZE_M": current_platform.temperature()}
-""")
+""" + support.ALIGN_TEXT + support.LAUNCHER_TEXT)
         defaults = make_plan(Kernel.find("vllm", [folder.path]), support.request(configs=TILES))["defaults"]
         self.assertIn("current_platform.temperature is asked for", defaults["reason"])
 

@@ -19,6 +19,25 @@ KINDS = {
     "fp8 block": {"dtype": "fp8_w8a8", "block_shape": [128, 128]},
     "int8": {"dtype": "int8_w8a16"},
 }
+# What a made-up engine needs beside a kernel with a small-batch path: E rows of padding, whatever the number of pairs.
+ALIGN_TEXT = """
+def moe_align_block_size(topk_ids, block_size, num_experts, pad=False):
+    size = topk_ids.numel() + num_experts * (block_size - 1)
+    if pad:
+        size = padded_by_a_stranger(size)
+    sorted_ids = torch.empty((size,), dtype=torch.int32, device=topk_ids.device)
+    return sorted_ids, None, None
+"""
+LAUNCHER_TEXT = """
+def invoke(A, C, sorted_token_ids, top_k, config):
+    if sorted_token_ids is None:
+        EM = A.size(0) * top_k * config["BLOCK_SIZE_M"]
+    else:
+        EM = sorted_token_ids.size(0)
+    grid = lambda META: (triton.cdiv(EM, META["BLOCK_SIZE_M"]) * triton.cdiv(C.size(1), META["BLOCK_SIZE_N"]),)
+    config = config.copy()
+    fused_moe_kernel[grid](A, EM=EM, **config)
+"""
 ARCHITECTURES = ("sm_80", "sm_90a", "sm_120")
 
 
