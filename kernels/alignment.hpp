@@ -1,9 +1,8 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 
-#include "schema/error.hpp"
+#include "kernels/alignment_rule.hpp"
 #include "schema/problem.hpp"
 
 namespace moetune::kernels {
@@ -22,16 +21,7 @@ struct GemmShape {
 };
 GemmShape gemm_shape(const schema::Problem& problem, std::int64_t batch, Gemm gemm);
 
-/// What a kernel does with batches of few token-expert pairs (M * topk * 4 <= E): naive takes each as a block of its
-/// own (vLLM since late 2025, cuda, builtin), aligned sorts them like any other batch.
-enum class SmallBatch { naive, aligned };
-std::string_view name_of(SmallBatch small_batch);
-schema::Result<SmallBatch> small_batch_from_name(std::string_view name);
-
-/// How many entries the alignment of `batch` tokens to row blocks of `block_size_m` has, as vLLM 0.33 sizes it. SGLang
-/// 0.5.23 counts one expert more and rounds up to 4, so that its grid may have one more row block, which ends at once:
-/// on an H200 its launches took 0.994 to 1.004 times as long as ours in 123 comparisons, with the same output bit by
-/// bit.
+/// How many entries the alignment of `batch` tokens to row blocks of `block_size_m` has.
 struct AlignmentShape {
   std::int64_t pairs = 0;          ///< batch * topk, which is also the padding value of sorted_token_ids
   bool naive = false;              ///< small batch: no sorted_token_ids, expert_ids is topk_ids flattened
@@ -40,10 +30,10 @@ struct AlignmentShape {
   bool operator==(const AlignmentShape&) const = default;
 };
 AlignmentShape alignment_shape(const schema::Problem& problem, std::int64_t batch, int block_size_m,
-                               SmallBatch small_batch = SmallBatch::naive);
+                               const AlignmentRule& rule = {});
 
 /// EM of one launch: the rows that its grid covers.
 std::int64_t launch_rows(const schema::Problem& problem, std::int64_t batch, int block_size_m, Gemm gemm,
-                         SmallBatch small_batch = SmallBatch::naive);
+                         const AlignmentRule& rule = {});
 
 }  // namespace moetune::kernels

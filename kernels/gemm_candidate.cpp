@@ -25,7 +25,7 @@ Result<void> GemmCandidate::start(const Stream& stream, Gemm gemm, const GemmPoi
                                 .config = first ? up_tile(config_) : down_tile(config_),
                                 .batch = batch_,
                                 .gemm = gemm,
-                                .small_batch = resident_.batch(batch_).plan().small_batch,
+                                .rule = resident_.batch(batch_).plan().rule,
                                 .pointers = pointers});
 }
 

@@ -29,7 +29,7 @@ struct GemmCall {
   schema::TileConfig config;  ///< need not be effective
   std::int64_t batch = 0;
   Gemm gemm = Gemm::first;
-  SmallBatch small_batch = SmallBatch::naive;
+  AlignmentRule rule = {};
   GemmPointers pointers;
 };
 

@@ -150,7 +150,7 @@ Result<std::unique_ptr<GpuDevice>> GpuDevice::open(const OpenProblem& request, c
   if (!memory) return std::unexpected(memory.error());
   const auto plan =
       plan_residency(request.problem, request.batches, request.l2, context->device().l2_bytes,
-                     allocatable_bytes(context->device(), *memory, host_available_bytes()), request.small_batch);
+                     allocatable_bytes(context->device(), *memory, host_available_bytes()), request.alignment);
   if (!plan) return std::unexpected(plan.error());
   auto step = load_step(request.step_artifact);
   if (!step) return std::unexpected(step.error());

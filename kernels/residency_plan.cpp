@@ -116,7 +116,7 @@ BatchSizes batch_sizes(const Problem& problem, const BatchPlan& plan) {
   sizes.reference_1 = plan.checked * first.n * k_word;
   sizes.reference_2 = plan.checked * second.n * k_word;
   for (int tile = k_smallest_tile; tile <= k_largest_tile; tile *= 2) {
-    const auto shape = alignment_shape(problem, plan.batch, tile, plan.small_batch);
+    const auto shape = alignment_shape(problem, plan.batch, tile, plan.rule);
     sizes.alignment += plan.routings * (shape.sorted_size + shape.expert_blocks + 1) * k_word;
   }
   return sizes;
@@ -137,14 +137,14 @@ WorkspaceSizes workspace_sizes(const Problem& problem, std::int64_t largest_batc
 }
 
 Result<ResidencyPlan> plan_residency(const Problem& problem, std::span<const std::int64_t> batches, schema::L2 l2,
-                                     std::int64_t l2_bytes, std::int64_t free_bytes, SmallBatch small_batch) {
+                                     std::int64_t l2_bytes, std::int64_t free_bytes, const AlignmentRule& rule) {
   if (batches.empty()) return fail(ErrorCode::invalid_argument, "there is no batch to measure");
   ResidencyPlan plan;
   std::int64_t most_passes = 1;
   std::int64_t rest = workspace_sizes(problem, *std::ranges::max_element(batches)).total() + k_code_bytes;
   for (const std::int64_t batch : batches) {
     plan.batches.push_back(plan_batch(problem, batch, l2, l2_bytes));
-    plan.batches.back().small_batch = small_batch;
+    plan.batches.back().rule = rule;
     most_passes = std::max(most_passes, plan.batches.back().passes);
     rest += batch_sizes(problem, plan.batches.back()).total(plan.batches.back().routings);
   }

@@ -38,7 +38,7 @@ struct BatchPlan {
   std::int64_t checked = 0;     ///< token-expert pairs that are compared with the reference
   std::int64_t check_step = 1;  ///< every how many pairs one is compared
   bool heavy = false;
-  SmallBatch small_batch = SmallBatch::naive;
+  AlignmentRule rule = {};
 };
 
 /// Bytes that stay on the device for one batch.
@@ -77,11 +77,11 @@ struct ResidencyPlan {
 
 /// Cold: one replay touches weights of at least 6 times the L2, from as many distinct copies as it has passes; when
 /// memory is short from fewer, as long as at most 5 % of what a pass touches can still be in L2. Warm: as many passes,
-/// over one copy and one routing. `small_batch` is the kernel's way. Pure. Errors: too_large when the least of that and
+/// over one copy and one routing. `rule` is the kernel's. Pure. Errors: too_large when the least of that and
 /// 512 MiB for code do not fit into `free_bytes`, with both figures in message and detail.
 schema::Result<ResidencyPlan> plan_residency(const schema::Problem& problem, std::span<const std::int64_t> batches,
                                              schema::L2 l2, std::int64_t l2_bytes, std::int64_t free_bytes,
-                                             SmallBatch small_batch = SmallBatch::naive);
+                                             const AlignmentRule& rule = {});
 
 /// "12.3 GiB".
 std::string size_text(std::int64_t bytes);

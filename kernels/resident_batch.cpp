@@ -20,7 +20,7 @@ struct AlignmentLayout {
 };
 
 AlignmentLayout layout_of(const schema::Problem& problem, const BatchPlan& plan, int block_size_m) {
-  const auto shape = alignment_shape(problem, plan.batch, block_size_m, plan.small_batch);
+  const auto shape = alignment_shape(problem, plan.batch, block_size_m, plan.rule);
   AlignmentLayout layout{};
   layout.naive = shape.naive;
   layout.expert_ids = shape.naive ? 0 : rounded_up(static_cast<std::uint64_t>(shape.sorted_size) * k_word);
@@ -107,7 +107,7 @@ Result<void> ResidentBatch::align(const StepKernels& step, const Stream& stream,
   for (std::int64_t i = 0; i < plan_.routings; ++i) {
     AlignmentPointers out = alignment(i, block_size_m);
     out.workspace = workspace.alignment.address();
-    auto aligned = step.align(stream, problem_, plan_.batch, block_size_m, topk_ids(i), out, plan_.small_batch);
+    auto aligned = step.align(stream, problem_, plan_.batch, block_size_m, topk_ids(i), out, plan_.rule);
     if (!aligned) return aligned;
   }
   return {};

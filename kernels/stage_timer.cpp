@@ -34,7 +34,7 @@ Result<std::map<std::string, double>> time_stages(const ResidentProblem& residen
       {"alignment",
        [&] {
          return step.align(stream, problem, batch, block_size_m, resident.batch(batch).topk_ids(0), aligned,
-                           resident.batch(batch).plan().small_batch);
+                           resident.batch(batch).plan().rule);
        }},
       {"activation",
        [&] {

@@ -103,8 +103,8 @@ Result<StepKernels> StepKernels::load(std::span<const std::byte> cubin) {
 
 Result<void> StepKernels::align(const Stream& stream, const schema::Problem& problem, std::int64_t batch,
                                 int block_size_m, DeviceAddress topk_ids, const AlignmentPointers& out,
-                                SmallBatch small_batch) const {
-  const auto shape = alignment_shape(problem, batch, block_size_m, small_batch);
+                                const AlignmentRule& rule) const {
+  const auto shape = alignment_shape(problem, batch, block_size_m, rule);
   const int pairs = static_cast<int>(shape.pairs);
   if (shape.naive) {
     return start(function(Kernel::align_naive), blocks_for(pairs), stream, topk_ids, pairs, block_size_m,

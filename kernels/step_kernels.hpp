@@ -46,8 +46,7 @@ class StepKernels {
   /// topk_ids: int32 (batch, topk), ids from 0 to E - 1. Sorted by expert, within an expert by pair; padded with
   /// batch * topk up to the end of sorted_token_ids; unused expert_ids are -1.
   Result<void> align(const Stream& stream, const schema::Problem& problem, std::int64_t batch, int block_size_m,
-                     DeviceAddress topk_ids, const AlignmentPointers& out,
-                     SmallBatch small_batch = SmallBatch::naive) const;
+                     DeviceAddress topk_ids, const AlignmentPointers& out, const AlignmentRule& rule = {}) const;
   /// in (pairs, 2N) -> out (pairs, N), both act_dtype: silu(in[:, :N]) * in[:, N:]. Not gated: in (pairs, N),
   /// relu(in)^2.
   Result<void> activate(const Stream& stream, const schema::Problem& problem, std::int64_t pairs, DeviceAddress in,

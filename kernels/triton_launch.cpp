@@ -82,7 +82,7 @@ std::map<std::string, std::int64_t> values_of(const GemmCall& call) {
       {"num_tokens_post_padded_ptr", address(pointers.num_tokens_post_padded)},
       {"N", shape.n},
       {"K", shape.k},
-      {"EM", launch_rows(call.problem, call.batch, call.config.block_size_m, call.gemm, call.small_batch)},
+      {"EM", launch_rows(call.problem, call.batch, call.config.block_size_m, call.gemm, call.rule)},
       {"num_valid_tokens", call.batch * call.problem.topk},
       {"stride_am", shape.k},
       {"stride_ak", 1},
@@ -158,7 +158,7 @@ schema::Result<TritonArguments> TritonArguments::of(const TritonLaunch& launch, 
 
 std::int64_t triton_grid(const GemmCall& call) {
   const auto shape = gemm_shape(call.problem, call.batch, call.gemm);
-  const auto em = launch_rows(call.problem, call.batch, call.config.block_size_m, call.gemm, call.small_batch);
+  const auto em = launch_rows(call.problem, call.batch, call.config.block_size_m, call.gemm, call.rule);
   return ceil_div(em, call.config.block_size_m) * ceil_div(shape.n, call.config.block_size_n);
 }
 

@@ -169,7 +169,7 @@ json to_json(const OpenProblem& request) {
                  {"routing", request.routing},
                  {"seed", request.seed},
                  {"step_artifact", request.step_artifact},
-                 {"small_batch", name_of(request.small_batch)}};
+                 {"alignment", to_json(request.alignment)}};
   if (request.recording) object["recording"] = *request.recording;
   if (request.recording_kernel) object["recording_kernel"] = *request.recording_kernel;
   return object;
@@ -273,10 +273,8 @@ Result<OpenProblem> open_problem_from_json(const json& value) {
   request.routing = reader.text("routing");
   request.seed = read_seed(reader);
   request.step_artifact = reader.text("step_artifact", k_max_path);
-  if (auto small_batch = small_batch_from_name(reader.optional_text("small_batch").value_or("naive"))) {
-    request.small_batch = *small_batch;
-  } else {
-    reader.adopt(small_batch.error());
+  if (const json* alignment = reader.required_raw("alignment")) {
+    request.alignment = adopt_or(reader, alignment_rule_from_json(*alignment), AlignmentRule{});
   }
   return finished(reader, request);
 }

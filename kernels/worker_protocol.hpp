@@ -69,8 +69,8 @@ struct OpenProblem {
   schema::L2 l2 = schema::L2::cold;
   std::string routing = "uniform";
   std::uint64_t seed = 0;
-  std::string step_artifact;                   ///< path of the compiled Unit::step; empty with a recording
-  SmallBatch small_batch = SmallBatch::naive;  ///< the kernel's way
+  std::string step_artifact;     ///< path of the compiled Unit::step; empty with a recording
+  AlignmentRule alignment = {};  ///< how the kernel's launches are sized
 };
 
 struct MeasureReady {

@@ -45,10 +45,10 @@ struct SweepPlan {
   std::string default_source;                                   ///< where those are known from
   std::vector<KernelSpec> kernels;                              ///< empty unless it compiles
   search::KernelNeeds needs;                                    ///< of the candidates
-  kernels::SmallBatch small_batch = kernels::SmallBatch::naive;
-  std::optional<KernelSpec> step;  ///< the rest of the step; empty with a recording
-  std::int64_t not_recorded = 0;   ///< candidates that the recording lacks
-  search::SeededBatches seeded;    ///< what imported engine files brought in
+  kernels::AlignmentRule alignment = {};                        ///< how the kernel's launches are sized
+  std::optional<KernelSpec> step;                               ///< the rest of the step; empty with a recording
+  std::int64_t not_recorded = 0;                                ///< candidates that the recording lacks
+  search::SeededBatches seeded;                                 ///< what imported engine files brought in
 
   /// How many trials it has, as far as one can say before it runs: a race finds out itself.
   std::int64_t known_trials() const { return races ? 0 : std::ssize(candidates); }

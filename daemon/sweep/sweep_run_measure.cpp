@@ -29,7 +29,7 @@ kernels::OpenProblem SweepRun::problem_for(std::size_t station) const {
   } else {
     open.gpu = plan_.gpus[station].index;
     open.step_artifact = *step_artifact_;
-    open.small_batch = plan_.small_batch;
+    open.alignment = plan_.alignment;
   }
   return open;
 }

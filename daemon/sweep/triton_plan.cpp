@@ -23,7 +23,6 @@ json options_of(json family, const json& artifact) {
 
 TritonClass class_of(const json& value) {
   return {.batches = value.at("batches").get<std::vector<std::int64_t>>(),
-          .naive = value.at("naive").get<bool>(),
           .up = value.at("up").get<std::vector<std::int64_t>>(),
           .down = value.at("down").get<std::vector<std::int64_t>>()};
 }
@@ -68,6 +67,10 @@ bool is_whole(const TritonPlan& plan, const TritonPlanRequest& request) {
   return batches == std::set<std::int64_t>(request.batches.begin(), request.batches.end());
 }
 
+std::unexpected<schema::Error> senseless(std::string_view why) {
+  return fail(ErrorCode::unavailable, fmt::format("the plan of the Triton kernels makes no sense: {}", why));
+}
+
 }  // namespace
 
 json to_json(const TritonPlanRequest& request) {
@@ -93,10 +96,13 @@ Result<TritonPlan> triton_plan_from_json(const json& answer, const TritonPlanReq
                   fmt::format("kernel {}: {}", request.kernel, answer["error"].get<std::string>()));
     }
     TritonPlan plan = read_plan(answer, request);
+    const auto alignment = kernels::alignment_rule_from_json(answer.at("alignment"));
+    if (!alignment) return senseless(alignment.error().message);
+    plan.alignment = *alignment;
     if (is_whole(plan, request)) return plan;
     return fail(ErrorCode::unavailable, "the plan of the Triton kernels lacks batches or configurations");
   } catch (const json::exception& error) {
-    return fail(ErrorCode::unavailable, fmt::format("the plan of the Triton kernels makes no sense: {}", error.what()));
+    return senseless(error.what());
   }
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/alignment_rule.hpp"
 #include "schema/error.hpp"
 #include "schema/problem.hpp"
 #include "schema/tile_config.hpp"
@@ -30,7 +31,6 @@ nlohmann::json to_json(const TritonPlanRequest& request);
 /// that the kernel refuses.
 struct TritonClass {
   std::vector<std::int64_t> batches;
-  bool naive = false;              ///< launched without alignment
   std::vector<std::int64_t> up;    ///< GEMM 1
   std::vector<std::int64_t> down;  ///< GEMM 2
 };
@@ -38,6 +38,7 @@ struct TritonClass {
 /// The answer.
 struct TritonPlan {
   std::string kernel_digest;
+  kernels::AlignmentRule alignment = {};  ///< how the engine sizes its launches
   std::vector<nlohmann::json> artifacts;  ///< each what one compiled kernel depends on: the "options" of a compile job
   std::vector<TritonClass> classes;
   std::map<std::size_t, std::string> refused;                   ///< by configuration: why the kernel cannot run it

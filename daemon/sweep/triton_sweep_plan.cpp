@@ -123,8 +123,7 @@ Result<void> apply_triton_kernels(SweepPlan& plan, const schema::SweepSpec& spec
     if (!answer) return std::unexpected(answer.error());
   }
   if (!plan.recording) plan.group.kernel_digest = answer->kernel_digest;
-  const bool takes_naive_path = std::ranges::any_of(answer->classes, &TritonClass::naive);
-  plan.small_batch = takes_naive_path ? kernels::SmallBatch::naive : kernels::SmallBatch::aligned;
+  plan.alignment = answer->alignment;
   if (plan.phase == schema::SweepPhase::scan) plan.candidates = search::light_batches_first(std::move(plan.candidates));
   plan.needs = {};
   KernelList list(plan, *answer, request.configs, toolchain.compiler());

@@ -23,6 +23,7 @@ class Planned:
     def __init__(self, plan):
         if "error" in plan:
             raise RuntimeError(f"nothing can be compiled: {plan['error']}")
+        self.alignment = plan["alignment"]
         self.refused = {item["config"]: item["reason"] for item in plan["refused"]}
         self._plan = plan
         self._class_of = {batch: members for members in plan["classes"] for batch in members["batches"]}

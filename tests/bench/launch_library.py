@@ -14,10 +14,14 @@ class LaunchError(Exception):
     """What the product's code answered."""
 
 
-def call_text(problem, config, batch, gemm, small_batch="naive"):
-    """One launch as the library reads it. `problem` as in a request; `gemm` is "up" or "down"."""
+# vLLM 0.33's, as plans have it.
+NEWEST_VLLM = {"naive": True, "extra_experts": 0, "pairs_limit": True, "round_to": 1, "rows_limit": True}
+
+
+def call_text(problem, config, batch, gemm, alignment=NEWEST_VLLM):
+    """One launch as the library reads it. `problem` as in a request; `gemm` is "up" or "down"; `alignment` as in a plan."""
     return json.dumps({"problem": problem, "config": config, "batch": batch, "gemm": 1 if gemm == "up" else 2,
-                       "small_batch": small_batch}).encode()
+                       "alignment": alignment}).encode()
 
 
 def pointer_array(addresses):

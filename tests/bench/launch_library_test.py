@@ -36,6 +36,12 @@ class LaunchLibraryTest(unittest.TestCase):
         self.assertEqual({"c_ptr": 0x3000, "sorted_token_ids_ptr": 0x7000, "K": 512, "global_scratch": 0}, values)
         self.assertEqual((512 + 256 * 63 + 63) // 64 * (2048 // 128), grid)
 
+    def test_covers_what_the_rule_says(self):
+        rule = {"naive": False, "extra_experts": 1, "pairs_limit": True, "round_to": 4, "rows_limit": False}
+        call = call_text(PROBLEMS["fp8"], TILE, 64, "down", rule)
+        _, grid = self.library.arguments(LAUNCH, call, self.pointers)
+        self.assertEqual((512 + 257 * 63 + 1 + 63) // 64 * (2048 // 128), grid)  # 16703 entries, rounded up to 16704
+
     def test_a_graph_takes_as_long_as_its_launches(self):
         kernel = self.loaded("us=40")
         graph = self.library.capture(STREAM, lambda: [kernel.launch(self.call, self.pointers, STREAM) for _ in range(3)])
@@ -61,7 +67,7 @@ class LaunchLibraryTest(unittest.TestCase):
             self.library.load({"launch": LAUNCH | {"num_ctas": 0}, "shared_bytes": 0}, b"us=1\0")
         with self.assertRaisesRegex(LaunchError, "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES"):
             self.loaded("refuse").launch(self.call, self.pointers, STREAM)
-        for change, told in (({"batch": 0}, "batch"), ({"gemm": 3}, "gemm"), ({"small_batch": "tiny"}, "tiny"),
+        for change, told in (({"batch": 0}, "batch"), ({"gemm": 3}, "gemm"), ({"alignment": {}}, "alignment.naive"),
                              ({"config": {}}, "BLOCK_SIZE_M"), ({"surplus": 1}, "surplus")):
             with self.assertRaisesRegex(LaunchError, told):
                 self.library.arguments(LAUNCH, json.dumps(json.loads(self.call) | change).encode(), self.pointers)

@@ -47,6 +47,7 @@ class Comparison:
         self.shape = Shape(self.problem, self.gemm, self.batch, engine_of(kernel))
         self.jit = crew.start_jit(kernel, self.problem, self.gemm, self.batch, config)
         self.candidates = {}
+        self.alignment = plans[kernel, problem_name, groups[0]].alignment
         for group in groups:
             plan = plans[kernel, problem_name, group]
             artifact = plan.artifact(self.batch, self.gemm, number)
@@ -61,8 +62,7 @@ class Comparison:
         return [self.row(group, status, reason=reason) for group in self.candidates]
 
     def call(self):
-        aligned = self.shape.engine == "sglang"
-        return call_text(self.problem, self.config, self.batch, self.gemm, "aligned" if aligned else "naive")
+        return call_text(self.problem, self.config, self.batch, self.gemm, self.alignment)
 
     def compiled(self, deadline):
         """({group: (reply, cubin)} of what compiled, rows of what did not, digest of Triton's code or None). Raises

@@ -54,18 +54,28 @@ class TritonsSideTest(unittest.TestCase):
 
 
 class DryRunTest(unittest.TestCase):
-    def test_both_sides_pass_the_same_and_run_the_same_code(self):
+    def rows(self, engine, *arguments):
         with tempfile.TemporaryDirectory() as folder:
-            command = [sys.executable, HERE / "triton_equality.py", "--dry-run", "--library", LIBRARY, "--engine-path", VLLM,
-                       "--runtime-group", "vllm", "--tiles", "2", "--groups", "1", "--batches", "1", "128", "--jobs", "2",
-                       "--seconds", "500", "--configurations", "2", "--output", folder]
+            command = [sys.executable, HERE / "triton_equality.py", "--dry-run", "--library", LIBRARY, "--engine-path", engine,
+                       *arguments, "--tiles", "2", "--groups", "1", "--jobs", "2", "--seconds", "500", "--configurations", "2",
+                       "--output", folder]
             ended = subprocess.run(command, capture_output=True, text=True, check=False)
             self.assertEqual(0, ended.returncode, ended.stdout + ended.stderr)
             with open(pathlib.Path(folder, "equality.csv"), encoding="utf-8", newline="") as file:
-                rows = list(csv.DictReader(file))
+                return list(csv.DictReader(file))
+
+    def test_both_sides_pass_the_same_and_run_the_same_code(self):
+        rows = self.rows(VLLM, "--runtime-group", "vllm", "--batches", "1", "128")
         self.assertEqual(2 * 2 * 2 * 2 * 3, len(rows))  # tiles, problems, batches, GEMMs; vllm twice
         self.assertEqual({"arguments_equal"}, {row["status"] for row in rows})
         self.assertEqual({("constant", "True"), ("runtime", "")}, {(row["group"], row["same_code"]) for row in rows})
+
+    def test_the_same_with_sglang_s_launcher(self):
+        sglang = engine_files.folder("sglang", engine_files.NEWEST["sglang"])
+        # Fewer pairs than experts, as many, and more, whose size is rounded up.
+        rows = self.rows(sglang, "--kernels", "sglang", "--batches", "1", "16", "33", "--problems", "bf16")
+        self.assertEqual({"arguments_equal"}, {row["status"] for row in rows} - {"refused_by_both"})
+        self.assertEqual({"True"}, {row["same_code"] for row in rows if row["status"] == "arguments_equal"})
 
 
 if __name__ == "__main__":

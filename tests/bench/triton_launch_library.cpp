@@ -38,7 +38,7 @@ Value guarded(Value failed, const Work& work) {
   return failed;
 }
 
-/// `call`: {"problem", "config", "batch", "gemm": 1 or 2, "small_batch"}. `pointers`: device addresses in the order of
+/// `call`: {"problem", "config", "batch", "gemm": 1 or 2, "alignment"}. `pointers`: device addresses in the order of
 /// GemmPointers.
 Result<GemmCall> call_of(const char* call, const std::uint64_t* pointers) {
   const auto value = nlohmann::json::parse(call);
@@ -47,9 +47,10 @@ Result<GemmCall> call_of(const char* call, const std::uint64_t* pointers) {
   const auto* config = reader.required_raw("config");
   const auto batch = reader.integer("batch", 1, schema::k_max_batch);
   const auto gemm = reader.integer("gemm", 1, 2);
-  const auto small_batch = small_batch_from_name(reader.text("small_batch"));
+  const auto* alignment = reader.required_raw("alignment");
   if (auto done = reader.finish(); !done) return std::unexpected(done.error());
-  if (!small_batch) return std::unexpected(small_batch.error());
+  const auto rule = alignment_rule_from_json(*alignment);
+  if (!rule) return std::unexpected(rule.error());
 
   schema::ObjectReader problem_reader(*problem, "problem");
   const auto read = schema::read_problem(problem_reader, schema::Absent::none);
@@ -60,7 +61,7 @@ Result<GemmCall> call_of(const char* call, const std::uint64_t* pointers) {
                   .config = *tile,
                   .batch = batch,
                   .gemm = gemm == 1 ? Gemm::first : Gemm::second,
-                  .small_batch = *small_batch,
+                  .rule = *rule,
                   .pointers = {.a = pointers[0],
                                .w = pointers[1],
                                .c = pointers[2],

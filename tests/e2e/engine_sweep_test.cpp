@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
+#include <ostream>
+#include <set>
 
 #include "tests/e2e/problem_in_space.hpp"
 #include "tests/e2e/running_daemon.hpp"
@@ -27,27 +30,77 @@ struct Release {
   const char* engine;
   const char* version;
   bool reads_down_file;
+  std::set<unsigned> grids;  ///< of all launches of one_tile()
+};
+
+std::ostream& operator<<(std::ostream& out, const Release& release) {
+  return out << release.engine << ' ' << release.version;
+}
+
+/// Of 40 experts, so that batch 10 has fewer pairs than experts and is aligned all the same. The tile has 5 columns of
+/// blocks in GEMM 1 and 7 in GEMM 2.
+ProblemInSpace one_tile() {
+  return {.problem = {40, 160, 448, 2, schema::Dtype::none, schema::ActDtype::bfloat16, {}, true, false},
+          .space = {{"BLOCK_SIZE_M", {16}},
+                    {"BLOCK_SIZE_N", {64}},
+                    {"BLOCK_SIZE_K", {64}},
+                    {"GROUP_SIZE_M", {1}},
+                    {"num_warps", {4}},
+                    {"num_stages", {2}}},
+          .batches = {10, 64}};
+}
+
+// Row blocks by each engine's rule, times columns. The tile and the engine's default, batch 10 and batch 64:
+const std::set<unsigned> k_vllm_0_33 = {
+    20 * 5, 20 * 7,  // 20 pairs in 20 blocks; the default 16x64x128 the same
+    46 * 5, 46 * 7,  // 128 + 40 * 15 rows
+    43 * 5, 43 * 7,  // default 32x64x128: 128 + 40 * 31 rows
+};
+const std::set<unsigned> k_vllm_0_8 = {
+    20 * 5, 39 * 7, 20 * 10, 39 * 14,  // GEMM 1 is limited by its 10 rows, GEMM 2 covers 20 + 40 * 15; default 16x32x64
+    46 * 5, 46 * 7, 42 * 5,  42 * 7,   // default 64x64x32: 128 + 40 * 63 rows
+};
+const std::set<unsigned> k_sglang_0_5_23 = {
+    20 * 5, 20 * 7, 20 * 10, 20 * 14,  // 20 pairs in 20 blocks
+    47 * 5, 47 * 7, 43 * 5,  43 * 7,   // 41 experts: 743 rows, and 2711
+};
+const std::set<unsigned> k_sglang_0_4 = {
+    39 * 5, 39 * 7, 39 * 10, 39 * 14,  // 20 + 40 * 15 rows in both
+    46 * 5, 46 * 7, 42 * 5,  42 * 7,
 };
 
 class EngineSweepTest : public testing::TestWithParam<Release> {
  protected:
   EngineSweepTest()
-      : daemon_({.data_dir = folder_.path() / "data",
-                 .cache_dir = folder_.path() / "cache",
-                 .arguments = {"--compile-jobs", "2", "--engine-path",
-                               std::string(MOETUNE_ENGINES) + "/" + GetParam().engine + "-" + GetParam().version},
-                 .environment = {{"LD_LIBRARY_PATH", MOETUNE_FAKE_DRIVER}}}) {}
+      : daemon_(
+            {.data_dir = folder_.path() / "data",
+             .cache_dir = folder_.path() / "cache",
+             .arguments = {"--compile-jobs", "2", "--engine-path",
+                           std::string(MOETUNE_ENGINES) + "/" + GetParam().engine + "-" + GetParam().version},
+             .environment = {{"LD_LIBRARY_PATH", MOETUNE_FAKE_DRIVER}, {"FAKE_CUDA_GRIDS", grids_file().string()}}}) {}
   void SetUp() override {
     if (const auto lack = daemon_.lacks("Triton")) GTEST_SKIP() << *lack;
   }
-  json spec() const {
-    json spec = two_tiles().sweep("", true);
+  json spec(const ProblemInSpace& problem = two_tiles()) const {
+    json spec = problem.sweep("", true);
     for (const char* field : {"recording", "compile"}) spec.erase(field);
     spec["kernel"] = GetParam().engine;
     return spec;
   }
   json rows(const std::string& kernel) const {
     return daemon_.get("/trials?limit=1000&kernel=" + kernel).json()["items"];
+  }
+  std::filesystem::path grids_file() const { return folder_.path() / "grids"; }
+  /// Of every launch of the engine's kernel so far.
+  std::set<unsigned> grids() const {
+    std::set<unsigned> found;
+    std::ifstream file(grids_file());
+    std::string kernel;
+    unsigned grid = 0;
+    while (file >> kernel >> grid) {
+      if (kernel == "fused_moe_kernel") found.insert(grid);
+    }
+    return found;
   }
 
   TempFolder folder_;
@@ -76,6 +129,12 @@ TEST_P(EngineSweepTest, ScansAndMeasuresTheEnginesOwnKernel) {
   EXPECT_EQ(best[0]["kernel"], engine);
 }
 
+TEST_P(EngineSweepTest, LaunchesCoverWhatTheEnginesOwnDo) {
+  const json view = daemon_.wait_for(daemon_.create_sweep(spec(one_tile())), {"done", "failed", "paused"});
+  ASSERT_EQ(view["state"], "done") << view.dump() << daemon_.log();
+  EXPECT_EQ(grids(), GetParam().grids);
+}
+
 TEST_P(EngineSweepTest, TriesImportedTilesThatTheGpuHasRoomFor) {
   const schema::TileConfig fits{32, 32, 64, 1, 4, 2};
   const schema::TileConfig too_large{256, 256, 256, 1, 8, 2};  // 512 KiB of shared memory at least
@@ -98,8 +157,10 @@ TEST_P(EngineSweepTest, TriesImportedTilesThatTheGpuHasRoomFor) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Releases, EngineSweepTest,
-                         testing::Values(Release{"vllm", "0.33.0", false}, Release{"vllm", "0.8.5", false},
-                                         Release{"sglang", "0.5.23", true}, Release{"sglang", "0.4.6", false}),
+                         testing::Values(Release{"vllm", "0.33.0", false, k_vllm_0_33},
+                                         Release{"vllm", "0.8.5", false, k_vllm_0_8},
+                                         Release{"sglang", "0.5.23", true, k_sglang_0_5_23},
+                                         Release{"sglang", "0.4.6", false, k_sglang_0_4}),
                          [](const auto& tested) {
                            std::string name = std::string(tested.param.engine) + "_" + tested.param.version;
                            std::ranges::replace(name, '.', '_');

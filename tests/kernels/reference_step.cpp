@@ -117,10 +117,10 @@ std::vector<double> reduce(const std::vector<double>& in, std::int64_t topk, std
 }
 
 Alignment align(const schema::Problem& problem, std::int64_t batch, int block_size_m,
-                const std::vector<std::int32_t>& topk_ids) {
+                const std::vector<std::int32_t>& topk_ids, const AlignmentRule& rule) {
   const auto pairs = static_cast<std::int32_t>(batch * problem.topk);
   Alignment aligned;
-  if (pairs * 4 <= problem.num_experts) {
+  if (rule.naive && pairs * 4 <= problem.num_experts) {
     aligned.expert_ids = topk_ids;
     aligned.num_tokens_post_padded = pairs * block_size_m;
     return aligned;

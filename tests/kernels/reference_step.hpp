@@ -37,7 +37,7 @@ struct Alignment {
   std::int32_t num_tokens_post_padded = 0;
 };
 Alignment align(const schema::Problem& problem, std::int64_t batch, int block_size_m,
-                const std::vector<std::int32_t>& topk_ids);
+                const std::vector<std::int32_t>& topk_ids, const AlignmentRule& rule = {});
 
 /// ||actual - expected|| / ||expected|| in the Frobenius norm; not a number propagates.
 double relative_error(const std::vector<double>& actual, const std::vector<double>& expected);

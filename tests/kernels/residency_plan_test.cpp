@@ -55,6 +55,18 @@ TEST(ResidencyPlanTest, CountsWeightsWithTheirScales) {
   EXPECT_EQ(plain.w1_scale, 0);
 }
 
+TEST(ResidencyPlanTest, CountsTheAlignmentOfTheKernelsRule) {
+  const AlignmentRule every_expert{.naive = false, .pairs_limit = false};
+  const auto plan =
+      plan_residency(bf16_problem(), std::vector<std::int64_t>{1}, L2::warm, k_l2, 139 * k_gib, every_expert);
+  ASSERT_TRUE(plan) << plan.error().message;
+  ASSERT_EQ(plan->batches.at(0).rule, every_expert);
+  // 8 pairs of 128 experts in row blocks of b = 16 to 256: 8 + 128 * (b - 1) entries, their blocks and one number.
+  const std::int64_t words =
+      (1928 + 121 + 1) + (3976 + 125 + 1) + (8072 + 127 + 1) + (16264 + 128 + 1) + (32648 + 128 + 1);
+  EXPECT_EQ(batch_sizes(bf16_problem(), plan->batches[0]).alignment, 4 * words);
+}
+
 TEST(ResidencyPlanTest, CountsEveryFormOfQuantisation) {
   struct Sizes {
     std::int64_t w1, w1_scale, w2_scale, a1, a1_scale, a2, a2_scale;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "kernels/step_kernels.hpp"
@@ -32,6 +33,17 @@ class StepKernelsGpuTest : public GpuTest {
   }
 };
 
+/// Every row block with the rules of vLLM 0.33, SGLang 0.5.23 and SGLang 0.4.
+std::vector<std::pair<int, AlignmentRule>> blocks_and_rules() {
+  std::vector<std::pair<int, AlignmentRule>> all;
+  for (const int block : {16, 32, 64, 128, 256}) {
+    all.emplace_back(block, AlignmentRule{});
+    all.emplace_back(block, AlignmentRule{.naive = false, .extra_experts = 1, .round_to = 4, .rows_limit = false});
+    all.emplace_back(block, AlignmentRule{.naive = false, .pairs_limit = false, .rows_limit = false});
+  }
+  return all;
+}
+
 TEST_F(StepKernelsGpuTest, AlignsAsTheCpuDoes) {
   const auto step = load();
   const auto stream = must(Stream::create());
@@ -49,13 +61,13 @@ TEST_F(StepKernelsGpuTest, AlignsAsTheCpuDoes) {
     const auto ids = buffer(pairs * 4), weights = buffer(pairs * 4);
     must(step.random_routing(stream, problem, batch, ids.address(), weights.address(), 5));
     const auto topk_ids = reference::decode_ints(bytes(stream, ids));
-    for (int block : {16, 32, 64, 128, 256}) {
-      const auto shape = alignment_shape(problem, batch, block);
+    for (const auto& [block, rule] : blocks_and_rules()) {
+      const auto shape = alignment_shape(problem, batch, block, rule);
       const auto sorted = buffer(shape.sorted_size * 4), expert_ids = buffer(shape.expert_blocks * 4);
       const auto padded = buffer(4), workspace = buffer((2 * experts + 1) * 4);
       must(step.align(stream, problem, batch, block, ids.address(),
-                      {sorted.address(), expert_ids.address(), padded.address(), workspace.address()}));
-      const auto expected = reference::align(problem, batch, block, topk_ids);
+                      {sorted.address(), expert_ids.address(), padded.address(), workspace.address()}, rule));
+      const auto expected = reference::align(problem, batch, block, topk_ids, rule);
       const auto rows = reference::decode_ints(bytes(stream, padded)).at(0);
       ASSERT_EQ(rows, expected.num_tokens_post_padded);
       ASSERT_LE(rows, shape.sorted_size);

@@ -75,6 +75,16 @@ TEST(TritonLaunchTest, KnowsTheShapesOfBothGemms) {
   EXPECT_EQ(triton_grid(first), (512 + 256 * 63 + 63) / 64 * (1024 / 128));
 }
 
+TEST(TritonLaunchTest, CoversWhatTheEnginesRuleSays) {
+  auto call = call_of(k_fp8, 64, Gemm::first);
+  call.rule = {.naive = false, .extra_experts = 1, .round_to = 4, .rows_limit = false};
+  // 512 pairs of 257 experts: 512 + 257 * 63 = 16703 entries, rounded up to a multiple of 4.
+  EXPECT_EQ(value_of("EM", call), 16704U);
+  EXPECT_EQ(triton_grid(call), 261 * (1024 / 128));
+  call.rule.extra_experts = 0;
+  EXPECT_EQ(value_of("EM", call), 16640U);
+}
+
 TEST(TritonLaunchTest, WithoutScalesTheirStridesAreZero) {
   const auto call = call_of(k_bf16, 64, Gemm::first);
   for (const char* name : {"stride_asm", "stride_ask", "stride_bse", "stride_bsk", "stride_bsn", "stride_bbe"}) {

@@ -81,7 +81,8 @@ TEST(WorkerProtocolTest, CarriesAnOpenRequest) {
                             .l2 = schema::L2::warm,
                             .routing = "uniform",
                             .seed = 18446744073709551615ULL,
-                            .step_artifact = ""};
+                            .step_artifact = "",
+                            .alignment = {.naive = false, .extra_experts = 1, .round_to = 4, .rows_limit = false}};
   const auto read = open_problem_from_json(through_text(to_json(request)));
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(read->gpu, 3);
@@ -91,6 +92,26 @@ TEST(WorkerProtocolTest, CarriesAnOpenRequest) {
   EXPECT_THAT(read->batches, ElementsAre(1, 64));
   EXPECT_EQ(read->l2, schema::L2::warm);
   EXPECT_EQ(read->seed, request.seed);
+  EXPECT_EQ(read->alignment, request.alignment);
+}
+
+TEST(WorkerProtocolTest, RefusesAnOpenRequestWithoutAWholeAlignmentRule) {
+  OpenProblem request;
+  request.problem = testing::fp8_problem();
+  request.batches = {1};
+  const json whole = to_json(request);
+  ASSERT_TRUE(open_problem_from_json(whole)) << open_problem_from_json(whole).error().message;
+  auto without = whole;
+  without.erase("alignment");
+  EXPECT_THAT(open_problem_from_json(without).error().message, HasSubstr("open request.alignment"));
+  for (const char* field : {"naive", "extra_experts", "pairs_limit", "round_to", "rows_limit"}) {
+    auto lacking = whole;
+    lacking["alignment"].erase(field);
+    EXPECT_THAT(open_problem_from_json(lacking).error().message, HasSubstr(std::string("alignment.") + field));
+  }
+  auto senseless = whole;
+  senseless["alignment"]["round_to"] = 0;
+  EXPECT_THAT(open_problem_from_json(senseless).error().message, HasSubstr("alignment.round_to"));
 }
 
 TEST(WorkerProtocolTest, CarriesTheErrorOfAnOpenRequest) {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <functional>
 #include <list>
 #include <sstream>
@@ -260,6 +261,9 @@ CUresult cuFuncSetCacheConfig(CUfunction, CUfunc_cache) {
 CUresult cuLaunchKernel(CUfunction raw, unsigned grid, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,
                         CUstream, void** arguments, void**) {
   auto& function = *reinterpret_cast<FakeFunction*>(raw);
+  if (const char* grids = std::getenv("FAKE_CUDA_GRIDS")) {
+    std::ofstream(grids, std::ios::app) << function.name << ' ' << grid << '\n';
+  }
   if (function.module->refuses) return CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES;
   if (function.name == "moe_gemm" && !is_launched_as_told(*function.module, grid, arguments))
     return CUDA_ERROR_INVALID_VALUE;
