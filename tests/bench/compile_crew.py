@@ -84,7 +84,7 @@ class CompileCrew:
         """Has Triton's JIT compile for a launch, unless it has for an equal one; see jit_kernel.compile_here()."""
         shape = jit_kernel.Shape(problem, gemm, batch, jit_kernel.engine_of(kernel))
         em = shape.em(tile["BLOCK_SIZE_M"])
-        classes = (shape.naive, *(name(value) for value in (em, shape.pairs) for name in (is_one, is_multiple)))
+        classes = (shape.naive, shape.early, *(name(value) for value in (em, shape.pairs) for name in (is_one, is_multiple)))
         key = (kernel, repr(problem), gemm, classes, tuple(tile.values()))
         if key not in self._jit_results:
             self._jit_results[key] = self._tasks.submit(self._compile_jit, kernel, problem, gemm, batch, tile)

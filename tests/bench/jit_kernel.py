@@ -45,6 +45,7 @@ class Shape:
         self.rows = batch if up else self.pairs
         self.top_k = problem["topk"] if up else 1
         self.mul_routed_weight = not up
+        self.early = engine == "sglang" and self.rows <= 512  # the next kernel may start earlier
         self.naive = engine == "vllm" and self.pairs * 4 <= self.experts
 
     def sorted_size(self, block_m):
@@ -118,7 +119,7 @@ def arguments_of(shape, tile, tensors, swap_ab, dtype):
         "FUSE_SWIGLU": False,
         "A_OUTPUT_SLICES": 1, "A_OUTPUT_SLICE_WIDTH": 0, "A_OUTPUT_SLICE_K": 0,
         "USE_GDC": True,
-        "GDC_EARLY": shape.rows <= 512,
+        "GDC_EARLY": shape.early,
     }
 
 
