@@ -17,7 +17,7 @@ namespace moetune::kernels {
 /// Everything that a compiled kernel depends on. Two equal values name the same artifact.
 struct ArtifactParts {
   std::string kernel;         ///< "cuda"
-  std::string kernel_digest;  ///< digest of the kernel's source
+  std::string kernel_digest;  ///< digest of the kernel's source, and of how its engine launches it
   std::string compiler;       ///< "nvrtc 13.0"
   std::string arch;           ///< "sm_90a"
   Unit unit = Unit::gemm;

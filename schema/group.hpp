@@ -32,7 +32,7 @@ struct Group {
   std::string device;  ///< the engines' spelling of the GPU's name, e.g. "NVIDIA_H200"
   Problem problem;
   std::string kernel;         ///< vllm, sglang, builtin, cuda, or a file's name
-  std::string kernel_digest;  ///< hex digest of the kernel's source
+  std::string kernel_digest;  ///< hex digest of the kernel's source, and of how its engine launches it
   std::string compiler;       ///< e.g. "nvrtc 13.0" or "triton 3.6.0"
   L2 l2 = L2::cold;
   std::string routing = "uniform";
