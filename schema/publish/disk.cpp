@@ -111,7 +111,8 @@ Result<void> Disk::make_folders(const fs::path& base, const fs::path& below) con
 }
 
 Result<void> Disk::link_or_copy(const fs::path& from, const fs::path& to) const {
-  if (::link(from.c_str(), to.c_str()) == 0) {
+  // link(2) would make another name for a symbolic link, which leads elsewhere from there.
+  if (::linkat(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), AT_SYMLINK_FOLLOW) == 0) {
     step();
     return {};
   }

@@ -32,7 +32,8 @@ class Disk {
   /// A folder and those above it down from `base`, where they are missing. Errors also for a file or a link in place of
   /// one of them.
   Result<void> make_folders(const std::filesystem::path& base, const std::filesystem::path& below) const;
-  /// Another name for a file; where the file system has none, a copy with its time of change.
+  /// Another name for a file, or for the one that a symbolic link leads to; where the file system has none, a copy with
+  /// its time of change.
   Result<void> link_or_copy(const std::filesystem::path& from, const std::filesystem::path& to) const;
   /// Makes another name for a file, in the place of whatever file or link stands at `to`.
   Result<void> place_file(const std::filesystem::path& from, const std::filesystem::path& to) const;

@@ -230,7 +230,7 @@ Result<void> Update::place_link(const std::string& path) {
   const auto stands = standing(path);
   if (stands == Standing::ours) return {};
   std::error_code error;
-  if (stands == Standing::file && fs::exists(place, error)) {
+  if (stands == Standing::file && fs::is_regular_file(place, error)) {
     if (auto sheltered = store_.shelter(path, place); !sheltered) return sheltered;
   }
   return disk_.place_symlink(GenerationStore::link_target(path), place);

@@ -81,6 +81,20 @@ TEST_F(FolderKillTest, AForcedReplacementKeepsTheOldFileUntilTheNewOneIsThere) {
   EXPECT_EQ(after_.at(k_vllm), "new of " + k_vllm + "\n");
 }
 
+TEST_F(FolderKillTest, AForcedReplacementOfALinkShowsItsFileUntilTheNewOneIsThere) {
+  update(publication_of({set_of({k_other}, "old")}));
+  write_file(root_ / "elsewhere.json", "somebody's");
+  fs::create_symlink("../elsewhere.json", folder_ / k_vllm);
+  for (const auto& path : {k_up, k_down}) {
+    fs::create_directories((folder_ / path).parent_path());
+    fs::create_symlink("../../../elsewhere.json", folder_ / path);
+  }
+  kill_everywhere(publication_of({set_of({k_vllm}, "new"), set_of({k_up, k_down}, "new"), set_of({k_other}, "new")}),
+                  Force::yes, {k_vllm, k_up, k_down});
+  EXPECT_EQ(after_.at(k_vllm), "new of " + k_vllm + "\n");
+  EXPECT_EQ(bytes_at(root_ / "elsewhere.json"), "somebody's");
+}
+
 TEST_F(FolderKillTest, AFileThatSomebodyChangedSurvives) {
   update(publication_of({set_of({k_vllm}, "old"), set_of({k_up, k_down}, "old")}));
   write_file(folder_ / k_vllm, "changed");

@@ -174,6 +174,15 @@ TEST_F(FolderTest, AFolderInTheWayIsNeverReplaced) {
   EXPECT_EQ(bytes_at(folder_ / k_other), "a of " + k_other + "\n");
 }
 
+TEST_F(FolderTest, AForcedUpdateReplacesALinkToAFolderAndNotTheFolder) {
+  fs::create_directories(root_ / "elsewhere");
+  fs::create_directories(folder_);
+  fs::create_directory_symlink(root_ / "elsewhere", folder_ / k_vllm);
+  EXPECT_THAT(update(publication_of({set_of({k_vllm}, "a")}), Force::yes).written, ElementsAre(k_vllm));
+  EXPECT_EQ(bytes_at(folder_ / k_vllm), "a of " + k_vllm + "\n");
+  EXPECT_TRUE(fs::is_empty(root_ / "elsewhere"));
+}
+
 TEST_F(FolderTest, ALinkInPlaceOfAFolderIsNotFollowed) {
   fs::create_directories(root_ / "elsewhere");
   fs::create_directories(folder_ / "configs");
