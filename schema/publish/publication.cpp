@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "schema/publish/manifest.hpp"
+#include "schema/engine_file_name.hpp"
 
 namespace moetune::schema::publish {
 namespace {
@@ -19,10 +19,12 @@ bool is_triton_folder(std::string_view name) {
   return name.find_first_not_of("0123456789_", k_start.size()) == std::string_view::npos;
 }
 
-bool is_engine_file(std::string_view name) {
+/// Whether the engine could look for a file of exactly this name.
+bool is_engine_file(std::string_view name, EngineFormat format) {
   const bool plain = std::ranges::none_of(name, [](unsigned char c) { return c < 0x20 || c == 0x7f || c == '/'; });
-  return plain && name.size() > std::string_view(".json").size() && name.size() <= k_max_name &&
-         name.ends_with(".json") && !name.starts_with('.') && name != k_manifest_name;
+  if (!plain || name.size() > k_max_name) return false;
+  const auto facts = engine_file_name_from_text(name);
+  return facts && facts->exact && facts->format.value_or(format) == format;
 }
 
 FileSet set_from_json(const ordered_json& value) {
@@ -49,11 +51,11 @@ Result<void> checked(const Publication& publication) {
 
 bool is_publishable(std::string_view path) {
   constexpr std::string_view k_sglang = "configs/";
-  if (!path.starts_with(k_sglang)) return is_engine_file(path);
+  if (!path.starts_with(k_sglang)) return is_engine_file(path, EngineFormat::vllm);
   path.remove_prefix(k_sglang.size());
   const auto slash = path.find('/');
   return slash != std::string_view::npos && is_triton_folder(path.substr(0, slash)) &&
-         is_engine_file(path.substr(slash + 1));
+         is_engine_file(path.substr(slash + 1), EngineFormat::sglang);
 }
 
 ordered_json to_json(const Publication& publication) {

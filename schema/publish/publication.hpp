@@ -36,8 +36,9 @@ struct Publication {
   std::vector<std::string> other_kernels;  ///< have rows, which make a file only when the kernel is named
 };
 
-/// A path that an engine reads in a published folder: NAME.json for vLLM, configs/triton_X_Y_Z/NAME.json for SGLang.
-/// Nothing that leads elsewhere, is hidden, or is the manifest's name is one.
+/// A path that an engine reads in a published folder: NAME.json for vLLM, configs/triton_X_Y_Z/NAME.json for SGLang,
+/// where NAME is one that this engine looks for (E=...,N=...,device_name=...). Nothing else is one, so that no
+/// publication can write over other files of the folder, the manifest among them.
 bool is_publishable(std::string_view path);
 
 /// {"database", "tool_version", "sets": [{"files": [{"path", "bytes"}], "source"}], "left_out": [{"path", "reason"}],
