@@ -269,6 +269,10 @@ void Update::remove_dangling_links() {
 
 Result<void> Update::write() {
   remove_dangling_links();
+  const bool all_refused = accepted_.empty() && !refused_.empty();
+  if (all_refused && !store_.file(manifest_path())) return {};
+  // SGLang insists on it, whatever is in it.
+  if (auto made = disk_.make_folders(folder_, "configs"); !made) return made;
   if (is_up_to_date()) return {};
   after_.tool_version = publication_.tool_version;
   after_.written_at = to_text(now());
@@ -276,6 +280,26 @@ Result<void> Update::write() {
     if (auto done = (this->*step)(); !done) return done;
   }
   return store_.commit(to_text(after_));
+}
+
+/// Folders that an update may make on its way to its files, the deepest first.
+std::vector<fs::path> missing_folders(const fs::path& folder) {
+  std::vector<fs::path> missing;
+  std::error_code ignored;
+  for (fs::path each = folder / "configs"; !fs::exists(fs::symlink_status(each, ignored)); each = each.parent_path()) {
+    missing.push_back(each);
+    if (each == each.parent_path()) break;
+  }
+  return missing;
+}
+
+Result<Report> update_existing(const fs::path& folder, const Publication& publication, Force force, const Disk& disk) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) return io_failure("make the folder", folder, error.value());
+  auto store = GenerationStore::open(folder, disk);
+  if (!store) return std::unexpected(store.error());
+  return Update(folder, publication, force, std::move(*store), disk).run();
 }
 
 ordered_json notes_json(const std::vector<Note>& notes) {
@@ -296,15 +320,13 @@ ordered_json to_json(const Report& report) {
 
 Result<Report> update_folder(const fs::path& folder, const Publication& publication, Force force,
                              std::function<void()> after_step) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) return io_failure("make the folder", folder, error.value());
+  const auto missing = missing_folders(folder);
   const Disk disk(std::move(after_step));
-  // SGLang insists on it, whatever is in it.
-  if (auto made = disk.make_folders(folder, "configs"); !made) return std::unexpected(made.error());
-  auto store = GenerationStore::open(folder, disk);
-  if (!store) return std::unexpected(store.error());
-  return Update(folder, publication, force, std::move(*store), disk).run();
+  auto report = update_existing(folder, publication, force, disk);
+  std::error_code ignored;
+  if (fs::exists(folder / k_manifest_name, ignored)) return report;
+  for (const auto& each : missing) fs::remove(each, ignored);  // those that stayed empty
+  return report;
 }
 
 }  // namespace moetune::schema::publish

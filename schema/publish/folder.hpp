@@ -37,8 +37,9 @@ nlohmann::ordered_json to_json(const Report& report);
 /// ($SGLANG_MOE_CONFIG_DIR), and moetune.json, the manifest. Readers see the files of before or those of after, never
 /// a mixture, whenever this process or the machine ends; files that stay as they are keep their time of change. A file
 /// that moetune did not write, or that was changed since, stays and is named, with all files of its set, unless
-/// forced. `after_step` is for tests: called after every change of the disk. Errors: io; conflict when another process
-/// holds the folder; data_damaged for a damaged manifest (which force starts anew).
+/// forced. Where nothing can be published and nothing ever was, no trace is left. `after_step` is for tests: called
+/// after every change of the disk. Errors: io; conflict when another process holds the folder; data_damaged for a
+/// damaged manifest (which force starts anew).
 Result<Report> update_folder(const std::filesystem::path& folder, const Publication& publication, Force force,
                              std::function<void()> after_step = {});
 

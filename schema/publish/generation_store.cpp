@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,6 +23,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view k_store = ".moetune";
 constexpr std::string_view k_current = "current";
+constexpr std::string_view k_lock = "lock";
 constexpr auto k_patience = std::chrono::seconds(3);
 constexpr auto k_pause = std::chrono::milliseconds(50);
 
@@ -38,23 +40,38 @@ std::optional<std::int64_t> number_of(std::string_view name) {
   return name.starts_with('g') && whole && number > 0 ? std::optional(number) : std::nullopt;
 }
 
-/// The descriptor of the locked file.
-Result<int> take_lock(const fs::path& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0644);
+bool is_file_at(int fd, const fs::path& path) {
+  struct stat opened{};
+  struct stat named{};
+  return ::fstat(fd, &opened) == 0 && ::stat(path.c_str(), &named) == 0 && opened.st_dev == named.st_dev &&
+         opened.st_ino == named.st_ino;
+}
+
+/// The descriptor of the locked file; nothing while somebody else has it, or where he took it away with his store.
+Result<std::optional<int>> try_lock(const fs::path& path) {
+  // For writing: NFS locks no other file exclusively.
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (fd < 0 && errno == ENOENT) return std::nullopt;
   if (fd < 0) return io_failure("open", path, errno);
+  const int reason = ::flock(fd, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+  if (reason == 0 && is_file_at(fd, path)) return fd;
+  ::close(fd);
+  if (reason != 0 && reason != EWOULDBLOCK) return io_failure("lock", path, reason);
+  return std::nullopt;
+}
+
+/// The descriptor of the locked file in a folder's store, which is made where it is missing.
+Result<int> take_lock(const fs::path& folder, const Disk& disk) {
   const auto deadline = std::chrono::steady_clock::now() + k_patience;
-  while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    const int reason = errno;
-    if (reason == EWOULDBLOCK && std::chrono::steady_clock::now() < deadline) {
-      std::this_thread::sleep_for(k_pause);
-      continue;
-    }
-    ::close(fd);
-    if (reason != EWOULDBLOCK) return io_failure("lock", path, reason);
-    return fail(ErrorCode::conflict,
-                fmt::format("another process publishes into {}: try again", path.parent_path().parent_path().string()));
+  for (;;) {
+    if (auto made = disk.make_folders(folder, k_store); !made) return std::unexpected(made.error());
+    const auto lock = try_lock(folder / k_store / k_lock);
+    if (!lock) return std::unexpected(lock.error());
+    if (*lock) return **lock;
+    if (std::chrono::steady_clock::now() >= deadline) break;
+    std::this_thread::sleep_for(k_pause);
   }
-  return fd;
+  return fail(ErrorCode::conflict, fmt::format("another process publishes into {}: try again", folder.string()));
 }
 
 }  // namespace
@@ -67,16 +84,22 @@ GenerationStore::GenerationStore(GenerationStore&& other) noexcept
       lock_(std::exchange(other.lock_, -1)),
       disk_(other.disk_),
       current_(other.current_),
+      is_new_(other.is_new_),
       building_(std::exchange(other.building_, false)) {}
 
 GenerationStore::~GenerationStore() {
+  if (lock_ < 0) return;
   if (building_) disk_->remove(generation(current_ + 1));
-  if (lock_ >= 0) ::close(lock_);
+  if (is_new_) {
+    std::error_code ignored;
+    disk_->remove(store_ / k_lock);
+    fs::remove(store_, ignored);  // not what somebody else may have put there
+  }
+  ::close(lock_);
 }
 
 Result<GenerationStore> GenerationStore::open(const fs::path& folder, const Disk& disk) {
-  if (auto made = disk.make_folders(folder, k_store); !made) return std::unexpected(made.error());
-  const auto lock = take_lock(folder / k_store / "lock");
+  const auto lock = take_lock(folder, disk);
   if (!lock) return std::unexpected(lock.error());
   GenerationStore store(folder / k_store, *lock, disk);
   if (auto read = store.read_current(); !read) return std::unexpected(read.error());
@@ -88,7 +111,10 @@ Result<void> GenerationStore::read_current() {
   const auto link = store_ / k_current;
   std::error_code error;
   const auto target = fs::read_symlink(link, error);
-  if (error == std::errc::no_such_file_or_directory) return {};
+  if (error == std::errc::no_such_file_or_directory) {
+    is_new_ = true;
+    return {};
+  }
   const auto number = error ? std::nullopt : number_of(target.string());
   if (!number || !fs::is_directory(generation(*number), error)) {
     return fail(ErrorCode::data_damaged,
@@ -99,14 +125,14 @@ Result<void> GenerationStore::read_current() {
   return {};
 }
 
-/// Generations that were never finished, and the one before the current: an engine that was just opening one of its
-/// files when the current one came has done so long ago.
+/// Generations that were never finished, and those before the previous one. That one stays: the current one may have
+/// come this very moment, from another process, while an engine was on its way to a file of it.
 void GenerationStore::remove_leftovers() const {
   std::error_code ignored;
   std::vector<fs::path> left;
   for (const auto& entry : fs::directory_iterator(store_, ignored)) {
     const auto number = number_of(entry.path().filename().string());
-    if (number && *number != current_) left.push_back(entry.path());
+    if (number && *number != current_ && *number != current_ - 1) left.push_back(entry.path());
   }
   for (const auto& path : left) disk_->remove(path);
 }
@@ -179,6 +205,7 @@ Result<void> GenerationStore::commit(std::string_view manifest) {
   const auto linked = disk_->place_symlink(folder.filename().string(), store_ / k_current);
   if (!linked) return linked;
   building_ = false;
+  is_new_ = false;
   ++current_;
   return disk_->sync_folder(store_);
 }

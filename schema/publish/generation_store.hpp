@@ -17,11 +17,12 @@ namespace moetune::schema::publish {
 class GenerationStore {
  public:
   /// Makes what is missing, waits some seconds for another process that publishes into the folder, and removes what
-  /// killed ones left. Errors: io; conflict when the other one does not end; data_damaged when `current` is not ours.
+  /// killed ones left and the generations before the previous one. Errors: io; conflict when the other one does not
+  /// end; data_damaged when `current` is not ours.
   static Result<GenerationStore> open(const std::filesystem::path& folder, const Disk& disk);
   GenerationStore(GenerationStore&& other) noexcept;
   GenerationStore& operator=(GenerationStore&&) = delete;
-  /// Takes back a generation that was begun and not committed.
+  /// Takes back a generation that was begun and not committed, and the whole store where none ever was.
   ~GenerationStore();
 
   /// What the link at DIR/PATH says: relative, through `current`.
@@ -54,6 +55,7 @@ class GenerationStore {
   int lock_;
   const Disk* disk_;
   std::int64_t current_ = 0;  ///< 0: none yet
+  bool is_new_ = false;       ///< no generation has ever been committed
   bool building_ = false;     ///< generation current_ + 1 has been begun
 };
 

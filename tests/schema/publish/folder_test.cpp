@@ -29,6 +29,13 @@ void make_old(const fs::path& path) {
   ASSERT_EQ(::utimensat(AT_FDCWD, path.c_str(), times.data(), 0), 0);
 }
 
+/// All that stands directly in a folder.
+std::vector<std::string> names_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder)) names.push_back(entry.path().filename());
+  return names;
+}
+
 TEST_F(FolderTest, PublishesWhatBothEnginesRead) {
   const auto report = update(publication_of({set_of({k_vllm}, "a"), set_of({k_up, k_down}, "b")}));
   EXPECT_THAT(report.written, UnorderedElementsAre(k_vllm, k_up, k_down));
@@ -98,6 +105,47 @@ TEST_F(FolderTest, SomebodyElsesFileStaysWithItsWholeSet) {
   EXPECT_THAT(update(publication, Force::yes).written, UnorderedElementsAre(k_vllm, k_up, k_down));
   EXPECT_EQ(bytes_at(folder_ / k_down), "b of " + k_down + "\n");
   expect_true_manifest(folder_);
+}
+
+TEST_F(FolderTest, LeavesNoTraceWhereEverythingIsRefused) {
+  write_file(folder_ / k_vllm, "mine");
+  EXPECT_EQ(update(publication_of({set_of({k_vllm}, "a")})).refused.size(), 1U);
+  EXPECT_THAT(names_in(folder_), ElementsAre(k_vllm));
+  write_file(folder_ / k_manifest_name, "mine too");
+  const auto refused = update_folder(folder_, publication_of({set_of({k_other}, "a")}), Force::no);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::conflict);
+  EXPECT_THAT(names_in(folder_), UnorderedElementsAre(k_vllm, std::string(k_manifest_name)));
+}
+
+TEST_F(FolderTest, LeavesNoFoldersWhereNoneCanBeMade) {
+  const auto publication = publication_of({set_of({k_vllm}, "a")});
+  EXPECT_FALSE(update_folder(root_ / "new" / std::string(300, 'x'), publication, Force::no));
+  EXPECT_THAT(names_in(root_), IsEmpty());
+}
+
+TEST_F(FolderTest, AFolderWhereNothingCameBeforeIsPublishedIntoOnceTheWayIsFree) {
+  write_file(folder_ / k_vllm, "mine");
+  const auto publication = publication_of({set_of({k_vllm}, "a")});
+  update(publication);
+  fs::remove(folder_ / k_vllm);
+  EXPECT_THAT(update(publication).written, ElementsAre(k_vllm));
+  EXPECT_TRUE(fs::is_directory(folder_ / "configs"));
+  expect_true_manifest(folder_);
+}
+
+TEST_F(FolderTest, TheGenerationBeforeStaysWhileOthersLookAtTheFolder) {
+  update(publication_of({set_of({k_vllm}, "first")}));
+  const auto first = fs::canonical(folder_ / k_vllm);
+  const auto second = publication_of({set_of({k_vllm}, "second")});
+  update(second);
+  for (int round = 0; round < 3; ++round) {
+    update(second);
+    EXPECT_EQ(bytes_at(first), "first of " + k_vllm + "\n") << "an engine may be on its way to it";
+  }
+  update(publication_of({set_of({k_vllm}, "third")}));
+  update(publication_of({set_of({k_vllm}, "third")}));
+  EXPECT_FALSE(fs::exists(first)) << "the one before is enough";
 }
 
 TEST_F(FolderTest, AFileWithTheSameBytesIsAdopted) {
