@@ -28,7 +28,7 @@ class Work {
        db::Synchronized<FolderPublisher::Status>& status)
       : options_(options), database_(database), status_(status) {}
 
-  /// Publishes if something has changed that long ago, or if it is time to try again.
+  /// Publishes if something has changed and come to rest, or changed long ago, or if it is time to try again.
   void look();
   /// Publishes what has changed, however lately.
   void finish();
@@ -38,7 +38,7 @@ class Work {
   void update(const db::FinishedWork& work);
   void fail(const std::string& reason);
   void tell(const publish::Report& report);
-  void tell_notes(const char* what, const std::vector<publish::Note>& notes);
+  void tell_notes(const char* what, const std::vector<publish::Note>& notes, std::set<std::string>& told);
 
   const FolderPublisher::Options& options_;
   const db::Database& database_;
@@ -46,6 +46,7 @@ class Work {
   std::optional<std::uint64_t> generation_;  ///< of the database, at the last look
   std::optional<db::FinishedWork> seen_;
   std::optional<db::FinishedWork> published_;
+  std::optional<SteadyClock::time_point> changing_since_;  ///< the first look that saw what is not published
   std::optional<SteadyClock::time_point> next_try_;
   std::set<std::string> told_;  ///< notes of the last update: said once, not at every one
 };
@@ -65,9 +66,16 @@ std::optional<db::FinishedWork> Work::finished_work() {
 void Work::look() {
   const auto work = finished_work();
   if (!work) return;
-  const bool settled = !published_ || seen_ == work;
+  const auto now = SteadyClock::now();
+  if (published_ == work) {
+    changing_since_.reset();
+  } else if (!changing_since_) {
+    changing_since_ = now;
+  }
+  const bool waited_enough = changing_since_ && now - *changing_since_ >= options_.patience;
+  const bool settled = !published_ || seen_ == work || waited_enough;
   seen_ = work;
-  const bool retry = next_try_ && SteadyClock::now() >= *next_try_;
+  const bool retry = next_try_ && now >= *next_try_;
   const bool waits_for_retry = next_try_ && !retry && published_ == work;
   if (settled && !waits_for_retry && (retry || published_ != work)) update(*work);
 }
@@ -86,6 +94,7 @@ void Work::fail(const std::string& reason) {
 }
 
 void Work::update(const db::FinishedWork& work) {
+  changing_since_.reset();
   published_ = work;  // also when it fails: then it is tried again at its time, not at every look
   const auto publication = publication_of(database_, {});
   if (!publication) return fail(publication.error().message);
@@ -96,18 +105,21 @@ void Work::update(const db::FinishedWork& work) {
   tell(*report);
 }
 
-void Work::tell_notes(const char* what, const std::vector<publish::Note>& notes) {
+void Work::tell_notes(const char* what, const std::vector<publish::Note>& notes, std::set<std::string>& told) {
   for (const auto& note : notes) {
     const std::string line = fmt::format("{}: {}: {}", what, note.path, note.reason);
-    if (told_.insert(line).second) spdlog::warn("publishing into {}: {}", options_.folder.string(), line);
+    const bool is_news = told.insert(line).second && !told_.contains(line);
+    if (is_news) spdlog::warn("publishing into {}: {}", options_.folder.string(), line);
   }
 }
 
 void Work::tell(const publish::Report& report) {
   for (const auto& path : report.written) spdlog::info("published {}", (options_.folder / path).string());
-  tell_notes("left as it is", report.refused);
-  tell_notes("kept without ground", report.lost);
-  tell_notes("not published", report.left_out);
+  std::set<std::string> told;
+  tell_notes("left as it is", report.refused, told);
+  tell_notes("kept without ground", report.lost, told);
+  tell_notes("not published", report.left_out, told);
+  told_ = std::move(told);
   const auto status = status_.lock();
   if (!status->trouble.empty() && report.refused.empty()) {
     spdlog::info("publishing into {} works again", options_.folder.string());

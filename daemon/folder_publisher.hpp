@@ -14,12 +14,14 @@ namespace moetune::daemon {
 
 /// Keeps a published folder up to date with the database, on a thread of its own: at the start, after every sweep that
 /// ends, import and discard, and once more when it is stopped. It follows what is stored, so nobody has to tell it.
-/// What stands in its way is logged, told by status() and tried again; nothing else waits for it. Thread-safe.
+/// What stands in its way is logged (once, until an update finds it gone), told by status() and tried again; nothing
+/// else waits for it. Thread-safe.
 class FolderPublisher {
  public:
   struct Options {
     std::filesystem::path folder;
     std::chrono::milliseconds look_interval{500};  ///< a change counts when it is this old: an import comes in pieces
+    std::chrono::milliseconds patience{10'000};    ///< but it waits no longer, whatever goes on to change
     std::chrono::milliseconds retry_interval{5'000};     ///< after a failure
     std::chrono::milliseconds refused_interval{30'000};  ///< while somebody else's file is in the way
   };

@@ -1,9 +1,12 @@
 #include "daemon/folder_publisher.hpp"
 
 #include <gmock/gmock.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
 
 #include <fstream>
 #include <functional>
+#include <sstream>
 #include <thread>
 
 #include "schema/publish/manifest.hpp"
@@ -16,6 +19,28 @@ namespace fs = std::filesystem;
 using testing::HasSubstr;
 
 const std::string k_file = "E=256,N=512,device_name=NVIDIA_H200,dtype=fp8_w8a8,block_shape=[128,128].json";
+
+/// What is logged while it lives. Read it when no thread logs any more.
+class Log {
+ public:
+  Log() {
+    const auto sink = std::make_shared<spdlog::sinks::ostream_sink_mt>(text_);
+    spdlog::set_default_logger(std::make_shared<spdlog::logger>("test", sink));
+  }
+  ~Log() { spdlog::set_default_logger(before_); }
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
+  std::int64_t count(const std::string& words) const {
+    const std::string text = text_.str();
+    std::int64_t found = 0;
+    for (auto at = text.find(words); at != std::string::npos; at = text.find(words, at + 1)) ++found;
+    return found;
+  }
+
+ private:
+  std::ostringstream text_;
+  std::shared_ptr<spdlog::logger> before_ = spdlog::default_logger();
+};
 
 class FolderPublisherTest : public db::StoreTest {
  protected:
@@ -38,7 +63,8 @@ class FolderPublisherTest : public db::StoreTest {
   std::unique_ptr<FolderPublisher> started() {
     using std::chrono::milliseconds;
     return std::make_unique<FolderPublisher>(
-        FolderPublisher::Options{folder_, milliseconds(10), milliseconds(20), milliseconds(20)}, database());
+        FolderPublisher::Options{folder_, milliseconds(10), milliseconds(10'000), milliseconds(20), milliseconds(20)},
+        database());
   }
   /// Polls until the publisher's status is as wanted.
   static bool reaches(const FolderPublisher& publisher,
@@ -105,6 +131,39 @@ TEST_F(FolderPublisherTest, NamesAFileInTheWayUntilItIsGone) {
   EXPECT_EQ(publisher->status().failures, 0);
   fs::remove(folder_ / k_file);
   ASSERT_TRUE(reaches(*publisher, has_files(1)));
+}
+
+TEST_F(FolderPublisherTest, ChangesThatNeverRestAreNotWaitedForForEver) {
+  using std::chrono::milliseconds;
+  const FolderPublisher publisher({folder_, milliseconds(100), milliseconds(300)}, database());
+  ASSERT_TRUE(reaches(publisher, [](const auto& status) { return status.updates == 1; }));
+  finish(tuned_sweep());
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (publisher.status().files == 0 && std::chrono::steady_clock::now() < deadline) finish(new_sweep());
+  EXPECT_EQ(publisher.status().files, 1);
+}
+
+TEST_F(FolderPublisherTest, SaysOnceWhatIsInTheWayAndAgainWhenItComesBack) {
+  const Log log;
+  const auto put_in_the_way = [&] {
+    fs::remove(folder_ / k_file);
+    std::ofstream(folder_ / k_file) << "mine";
+  };
+  const auto is_refused = [](const auto& status) { return status.refused == 1; };
+  finish(tuned_sweep());
+  fs::create_directories(folder_);
+  put_in_the_way();
+  auto publisher = started();
+  ASSERT_TRUE(reaches(*publisher, is_refused));
+  const auto updates = publisher->status().updates;
+  ASSERT_TRUE(reaches(*publisher, [&](const auto& status) { return status.updates > updates + 1; }));
+  fs::remove(folder_ / k_file);
+  ASSERT_TRUE(reaches(*publisher, has_files(1)));
+  put_in_the_way();
+  finish(new_sweep());
+  ASSERT_TRUE(reaches(*publisher, is_refused));
+  publisher.reset();
+  EXPECT_EQ(log.count("left as it is: " + k_file), 2);
 }
 
 TEST_F(FolderPublisherTest, WhatEndedLastIsPublishedWhenItStops) {
