@@ -89,6 +89,21 @@ std::vector<Groups> of_common_versions(const Groups& groups) {
   return chosen;
 }
 
+std::optional<schema::BatchRange> gap_in(const FilePlan& plan) {
+  std::vector<std::int64_t> keys;
+  for (const auto& key : plan.keys) keys.push_back(key.batch);
+  return schema::untested_range(keys);
+}
+
+/// What has to be waived for a plan.
+std::vector<std::string> exceptions_of(const FilePlan& plan) {
+  std::vector<std::string> exceptions;
+  const auto is_recorded = [](const auto& problem) { return problem.match.group.origin == Origin::recorded; };
+  if (std::ranges::any_of(plan.problems, is_recorded)) exceptions.emplace_back(schema::publish::k_allow_recorded);
+  if (gap_in(plan)) exceptions.emplace_back(schema::publish::k_allow_gaps);
+  return exceptions;
+}
+
 /// Why a plan must not be published; empty when it may.
 std::string distrust(const PublicationQuery& query, const FilePlan& plan) {
   for (const auto& key : plan.keys) {
@@ -98,9 +113,7 @@ std::string distrust(const PublicationQuery& query, const FilePlan& plan) {
       return fmt::format("batch {}: the engine's default is not known, so that the file might be slower", key.batch);
     }
   }
-  std::vector<std::int64_t> keys;
-  for (const auto& key : plan.keys) keys.push_back(key.batch);
-  const auto gap = schema::untested_range(keys);
+  const auto gap = gap_in(plan);
   if (!gap || query.allow_gaps) return "";
   return fmt::format(
       "it has no key between {} and {}, where the engine would take the nearest one, which may be slower there than "
@@ -152,7 +165,7 @@ Result<Groups> Publisher::trusted(const Groups& groups, std::string& reason) {
 }
 
 Result<FileSet> Publisher::file_set(EngineFormat format, const std::string& path, const FilePlan& plan) {
-  auto source = publication_source(snapshot_, format, plan);
+  auto source = publication_source(snapshot_, format, plan, exceptions_of(plan));
   if (!source) return std::unexpected(source.error());
   FileSet set{{}, std::move(*source)};
   const schema::Group& group = plan.problems.front().match.group;
@@ -196,6 +209,7 @@ Result<void> Publisher::add(EngineFormat format) {
   schema::GroupFilter filter;
   filter.kernel = query_.kernel.value_or(std::string(name_of(format)));
   kernels_.insert(*filter.kernel);
+  publication_.scope.kernels.push_back({std::string(name_of(format)), *filter.kernel});
   const auto groups = db::matching_groups(snapshot_, filter, db::Versions::all);
   if (!groups) return std::unexpected(groups.error());
   std::map<std::string, Groups> by_path;
@@ -240,8 +254,14 @@ Result<Publication> publication_of(const db::Database& database, const Publicati
                 fmt::format("kernel \"{}\" is a scan's changed copy: no file is made from its rows", *query.kernel));
   }
   return database.read([&](db::Snapshot& snapshot) -> Result<Publication> {
-    Publication publication{
-        .database = database.uuid(), .tool_version = MOETUNE_VERSION, .sets = {}, .left_out = {}, .other_kernels = {}};
+    Publication publication{.database = database.uuid(),
+                            .tool_version = MOETUNE_VERSION,
+                            .scope = {},
+                            .sets = {},
+                            .left_out = {},
+                            .other_kernels = {}};
+    if (query.allow_recorded) publication.scope.exceptions.emplace_back(schema::publish::k_allow_recorded);
+    if (query.allow_gaps) publication.scope.exceptions.emplace_back(schema::publish::k_allow_gaps);
     Publisher publisher(snapshot, query, publication);
     for (const auto format : formats_of(query)) {
       if (auto added = publisher.add(format); !added) return std::unexpected(added.error());

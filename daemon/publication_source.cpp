@@ -53,12 +53,13 @@ Result<ordered_json> key_source(db::Snapshot& snapshot, const FilePlan& plan, co
 
 }  // namespace
 
-Result<ordered_json> publication_source(db::Snapshot& snapshot, schema::EngineFormat format, const FilePlan& plan) {
+Result<ordered_json> publication_source(db::Snapshot& snapshot, schema::EngineFormat format, const FilePlan& plan,
+                                        const std::vector<std::string>& exceptions) {
   const schema::Group& group = plan.problems.front().match.group;
   ordered_json source = {{"engine", name_of(format)},  {"device", group.device},
                          {"kernel", group.kernel},     {"kernel_digest", group.kernel_digest},
                          {"compiler", group.compiler}, {"l2", name_of(group.l2)},
-                         {"routing", group.routing}};
+                         {"routing", group.routing},   {"exceptions", exceptions}};
   ordered_json problems = ordered_json::array();
   for (const auto& problem : plan.problems) {
     ordered_json fields;

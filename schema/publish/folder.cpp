@@ -169,7 +169,8 @@ void Update::keep_the_rest() {
   for (const auto& [path, entry] : before_.files) {
     if (after_.files.contains(path) || standing(path) != Standing::ours) continue;
     ManifestEntry kept = entry;
-    if (!refused_.contains(path) && entry.database == publication_.database) {
+    const bool is_judged = entry.database == publication_.database && publication_.scope.covers(entry.source);
+    if (is_judged && !refused_.contains(path)) {
       const auto told = std::ranges::find(publication_.left_out, path, &LeftOut::path);
       kept.lost = told != publication_.left_out.end() ? told->reason : "no trusted rows made it this time";
       report_.lost.push_back({path, *kept.lost});

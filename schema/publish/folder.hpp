@@ -26,7 +26,7 @@ struct Report {
   std::vector<std::string> written;    ///< new or changed
   std::vector<std::string> unchanged;  ///< right as they were, and not touched
   std::vector<Note> refused;           ///< somebody else's, left as they are
-  std::vector<Note> lost;              ///< moetune's, which no rows make any more; left as they are
+  std::vector<Note> lost;              ///< asked for, and no rows make them any more; left as they are
   std::vector<Note> left_out;          ///< of the publication: not trusted enough
 };
 

@@ -67,11 +67,9 @@ ordered_json to_json(const Publication& publication) {
   }
   ordered_json left_out = ordered_json::array();
   for (const auto& file : publication.left_out) left_out.push_back({{"path", file.path}, {"reason", file.reason}});
-  return {{"database", publication.database},
-          {"tool_version", publication.tool_version},
-          {"sets", std::move(sets)},
-          {"left_out", std::move(left_out)},
-          {"other_kernels", publication.other_kernels}};
+  return {{"database", publication.database},    {"tool_version", publication.tool_version},
+          {"scope", to_json(publication.scope)}, {"sets", std::move(sets)},
+          {"left_out", std::move(left_out)},     {"other_kernels", publication.other_kernels}};
 }
 
 Result<Publication> publication_from_json(const ordered_json& value) {
@@ -79,6 +77,7 @@ Result<Publication> publication_from_json(const ordered_json& value) {
   try {
     publication.database = value.at("database").get<std::string>();
     publication.tool_version = value.at("tool_version").get<std::string>();
+    publication.scope = scope_from_json(value.at("scope"));
     for (const auto& set : value.at("sets")) publication.sets.push_back(set_from_json(set));
     for (const auto& file : value.at("left_out")) {
       publication.left_out.push_back({file.at("path").get<std::string>(), file.at("reason").get<std::string>()});

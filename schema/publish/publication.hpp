@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "schema/error.hpp"
+#include "schema/publish/scope.hpp"
 
 namespace moetune::schema::publish {
 
@@ -31,6 +32,7 @@ struct LeftOut {
 struct Publication {
   std::string database;  ///< the database's uuid
   std::string tool_version;
+  Scope scope;
   std::vector<FileSet> sets;
   std::vector<LeftOut> left_out;
   std::vector<std::string> other_kernels;  ///< have rows, which make a file only when the kernel is named
@@ -41,8 +43,8 @@ struct Publication {
 /// publication can write over other files of the folder, the manifest among them.
 bool is_publishable(std::string_view path);
 
-/// {"database", "tool_version", "sets": [{"files": [{"path", "bytes"}], "source"}], "left_out": [{"path", "reason"}],
-/// "other_kernels"}.
+/// {"database", "tool_version", "scope", "sets": [{"files": [{"path", "bytes"}], "source"}], "left_out": [{"path",
+/// "reason"}], "other_kernels"}.
 nlohmann::ordered_json to_json(const Publication& publication);
 /// Errors: data_damaged for anything else, paths that are not publishable among it.
 Result<Publication> publication_from_json(const nlohmann::ordered_json& value);

@@ -20,9 +20,10 @@ class PublishTest : public CommandsTest {
   PublishTest() {
     publication_.database = "db1";
     publication_.tool_version = "1.0";
+    publication_.scope.kernels = {{"vllm", "vllm"}};
   }
   void add(const std::vector<std::string>& paths, const std::string& bytes) {
-    FileSet set{{}, {{"engine", "vllm"}}};
+    FileSet set{{}, {{"engine", "vllm"}, {"kernel", "vllm"}}};
     for (const auto& path : paths) set.files.push_back({path, bytes});
     publication_.sets.push_back(std::move(set));
   }

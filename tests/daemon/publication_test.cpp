@@ -101,6 +101,10 @@ TEST_F(PublicationTest, ACompleteSweepMakesVllmsFile) {
   const auto& source = set.source;
   EXPECT_EQ(source["engine"], "vllm");
   EXPECT_EQ(source["kernel_digest"], "d1");
+  EXPECT_THAT(source["exceptions"], IsEmpty());
+  EXPECT_TRUE(publication.scope.covers(source));
+  EXPECT_FALSE(published({.kernel = "cuda"}).scope.covers(source));
+  EXPECT_FALSE(published({.format = schema::EngineFormat::sglang}).scope.covers(source));
   EXPECT_EQ(source["compiler"], "triton 3.6.0");
   EXPECT_EQ(source["problems"].size(), 1U);
   EXPECT_EQ(source["problems"][0]["hidden_size"], 2048);
@@ -169,7 +173,12 @@ TEST_F(PublicationTest, FarApartKeysAreLeftOutUnlessAllowed) {
 TEST_F(PublicationTest, RecordedRowsAreLeftOutUnlessAllowed) {
   done([](Trial& trial) { trial.group.origin = schema::Origin::recorded; });
   EXPECT_THAT(reason(), HasSubstr("its rows come from a recording"));
-  EXPECT_EQ(published({.allow_recorded = true}).sets.at(0).source["problems"][0]["origin"], "recorded");
+  const auto allowed = published({.allow_recorded = true});
+  const auto& source = allowed.sets.at(0).source;
+  EXPECT_EQ(source["problems"][0]["origin"], "recorded");
+  EXPECT_EQ(source["exceptions"], ordered_json({"allow_recorded"}));
+  EXPECT_TRUE(allowed.scope.covers(source));
+  EXPECT_FALSE(published().scope.covers(source));
 }
 
 TEST_F(PublicationTest, AnotherKernelsRowsAreTakenOnlyWhenNamed) {
@@ -214,7 +223,12 @@ TEST_F(PublicationTest, MergedKeysThatOneProblemLacksCountAsMissing) {
   done(hidden(2048, {100, 50, 60}));
   done(hidden(7168, {200, 210, 150}), {1, 2});
   EXPECT_THAT(reason(), HasSubstr("no key between 2 and 4096"));
-  EXPECT_EQ(published({.allow_gaps = true}).sets.at(0).source["missing"].size(), batches_.size() - 2);
+  const auto allowed = published({.allow_gaps = true});
+  const auto& source = allowed.sets.at(0).source;
+  EXPECT_EQ(source["missing"].size(), batches_.size() - 2);
+  EXPECT_EQ(source["exceptions"], ordered_json({"allow_gaps"}));
+  EXPECT_TRUE(allowed.scope.covers(source));
+  EXPECT_FALSE(published({.allow_recorded = true}).scope.covers(source));
 }
 
 TEST_F(PublicationTest, TheNewestVersionThatAllProblemsHaveIsTaken) {

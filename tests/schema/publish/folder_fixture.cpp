@@ -24,13 +24,18 @@ fs::path place_for_folders() {
 }  // namespace
 
 FileSet set_of(const std::vector<std::string>& paths, const std::string& word) {
-  FileSet set{{}, {{"word", word}}};
+  FileSet set{{}, {{"engine", "vllm"}, {"kernel", "vllm"}, {"word", word}}};
   for (const auto& path : paths) set.files.push_back({path, word + " of " + path + "\n"});
   return set;
 }
 
 Publication publication_of(std::vector<FileSet> sets, const std::string& database) {
-  return {.database = database, .tool_version = "1.0", .sets = std::move(sets), .left_out = {}, .other_kernels = {}};
+  return {.database = database,
+          .tool_version = "1.0",
+          .scope = {{{"vllm", "vllm"}}, {}},
+          .sets = std::move(sets),
+          .left_out = {},
+          .other_kernels = {}};
 }
 
 void write_file(const fs::path& path, const std::string& bytes) {

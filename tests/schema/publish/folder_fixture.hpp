@@ -20,8 +20,9 @@ inline const std::string k_other = "E=16,N=512,device_name=NVIDIA_H200.json";
 inline const std::string k_up = "configs/triton_3_6_0/E=8,N=512,device_name=NVIDIA_H200.json";
 inline const std::string k_down = "configs/triton_3_6_0/E=8,N=512,device_name=NVIDIA_H200_down.json";
 
-/// A set of files with the same word in their bytes.
+/// A set of files with the same word in their bytes and their source, made from rows of vLLM's kernel.
 FileSet set_of(const std::vector<std::string>& paths, const std::string& word);
+/// Of vLLM's kernel, without exceptions.
 Publication publication_of(std::vector<FileSet> sets, const std::string& database = "db1");
 
 void write_file(const std::filesystem::path& path, const std::string& bytes);

@@ -45,7 +45,7 @@ TEST_F(FolderTest, PublishesWhatBothEnginesRead) {
   expect_true_manifest(folder_);
   const auto manifest = manifest_in(folder_);
   EXPECT_EQ(manifest.files.at(k_up).set, (std::vector<std::string>{k_up, k_down}));
-  EXPECT_EQ(manifest.files.at(k_vllm).source, (nlohmann::ordered_json{{"word", "a"}}));
+  EXPECT_EQ(manifest.files.at(k_vllm).source["word"], "a");
   EXPECT_EQ(manifest.files.at(k_vllm).database, "db1");
   EXPECT_EQ(manifest.tool_version, "1.0");
 }
@@ -191,6 +191,28 @@ TEST_F(FolderTest, AFileThatNoRowsMakeAnyMoreStaysAndIsNamed) {
   EXPECT_EQ(manifest_in(folder_).files.size(), 1U);
   update(publication_of({set_of({k_vllm}, "a"), set_of({k_up, k_down}, "again")}));
   EXPECT_EQ(manifest_in(folder_).files.at(k_up).lost, std::nullopt);
+}
+
+TEST_F(FolderTest, FilesThatWereNotAskedForAreLeftAsTheyAre) {
+  auto recorded = set_of({k_up, k_down}, "recorded");
+  recorded.source["exceptions"] = {k_allow_recorded};
+  auto others = set_of({k_other}, "of another kernel");
+  others.source["kernel"] = "cuda";
+  auto wide = publication_of({set_of({k_vllm}, "gone"), recorded, others});
+  wide.scope = {{{"vllm", "vllm"}, {"vllm", "cuda"}}, {std::string(k_allow_recorded)}};
+  update(wide);
+  const auto before = manifest_in(folder_).files;
+  auto narrow = publication_of({});
+  narrow.left_out.push_back({k_up, "its rows come from a recording"});
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_THAT(update(narrow).lost, ElementsAre(Note{k_vllm, "no trusted rows made it this time"}));
+    const auto files = manifest_in(folder_).files;
+    for (const auto& path : {k_up, k_down, k_other}) EXPECT_EQ(files.at(path), before.at(path)) << path;
+    EXPECT_TRUE(files.at(k_vllm).lost);
+    expect_true_manifest(folder_);
+  }
+  wide.sets.clear();
+  EXPECT_EQ(update(wide).lost.size(), 4U) << "one that asks for all of them may judge them";
 }
 
 TEST_F(FolderTest, AFileThatWasRemovedComesBackWhileRowsMakeIt) {

@@ -52,16 +52,17 @@ TEST(PublicationTest, OnlyPathsThatEnginesReadArePublishable) {
 }
 
 TEST(PublicationTest, ComesBackFromJsonAsItWas) {
-  Publication publication{"db", "1.0", {}, {{"b.json", "why"}}, {"cuda"}};
+  Publication publication{"db", "1.0", {{{"vllm", "cuda"}}, {"allow_gaps"}}, {}, {{"b.json", "why"}}, {"cuda"}};
   publication.sets.push_back({{{k_file, "{}\n"}, {k_down, "{ }\n"}}, {{"z", 1}, {"a", 2}}});
   const auto json = to_json(publication);
   const auto back = publication_from_json(json);
   ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(back->scope, publication.scope);
   EXPECT_EQ(to_json(*back).dump(), json.dump());
 }
 
 TEST(PublicationTest, WhatIsNoPublicationIsRefused) {
-  Publication publication{"db", "1.0", {}, {}, {}};
+  Publication publication{"db", "1.0", {}, {}, {}, {}};
   publication.sets.push_back({{{"../a.json", "{}\n"}}, nullptr});
   EXPECT_FALSE(publication_from_json(to_json(publication)));
   publication.sets = {{{}, nullptr}};
