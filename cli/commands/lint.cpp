@@ -1,6 +1,8 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <map>
 #include <memory>
 
@@ -33,6 +35,10 @@ struct LintedFile {
 
 Severity severity_of(const Finding& finding) {
   return schema::lint::facts_of(finding.code).severity;
+}
+
+bool is_note(const Finding& finding) {
+  return severity_of(finding) == Severity::note;
 }
 
 Result<Report> lint_path(const std::filesystem::path& path, std::optional<schema::EngineFormat> format) {
@@ -96,20 +102,61 @@ std::string counts_text(const std::vector<LintedFile>& files) {
   return parts.empty() ? "nothing found" : fmt::format("{}", fmt::join(parts, ", "));
 }
 
+/// The same finding in several rows of a file.
+struct Repeated {
+  const Finding* first;
+  std::vector<std::int64_t> batches;  ///< empty for what concerns the whole file
+};
+
+std::vector<Repeated> grouped(const std::vector<Finding>& findings) {
+  std::vector<Repeated> groups;
+  for (const Finding& finding : findings) {
+    auto group = std::ranges::find_if(groups, [&](const Repeated& known) {
+      return finding.batch && !known.batches.empty() && known.first->code == finding.code &&
+             known.first->message == finding.message;
+    });
+    if (group == groups.end()) group = groups.insert(groups.end(), {&finding, {}});
+    if (finding.batch) group->batches.push_back(*finding.batch);
+  }
+  return groups;
+}
+
+std::string batches_text(const std::vector<std::int64_t>& batches) {
+  if (batches.empty()) return "-";
+  return fmt::format("batch{} {}", batches.size() == 1 ? "" : "es", fmt::join(batches, ", "));
+}
+
 void print_for_people(Context& context, const std::vector<LintedFile>& files) {
   const Paint paint(context.out_traits.color);
   for (const auto& [path, report] : files) {
     if (report.findings.empty()) continue;
     context.out.line(paint(Tone::strong, printable(path)));
-    for (const Finding& finding : report.findings) {
-      const auto& facts = schema::lint::facts_of(finding.code);
-      const std::string batch = finding.batch ? fmt::format("batch {}", *finding.batch) : "-";
-      context.out.line(fmt::format(
-          "  {}  {}  {}  {}", paint(tone_of(facts.severity), padded(name_of(facts.severity), 7, Align::left)),
-          padded(facts.name, 15, Align::left), padded(batch, 11, Align::left), printable(finding.message)));
+    for (const auto& [finding, batches] : grouped(report.findings)) {
+      const auto& facts = schema::lint::facts_of(finding->code);
+      context.out.line(fmt::format("  {}  {}  {}  {}",
+                                   paint(tone_of(facts.severity), padded(name_of(facts.severity), 7, Align::left)),
+                                   padded(facts.name, 15, Align::left), padded(batches_text(batches), 11, Align::left),
+                                   printable(finding->message)));
     }
   }
   context.out.line(fmt::format("{} file{}: {}", files.size(), files.size() == 1 ? "" : "s", counts_text(files)));
+}
+
+/// What could not be checked, once for all files of which it holds.
+void tell_notes(Context& context, const std::vector<LintedFile>& files) {
+  std::vector<std::string> notes;
+  std::map<std::string, std::vector<std::string>> paths;
+  for (const auto& [path, report] : files) {
+    for (const std::string& note : report.notes) {
+      if (!paths.contains(note)) notes.push_back(note);
+      paths[note].push_back(path);
+    }
+  }
+  for (const std::string& note : notes) {
+    const auto& of = paths.at(note);
+    const std::string where = of.size() == 1 ? printable(of.front()) : fmt::format("{} files", of.size());
+    context.err.line(fmt::format("note: {}: {}", where, printable(note)));
+  }
 }
 
 Result<ExitStatus> lint_files(Context& context, const LintFlags& flags) {
@@ -134,7 +181,7 @@ Result<ExitStatus> lint_files(Context& context, const LintFlags& flags) {
     auto report = lint_path(path, format);
     if (!report) return std::unexpected(report.error());
     std::erase_if(report->findings, [&](const Finding& finding) { return severity_of(finding) < *least; });
-    clean = clean && report->findings.empty();
+    clean = clean && std::ranges::all_of(report->findings, is_note);
     files.push_back({path.string(), std::move(*report)});
   }
   if (context.options.json) {
@@ -143,11 +190,7 @@ Result<ExitStatus> lint_files(Context& context, const LintFlags& flags) {
   } else {
     print_for_people(context, files);
   }
-  for (const auto& [path, report] : files) {
-    for (const std::string& note : report.notes) {
-      context.err.line(fmt::format("note: {}: {}", printable(path), printable(note)));
-    }
-  }
+  tell_notes(context, files);
   return clean ? ExitStatus::done : ExitStatus::failed;
 }
 
@@ -159,8 +202,8 @@ void add_lint(CommandLine& line) {
       line, line.app, "lint", "Check engine files for rows and names that do not do what they should",
       "  moetune lint E=256,N=512,device_name=NVIDIA_H200,dtype=fp8_w8a8,block_shape=[128,128].json\n"
       "  moetune lint --severity warning configs/\n"
-      "Needs no daemon and measures nothing. Exit status: 0 nothing found; 1 a finding; 2 bad usage. The codes are\n"
-      "explained in docs/lint.md.",
+      "Needs no daemon and measures nothing. Exit status: 0 nothing or notes alone; 1 a warning or an error; 2 bad\n"
+      "usage. The codes are explained in docs/lint.md.",
       [flags](Context& context) { return lint_files(context, *flags); });
   command.add_option("FILE", flags->paths, "files, or folders with all *.json below them")->required()->type_name("");
   command

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "schema/engine_file.hpp"
+#include "schema/engine_rules.hpp"
 #include "tests/cli/app_fixture.hpp"
 
 namespace moetune::cli {
@@ -54,9 +55,11 @@ TEST_F(LintTest, GroupsFindingsByFileWithCodeBatchAndMessage) {
   put("E=8,N=512,device_name=NVIDIA_H100.json", clean());
   const Ended ended = lint({folder_.path().string()});
   EXPECT_EQ(ended.status, ExitStatus::failed);
-  EXPECT_THAT(ended.out,
-              AllOf(HasSubstr(bad + "\n  warning  clamped_block_k  batch 1      BLOCK_SIZE_K 256 runs as 128"),
-                    HasSubstr("  error    name_device      -            no driver reports")));
+  EXPECT_THAT(
+      ended.out,
+      AllOf(HasSubstr(bad + "\n  warning  clamped_block_k  batches 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, "
+                            "4096  BLOCK_SIZE_K 256 runs as 128"),
+            HasSubstr("  error    name_device      -            no driver reports")));
   EXPECT_THAT(ended.out, testing::EndsWith("2 files: 1 error, 13 warnings\n"));
 }
 
@@ -120,6 +123,27 @@ TEST_F(LintTest, SeverityLeavesOutWhatIsLess) {
   const Ended ended = lint({"--severity", "error", path});
   EXPECT_EQ(ended.status, ExitStatus::done);
   EXPECT_EQ(ended.out, "1 file: nothing found\n");
+}
+
+TEST_F(LintTest, NotesAloneAreNoFailure) {
+  const schema::Problem problem{8, 512, 2048, 2, schema::Dtype::none, schema::ActDtype::bfloat16, std::nullopt};
+  const std::string path = put("E=8,N=512,device_name=NVIDIA_H200.json", rows_of(schema::default_config(problem, 1)));
+  const Ended ended = lint({path});
+  EXPECT_EQ(ended.status, ExitStatus::done) << ended.out;
+  EXPECT_THAT(ended.out,
+              AllOf(HasSubstr("  note     default_row      batch"), HasSubstr("note"), Not(HasSubstr("warn"))));
+  const std::string bad = put(k_name, clamped());
+  EXPECT_EQ(lint({path, bad}).status, ExitStatus::failed);
+}
+
+TEST_F(LintTest, WhatCannotBeCheckedIsSaidOnceForAllFiles) {
+  put("E=8,N=512,device_name=NVIDIA_X9.json", clean());
+  put("E=16,N=512,device_name=NVIDIA_X9.json", clean());
+  const std::string other = put("E=8,N=512,device_name=NVIDIA_Y9.json", clean());
+  const Ended ended = lint({folder_.path().string()});
+  EXPECT_THAT(ended.err, HasSubstr("note: 2 files: shared memory was not checked: the device NVIDIA_X9"));
+  EXPECT_THAT(ended.err, HasSubstr("note: " + other + ": shared memory was not checked: the device NVIDIA_Y9"));
+  EXPECT_EQ(std::ranges::count(ended.err, '\n'), 2);
 }
 
 TEST_F(LintTest, AnUnknownDeviceIsANoteOnStderr) {
