@@ -5,6 +5,7 @@
 //   {"ask": "nearest", "keys": [...], "high"}: the key for each M from 1 to `high`
 //   {"ask": "defaults", problem, "batches": [...]}
 //   {"ask": "lint", "path", "text"}: [code, batch] of each finding
+//   {"ask": "model", "text" (a config.json)}: "hidden_size", and E, topk and intermediate size of each of "layers"
 #include <iostream>
 #include <string>
 
@@ -12,6 +13,7 @@
 #include "schema/engine_file.hpp"
 #include "schema/engine_rules.hpp"
 #include "schema/lint/engine_lint.hpp"
+#include "schema/model_config.hpp"
 
 namespace moetune::schema {
 namespace {
@@ -77,6 +79,15 @@ ordered_json lint(const ordered_json& ask) {
   return {{"findings", findings}};
 }
 
+ordered_json model(const ordered_json& ask) {
+  const auto config = parse_model_config(ask.at("text").get<std::string>(), "it");
+  const auto found = config ? moe_model_from_json(*config) : std::unexpected(config.error());
+  if (!found) return {{"error", found.error().message}};
+  ordered_json layers = ordered_json::array();
+  for (const auto& layer : found->layers) layers.push_back({layer.num_experts, layer.topk, layer.intermediate_size});
+  return {{"architecture", found->architecture}, {"hidden_size", found->hidden_size}, {"layers", std::move(layers)}};
+}
+
 ordered_json answer(const ordered_json& ask) {
   const std::string what = ask.at("ask");
   if (what == "name") return name(ask);
@@ -84,6 +95,7 @@ ordered_json answer(const ordered_json& ask) {
   if (what == "nearest") return nearest(ask);
   if (what == "defaults") return defaults(ask);
   if (what == "lint") return lint(ask);
+  if (what == "model") return model(ask);
   return {{"error", "there is no answer to " + what}};
 }
 

@@ -1,13 +1,16 @@
-"""The engines' real source files, from their wheels on the package index that pip is configured for. Only the few files
-that matter are read out of a wheel, which may have hundreds of megabytes; they are kept in a folder that is not under
-version control. `engine_files.py` fetches what is missing."""
+"""The engines' real source files, from their wheels on the package index that pip is configured for, and vLLM's tuning
+script, which is in its source distributions alone. Only the few files that matter are read out of a wheel, which may have
+hundreds of megabytes; they are kept in a folder that is not under version control. `engine_files.py` fetches what is
+missing."""
 
+import hashlib
 import os
 import pathlib
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import zipfile
 
@@ -33,6 +36,16 @@ METADATA = r"[^/]*\.dist-info/METADATA"
 NAMING = {("vllm", "0.33.0"): r"vllm/utils/platform_utils\.py"}
 # In a fetched folder: the pattern that it was fetched by. A folder with another one is fetched again.
 MARKER = ".wanted"
+# The script that reads a model's shape, by the SHA-256 of its bytes: the end of a source distribution is not read, so that
+# the index's own digest says nothing. SGLang's distributions have no such script.
+SCRIPT = "benchmarks/kernels/benchmark_moe.py"
+SCRIPTS = {
+    "0.8.5": "efcfef718ca438084ffc6ae63c819f823e55356473b2cdcd04c3521f947a519b",
+    "0.11.0": "f2f9af93d17de9e6366a032788ef175dfd46383bb04d301a155e203ce23382d0",
+    "0.16.0": "50f8ec78f78a66a235e44e842f330747842d716b7b00d2ad8ba94219f0ac62be",
+    "0.24.0": "70a13350d42a4879fd5f1fc806aa6ef72ff4fe0c47f4afac2960815617612876",
+    "0.33.0": "aa4e74824c7b49254a8975d1d132bc82da5021a807002bbba2b751ab32faeecf",
+}
 TUNED = r".*/configs/(triton_[^/]*/)?E=[^/]*\.json"
 
 # Any wheel will do, whatever this machine is: the newest platform tags come first.
@@ -48,6 +61,11 @@ def folder(name, version):
 def naming_folder(name, version):
     """Where the file of NAMING lies once it has been fetched."""
     return CACHE / f"{name}-{version}-naming"
+
+
+def script_folder(version):
+    """Where vLLM's tuning script lies once it has been fetched."""
+    return CACHE / f"vllm-{version}-script"
 
 
 def tuned_folder(name):
@@ -76,8 +94,10 @@ class Index:
         self._context = command.main_context()
         self._context.__enter__()
         self._session = command.get_default_session(options)
-        self._finder = command._build_package_finder(
-            options, self._session, TargetPython(platforms=PLATFORMS, py_version_info=PYTHON))
+        target = TargetPython(platforms=PLATFORMS, py_version_info=PYTHON)
+        self._finder = command._build_package_finder(options, self._session, target)
+        options, _ = command.parse_args(["nothing", "--no-deps", "--no-binary", ":all:"])
+        self._source_finder = command._build_package_finder(options, self._session, target)
 
     def __enter__(self):
         return self
@@ -88,14 +108,30 @@ class Index:
     def wheel(self, name, version):
         """The wheel as an open zipfile of which only what is read is transferred."""
         from pip._internal.network.lazy_wheel import HTTPRangeRequestUnsupported, LazyZipOverHTTP
-        from pip._vendor.packaging.specifiers import SpecifierSet
-        best = self._finder.find_best_candidate(name, SpecifierSet(f"=={version}")).best_candidate
-        if best is None:
-            raise LookupError(f"the package index has no wheel of {name} {version}")
+        url = self._url(self._finder, "wheel", name, version)
         try:
-            return zipfile.ZipFile(LazyZipOverHTTP(best.link.url_without_fragment, self._session))
+            return zipfile.ZipFile(LazyZipOverHTTP(url, self._session))
         except HTTPRangeRequestUnsupported:
             return zipfile.ZipFile(_whole(name, version))
+
+
+    def source_file(self, name, version, member):
+        """The bytes of one file of the source distribution, of which no more than what comes before it is transferred."""
+        url = self._url(self._source_finder, "source distribution", name, version)
+        with self._session.get(url, stream=True, headers={"Accept-Encoding": "identity"}) as answer:
+            answer.raise_for_status()
+            with tarfile.open(fileobj=answer.raw, mode="r|gz") as archive:
+                for entry in archive:
+                    if entry.isfile() and entry.name.partition("/")[2] == member:
+                        return archive.extractfile(entry).read()
+        raise LookupError(f"the source distribution of {name} {version} has no {member}")
+
+    def _url(self, finder, kind, name, version):
+        from pip._vendor.packaging.specifiers import SpecifierSet
+        best = finder.find_best_candidate(name, SpecifierSet(f"=={version}")).best_candidate
+        if best is None:
+            raise LookupError(f"the package index has no {kind} of {name} {version}")
+        return best.link.url_without_fragment
 
 
 def _whole(name, version):
@@ -135,16 +171,32 @@ def is_fetched(wanted, target):
     return marker.is_file() and marker.read_text(encoding="utf-8") == wanted
 
 
+def fetch_script(index, version, digest):
+    """Puts vLLM's tuning script into its folder. Raises ValueError when it is another one than it was."""
+    text = index.source_file("vllm", version, SCRIPT)
+    if hashlib.sha256(text).hexdigest() != digest:
+        raise ValueError(f"{SCRIPT} of vllm {version} has the SHA-256 {hashlib.sha256(text).hexdigest()}, not {digest}")
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE) as unfinished:
+        pathlib.Path(unfinished, "files").mkdir()
+        pathlib.Path(unfinished, "files", pathlib.PurePath(SCRIPT).name).write_bytes(text)
+        pathlib.Path(unfinished, "files").rename(script_folder(version))
+    print(f"{script_folder(version).name}: 1 file")
+
+
 def main():
     parts = [(name, version, f"{WANTED[name]}|{METADATA}", folder(name, version))
              for name, versions in VERSIONS.items() for version in versions]
     parts += [(name, version, TUNED, tuned_folder(name)) for name, version in NEWEST.items()]
     parts += [(name, version, wanted, naming_folder(name, version)) for (name, version), wanted in NAMING.items()]
     missing = [part for part in parts if not is_fetched(*part[2:])]
-    if missing:
+    scripts = [(version, digest) for version, digest in SCRIPTS.items() if not script_folder(version).is_dir()]
+    if missing or scripts:
         with Index() as index:
             for part in missing:
                 fetch(index, *part)
+            for script in scripts:
+                fetch_script(index, *script)
     print(f"{len(all_folders())} versions in {CACHE}")
     return 0
 
