@@ -4,19 +4,19 @@
 
 #include <algorithm>
 
+#include "schema/batch_limit.hpp"
 #include "schema/model_shape.hpp"
 #include "schema/strict_json.hpp"
 
 namespace moetune::schema {
 namespace {
 
-constexpr std::size_t k_max_batches = 1024;
 constexpr std::size_t k_max_gpus = 64;
 constexpr std::size_t k_max_listed = 65536;
 constexpr std::size_t k_max_in_turns = 64;  // every two of them are compared
 
 void read_batches(ObjectReader& reader, SweepSpec& spec) {
-  spec.batches = reader.integers("batch", 1, k_max_batch, k_max_batches);
+  spec.batches = reader.integers("batch", 1, k_max_batch, k_most_batches);
   if (reader.has("batch") && reader.ok() && spec.batches.empty())
     reader.reject("batch", "must list at least one batch size");
   if (!reader.has("batch")) spec.batches = default_batches();
@@ -59,8 +59,8 @@ void read_candidates(ObjectReader& reader, SweepSpec& spec) {
     reader.reject("batch", "must list the batches of the candidates, or be left out");
   }
   spec.batches = std::move(batches);
-  if (spec.batches.size() > k_max_batches)
-    reader.reject("candidates", fmt::format("must have at most {} batches", k_max_batches));
+  if (spec.batches.size() > k_most_batches)
+    reader.reject("candidates", fmt::format("must have at most {} batches", k_most_batches));
 }
 
 void read_rounds(ObjectReader& reader, SweepSpec& spec) {

@@ -17,6 +17,7 @@
 #include "cli/file_verdict_report.hpp"
 #include "cli/group_flags.hpp"
 #include "cli/text.hpp"
+#include "schema/batch_limit.hpp"
 #include "schema/engine_rules.hpp"
 
 namespace moetune::cli {
@@ -28,7 +29,6 @@ using schema::fail;
 using schema::Result;
 
 constexpr std::int64_t k_usual_max_batch = 8192;
-constexpr std::size_t k_most_batches = 1024;  // of a sweep
 
 constexpr const char* k_examples =
     "  moetune compare 'E=256,N=512,device_name=NVIDIA_H200,dtype=fp8_w8a8,block_shape=[128,128].json' "
@@ -96,10 +96,10 @@ Result<std::vector<std::int64_t>> batches_of(const CompareFlags& flags, const st
   }
   if (flags.batch.empty()) {
     auto telling = telling_batches_of(files, max_batch);
-    if (telling.size() <= k_most_batches) return telling;
+    if (telling.size() <= schema::k_most_batches) return telling;
     return fail(ErrorCode::invalid_argument,
                 fmt::format("the files' keys make {} batch sizes, and {} can be compared: choose some with --batch",
-                            telling.size(), k_most_batches));
+                            telling.size(), schema::k_most_batches));
   }
   std::vector<std::int64_t> batches;
   for (const auto& part : split(flags.batch, ',')) {
