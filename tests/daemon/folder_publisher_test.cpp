@@ -11,6 +11,7 @@
 
 #include "schema/publish/manifest.hpp"
 #include "tests/db/store_fixture.hpp"
+#include "tests/file_bytes.hpp"
 
 namespace moetune::daemon {
 namespace {
@@ -80,8 +81,7 @@ class FolderPublisherTest : public db::StoreTest {
     return [=](const FolderPublisher::Status& status) { return status.files == count && status.trouble.empty(); };
   }
   schema::publish::Manifest manifest() const {
-    std::ifstream file(folder_ / schema::publish::k_manifest_name);
-    return must(schema::publish::manifest_from_text(std::string(std::istreambuf_iterator<char>(file), {}), "it"));
+    return must(schema::publish::manifest_from_text(file_bytes(folder_ / schema::publish::k_manifest_name), "it"));
   }
 
   db::TemporaryFolder temporary_;

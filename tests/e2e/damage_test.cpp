@@ -9,18 +9,13 @@
 
 #include "tests/e2e/problem_in_space.hpp"
 #include "tests/e2e/running_daemon.hpp"
+#include "tests/file_bytes.hpp"
 
 namespace moetune::e2e {
 namespace {
 
 using nlohmann::json;
 using testing::HasSubstr;
-
-std::string bytes_of(const std::filesystem::path& file) {
-  std::ostringstream bytes;
-  bytes << std::ifstream(file, std::ios::binary).rdbuf();
-  return bytes.str();
-}
 
 void write_bytes(const std::filesystem::path& file, const std::string& bytes) {
   std::ofstream(file, std::ios::binary | std::ios::trunc) << bytes;
@@ -82,7 +77,7 @@ TEST_F(CacheDamageTest, ARerunCompilesExactlyWhatWasDamaged) {
   };
   ASSERT_LT(damages.size(), files.size());
   for (std::size_t i = 0; i < damages.size(); ++i) {
-    std::string bytes = bytes_of(files[i]);
+    std::string bytes = file_bytes(files[i]);
     damages[i](bytes);
     write_bytes(files[i], bytes);
   }
@@ -94,7 +89,7 @@ TEST_F(CacheDamageTest, ARerunCompilesExactlyWhatWasDamaged) {
     EXPECT_EQ(exported(*daemon), expected);
     EXPECT_EQ(daemon->get("/cache").json()["damaged"], damages.size());
   }
-  write_bytes(cache() / "index.db", bytes_of(cache() / "index.db").substr(0, 5000) + "rubbish");
+  write_bytes(cache() / "index.db", file_bytes(cache() / "index.db").substr(0, 5000) + "rubbish");
   const auto daemon = started();
   EXPECT_EQ(finished(*daemon, true)["compiles"], json({{"done", 0}, {"cached", files.size()}, {"failed", 0}}));
   EXPECT_EQ(exported(*daemon), expected);
@@ -107,7 +102,7 @@ class DatabaseDamageTest : public DamageTest {
 
   /// Both programs refuse what lies there, say which file it is, and leave it as it is.
   void expect_refused(const std::string& what, const std::string& name) const {
-    const std::string before = bytes_of(database());
+    const std::string before = file_bytes(database());
     const auto daemon = run_program({executable("moetuned"), "--data-dir", data().string(), "--cache-dir",
                                      cache().string(), "--listen", "127.0.0.1:0", "--exit-when-idle", "0"});
     EXPECT_EQ(daemon.status, 1) << what << ": " << daemon.err;
@@ -116,7 +111,7 @@ class DatabaseDamageTest : public DamageTest {
     const auto check = run_program({executable("moetune"), "--data-dir", data().string(), "db", "check"});
     EXPECT_EQ(check.status, 1) << what << ": " << check.out;
     EXPECT_THAT(check.out + check.err, HasSubstr(name)) << what;
-    EXPECT_EQ(bytes_of(database()), before) << what;
+    EXPECT_EQ(file_bytes(database()), before) << what;
   }
 };
 
@@ -128,7 +123,7 @@ TEST_F(DatabaseDamageTest, ADamagedDatabaseIsRefusedWithTheReasonAndStaysAsItIs)
     rows = daemon->get("/trials?limit=1000").json();
     EXPECT_EQ(daemon->terminate(), 0);
   }
-  const std::string whole = bytes_of(database());
+  const std::string whole = file_bytes(database());
   ASSERT_GT(whole.size(), 16'384U);
   const auto damaged = [&](const std::string& what, const std::function<void(std::string&)>& damage) {
     std::string bytes = whole;
@@ -153,8 +148,8 @@ TEST_F(DatabaseDamageTest, ADamagedLogIsRefusedWithTheReasonAndStaysAsItIs) {
     rows = daemon->get("/trials?limit=1000").json();
     daemon->kill();
   }
-  const std::string file = bytes_of(database());
-  const std::string whole = bytes_of(log());
+  const std::string file = file_bytes(database());
+  const std::string whole = file_bytes(log());
   ASSERT_GT(whole.size(), 16'384U);
   std::string bytes = whole;
   bytes[bytes.size() / 3] ^= 8;

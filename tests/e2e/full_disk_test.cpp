@@ -3,13 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <iterator>
 #include <thread>
 
 #include "tests/e2e/problem_in_space.hpp"
 #include "tests/e2e/running_daemon.hpp"
 #include "tests/e2e/small_disk.hpp"
+#include "tests/file_bytes.hpp"
 
 namespace moetune::e2e {
 namespace {
@@ -78,11 +78,6 @@ class FullDiskTest : public testing::Test {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
   }
-  static std::string file_text(const std::filesystem::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    return std::string(std::istreambuf_iterator<char>(file), {});
-  }
-
   /// The sweep is done with every row that was there before, none of them failed, and the right file.
   void expect_complete(const RunningDaemon& daemon, std::int64_t id, const json& before) {
     const json view = daemon.wait_for(id, {"done", "failed", "paused"});
@@ -258,7 +253,7 @@ TEST_F(FullDiskTest, APublishedFolderWithoutSpaceWaitsAndHoldsNobodyUp) {
   EXPECT_EQ(view["state"], "done") << view.dump();
   EXPECT_THAT(daemon.get("/doctor").body, HasSubstr("No space left on device"));
   EXPECT_FALSE(std::filesystem::exists(target / "moetune.json") &&
-               json::parse(file_text(target / "moetune.json"))["files"].size() > 0);
+               json::parse(file_bytes(target / "moetune.json"))["files"].size() > 0);
   disk_->relieve();
   wait_for_answer(daemon, "/metrics", "moetune_publish_files 1");
   EXPECT_THAT(daemon.get("/healthz").body, Not(HasSubstr("cannot publish")));

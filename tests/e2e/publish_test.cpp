@@ -5,13 +5,13 @@
 
 #include <fstream>
 #include <functional>
-#include <iterator>
 #include <random>
 #include <thread>
 
 #include "kernels/sha256.hpp"
 #include "schema/engine_rules.hpp"
 #include "tests/e2e/running_daemon.hpp"
+#include "tests/file_bytes.hpp"
 
 namespace moetune::e2e {
 namespace {
@@ -23,11 +23,6 @@ using testing::HasSubstr;
 const std::string k_vllm = "E=256,N=512,device_name=NVIDIA_H200,dtype=fp8_w8a8,block_shape=[128,128].json";
 const std::string k_sglang =
     "configs/triton_3_6_0/E=256,N=512,device_name=NVIDIA_H200,dtype=fp8_w8a8,block_shape=[128, 128]";
-
-std::string bytes_of(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
 
 class PublishTest : public testing::Test {
  protected:
@@ -89,14 +84,14 @@ class PublishTest : public testing::Test {
   /// Every file that the manifest names is there, with the bytes that it says, and every pair is whole.
   void expect_true_manifest() const {
     if (!fs::exists(target_ / "moetune.json")) return;
-    const json manifest = json::parse(bytes_of(target_ / "moetune.json"), nullptr, false);
+    const json manifest = json::parse(file_bytes(target_ / "moetune.json"), nullptr, false);
     ASSERT_TRUE(manifest.is_object());
     for (const auto& [path, entry] : manifest["files"].items()) {
-      EXPECT_EQ(kernels::sha256_hex(bytes_of(target_ / path)), entry["sha256"].get<std::string>()) << path;
-      EXPECT_TRUE(json::accept(bytes_of(target_ / path))) << path;
+      EXPECT_EQ(kernels::sha256_hex(file_bytes(target_ / path)), entry["sha256"].get<std::string>()) << path;
+      EXPECT_TRUE(json::accept(file_bytes(target_ / path))) << path;
     }
-    const json up = json::parse(bytes_of(target_ / (k_sglang + ".json")), nullptr, false);
-    const json down = json::parse(bytes_of(target_ / (k_sglang + "_down.json")), nullptr, false);
+    const json up = json::parse(file_bytes(target_ / (k_sglang + ".json")), nullptr, false);
+    const json down = json::parse(file_bytes(target_ / (k_sglang + "_down.json")), nullptr, false);
     EXPECT_EQ(up.is_object(), down.is_object());
     if (up.is_object()) {
       EXPECT_EQ(up["1"]["GROUP_SIZE_M"], down["1"]["GROUP_SIZE_M"]) << "of two publications";
@@ -111,19 +106,19 @@ TEST_F(PublishTest, TheDaemonFollowsWhatIsImported) {
   RunningDaemon daemon(options());
   import_rows(daemon, rows("vllm", 90));
   ASSERT_TRUE(reaches([&] { return metric(daemon, "moetune_publish_files") == 1; })) << daemon.log();
-  EXPECT_EQ(bytes_of(target_ / k_vllm), daemon.get("/export?E=256&N=512&kernel=vllm").body);
+  EXPECT_EQ(file_bytes(target_ / k_vllm), daemon.get("/export?E=256&N=512&kernel=vllm").body);
   import_rows(daemon, rows("sglang", 80));
   ASSERT_TRUE(reaches([&] { return metric(daemon, "moetune_publish_files") == 3; })) << daemon.log();
   const std::string sglang = "/export?E=256&N=512&format=sglang";
-  EXPECT_EQ(bytes_of(target_ / (k_sglang + ".json")), daemon.get(sglang).body);
-  EXPECT_EQ(bytes_of(target_ / (k_sglang + "_down.json")), daemon.get(sglang + "&gemm=down").body);
+  EXPECT_EQ(file_bytes(target_ / (k_sglang + ".json")), daemon.get(sglang).body);
+  EXPECT_EQ(file_bytes(target_ / (k_sglang + "_down.json")), daemon.get(sglang + "&gemm=down").body);
   expect_true_manifest();
   // Another model with the same file name.
   import_rows(daemon, rows("vllm", 85, 3, 7168));
   ASSERT_TRUE(reaches([&] {
-    return bytes_of(target_ / k_vllm) == daemon.get("/export?E=256&N=512&kernel=vllm&merge=1").body;
+    return file_bytes(target_ / k_vllm) == daemon.get("/export?E=256&N=512&kernel=vllm&merge=1").body;
   })) << daemon.log();
-  const json source = json::parse(bytes_of(target_ / "moetune.json"))["files"][k_vllm]["source"];
+  const json source = json::parse(file_bytes(target_ / "moetune.json"))["files"][k_vllm]["source"];
   EXPECT_EQ(source["problems"].size(), 2U);
   EXPECT_THAT(source["keys"]["1"]["reason"].get<std::string>(), HasSubstr("default kept"));
 }
@@ -132,16 +127,16 @@ TEST_F(PublishTest, TheCommandLineAgreesWithTheDaemon) {
   RunningDaemon daemon(options());
   import_rows(daemon, rows("vllm", 90) + rows("sglang", 80));
   ASSERT_TRUE(reaches([&] { return metric(daemon, "moetune_publish_files") == 3; })) << daemon.log();
-  const auto manifest = bytes_of(target_ / "moetune.json");
+  const auto manifest = file_bytes(target_ / "moetune.json");
   const auto done = moetune(daemon, {"--json", "publish", target_.string()});
   ASSERT_EQ(done.status, 0) << done.err;
   EXPECT_EQ(json::parse(done.out)["unchanged"].size(), 3U);
   EXPECT_EQ(json::parse(done.out)["written"].size(), 0U);
-  EXPECT_EQ(bytes_of(target_ / "moetune.json"), manifest);
+  EXPECT_EQ(file_bytes(target_ / "moetune.json"), manifest);
   const auto elsewhere = folder_.path() / "other";
   ASSERT_EQ(moetune(daemon, {"publish", elsewhere.string()}).status, 0);
   for (const auto& path : {k_vllm, k_sglang + ".json", k_sglang + "_down.json"}) {
-    EXPECT_EQ(bytes_of(elsewhere / path), bytes_of(target_ / path)) << path;
+    EXPECT_EQ(file_bytes(elsewhere / path), file_bytes(target_ / path)) << path;
   }
 }
 
@@ -151,14 +146,14 @@ TEST_F(PublishTest, AFileInTheWayIsToldEverywhereAndStays) {
   RunningDaemon daemon(options());
   import_rows(daemon, rows("vllm", 90) + rows("sglang", 80));
   ASSERT_TRUE(reaches([&] { return metric(daemon, "moetune_publish_refused") == 1; })) << daemon.log();
-  EXPECT_EQ(bytes_of(target_ / k_vllm), "mine");
+  EXPECT_EQ(file_bytes(target_ / k_vllm), "mine");
   EXPECT_TRUE(fs::exists(target_ / (k_sglang + ".json")));
   EXPECT_THAT(daemon.get("/healthz").json()["reasons"].dump(), HasSubstr("device_name=NVIDIA_H200"));
   EXPECT_THAT(daemon.get("/doctor").body, HasSubstr("moetune did not write it"));
   EXPECT_THAT(daemon.log(), HasSubstr("left as it is: " + k_vllm));
   const auto forced = moetune(daemon, {"publish", target_.string(), "--force"});
   EXPECT_EQ(forced.status, 0) << forced.err;
-  EXPECT_EQ(bytes_of(target_ / k_vllm), daemon.get("/export?E=256&N=512&kernel=vllm").body);
+  EXPECT_EQ(file_bytes(target_ / k_vllm), daemon.get("/export?E=256&N=512&kernel=vllm").body);
 }
 
 TEST_F(PublishTest, AnUnwritableFolderHoldsNobodyUp) {
@@ -190,7 +185,7 @@ TEST_F(PublishTest, ADaemonThatIsKilledWhilePublishingLeavesWholeFiles) {
   RunningDaemon daemon(options());
   ASSERT_TRUE(reaches([&] { return metric(daemon, "moetune_publish_files") == 3; })) << daemon.log();
   expect_true_manifest();
-  EXPECT_EQ(json::parse(bytes_of(target_ / k_vllm))["1"]["GROUP_SIZE_M"], 10);
+  EXPECT_EQ(json::parse(file_bytes(target_ / k_vllm))["1"]["GROUP_SIZE_M"], 10);
 }
 
 }  // namespace

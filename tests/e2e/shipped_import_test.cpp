@@ -3,11 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <fstream>
 #include <map>
-#include <sstream>
 
 #include "tests/e2e/running_daemon.hpp"
+#include "tests/file_bytes.hpp"
 
 namespace moetune::e2e {
 namespace {
@@ -28,13 +27,6 @@ struct Release {
 
 void PrintTo(const Release& release, std::ostream* out) {  // NOLINT(readability-identifier-naming): GoogleTest's name
   *out << release.engine << " " << release.version;
-}
-
-std::string text_of(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
 }
 
 class ShippedImportTest : public testing::TestWithParam<Release> {
@@ -84,7 +76,7 @@ TEST_P(ShippedImportTest, EveryFileComesBackAsItWas) {
   std::size_t tiles = 0;
   std::size_t unusable = 0;
   for (const auto& [path, set] : all) {
-    const std::string text = text_of(path);
+    const std::string text = file_bytes(path);
     const Answer file = daemon_->get("/candidates/" + set["id"].dump() + "/file");
     ASSERT_EQ(file.status, 200) << path << file.body;
     const auto meant = ordered_json::parse(text);

@@ -3,13 +3,12 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <map>
-#include <sstream>
 
 #include "schema/engine_file_name.hpp"
 #include "schema/engine_rows.hpp"
 #include "schema/lint/engine_lint.hpp"
+#include "tests/file_bytes.hpp"
 
 namespace moetune::schema::lint {
 namespace {
@@ -29,13 +28,6 @@ void PrintTo(const Release& release, std::ostream* out) {  // NOLINT(readability
   *out << release.folder;
 }
 
-std::string text_of(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
 class ShippedFilesTest : public testing::TestWithParam<Release> {
  protected:
   void SetUp() override {
@@ -43,7 +35,7 @@ class ShippedFilesTest : public testing::TestWithParam<Release> {
     const fs::path folder = fs::path(cache != nullptr ? cache : MOETUNE_ENGINE_CACHE) / GetParam().folder;
     if (!fs::is_directory(folder)) GTEST_SKIP() << "the engines' files were not fetched";
     for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-      if (entry.is_regular_file()) files_.emplace(entry.path().string(), text_of(entry.path()));
+      if (entry.is_regular_file()) files_.emplace(entry.path().string(), file_bytes(entry.path()));
     }
   }
 

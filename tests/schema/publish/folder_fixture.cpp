@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <fstream>
-#include <iterator>
 
 #include "schema/publish/disk.hpp"
 
@@ -43,11 +42,6 @@ void write_file(const fs::path& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
 }
 
-std::string bytes_at(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
-
 View view_of(const fs::path& folder) {
   View view;
   const auto look = [&](const fs::path& at) {
@@ -55,7 +49,7 @@ View view_of(const fs::path& folder) {
     for (const auto& entry : fs::directory_iterator(at, none)) {
       const std::string path = entry.path().lexically_relative(folder).string();
       if (entry.path().extension() == ".json" && path != k_manifest_name && fs::exists(entry.path())) {
-        view[path] = bytes_at(entry.path());
+        view[path] = file_bytes(entry.path());
       }
     }
   };
@@ -67,7 +61,7 @@ View view_of(const fs::path& folder) {
 
 Manifest manifest_in(const fs::path& folder) {
   if (!fs::exists(folder / k_manifest_name)) return {};
-  auto manifest = manifest_from_text(bytes_at(folder / k_manifest_name), "manifest");
+  auto manifest = manifest_from_text(file_bytes(folder / k_manifest_name), "manifest");
   EXPECT_TRUE(manifest) << manifest.error().message;
   return manifest ? *manifest : Manifest{};
 }

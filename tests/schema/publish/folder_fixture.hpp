@@ -9,6 +9,7 @@
 
 #include "schema/publish/folder.hpp"
 #include "schema/publish/manifest.hpp"
+#include "tests/file_bytes.hpp"
 
 namespace moetune::schema::publish {
 
@@ -26,7 +27,6 @@ FileSet set_of(const std::vector<std::string>& paths, const std::string& word);
 Publication publication_of(std::vector<FileSet> sets, const std::string& database = "db1");
 
 void write_file(const std::filesystem::path& path, const std::string& bytes);
-std::string bytes_at(const std::filesystem::path& path);
 /// All *.json that an engine could open: in the folder and below configs/; the manifest is left out.
 View view_of(const std::filesystem::path& folder);
 /// The manifest, empty where there is none. A damaged one fails the test.

@@ -92,7 +92,7 @@ TEST_F(FolderKillTest, AForcedReplacementOfALinkShowsItsFileUntilTheNewOneIsTher
   kill_everywhere(publication_of({set_of({k_vllm}, "new"), set_of({k_up, k_down}, "new"), set_of({k_other}, "new")}),
                   Force::yes, {k_vllm, k_up, k_down});
   EXPECT_EQ(after_.at(k_vllm), "new of " + k_vllm + "\n");
-  EXPECT_EQ(bytes_at(root_ / "elsewhere.json"), "somebody's");
+  EXPECT_EQ(file_bytes(root_ / "elsewhere.json"), "somebody's");
 }
 
 TEST_F(FolderKillTest, AFileThatSomebodyChangedSurvives) {
@@ -106,10 +106,10 @@ TEST_F(FolderKillTest, AFileThatSomebodyChangedSurvives) {
     fs::copy(start, folder_, fs::copy_options::recursive | fs::copy_options::copy_symlinks);
     const auto next = publication_of({set_of({k_vllm}, "new"), set_of({k_up, k_down}, "new")});
     const bool ended = publish_and_die(folder_, next, Force::no, steps);
-    EXPECT_EQ(bytes_at(folder_ / k_vllm), "changed") << steps;
+    EXPECT_EQ(file_bytes(folder_ / k_vllm), "changed") << steps;
     update(next);
-    EXPECT_EQ(bytes_at(folder_ / k_vllm), "changed") << steps;
-    EXPECT_EQ(bytes_at(folder_ / k_up), "new of " + k_up + "\n") << steps;
+    EXPECT_EQ(file_bytes(folder_ / k_vllm), "changed") << steps;
+    EXPECT_EQ(file_bytes(folder_ / k_up), "new of " + k_up + "\n") << steps;
     if (ended) break;
   }
 }

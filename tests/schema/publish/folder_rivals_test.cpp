@@ -62,7 +62,7 @@ TEST_F(FolderRivalsTest, OneThatIsRefusedTakesNothingAwayFromOneThatIsNot) {
       };
     };
     ASSERT_TRUE(both(update_with(k_other, 1), update_with(k_vllm, 0))) << round;
-    EXPECT_EQ(bytes_at(folder_ / k_vllm), "a of " + k_vllm + "\n");
+    EXPECT_EQ(file_bytes(folder_ / k_vllm), "a of " + k_vllm + "\n");
     expect_true_manifest(folder_, {k_other});
   }
 }

@@ -77,7 +77,7 @@ TEST_F(FolderTest, AFileThatStaysKeepsItsTimeBesideOneThatChanges) {
   EXPECT_THAT(report.unchanged, ElementsAre(k_vllm));
   EXPECT_EQ(facts_of(folder_ / k_vllm).st_mtim.tv_sec, 1000);
   EXPECT_EQ(facts_of(folder_ / k_vllm).st_ino, inode);
-  EXPECT_EQ(bytes_at(folder_ / k_other), "new of " + k_other + "\n");
+  EXPECT_EQ(file_bytes(folder_ / k_other), "new of " + k_other + "\n");
 }
 
 TEST_F(FolderTest, AChangeOfTheSourceAloneReachesTheManifest) {
@@ -103,7 +103,7 @@ TEST_F(FolderTest, SomebodyElsesFileStaysWithItsWholeSet) {
   EXPECT_THAT(report.written, ElementsAre(k_other));
   expect_true_manifest(folder_, {k_vllm, k_down});
   EXPECT_THAT(update(publication, Force::yes).written, UnorderedElementsAre(k_vllm, k_up, k_down));
-  EXPECT_EQ(bytes_at(folder_ / k_down), "b of " + k_down + "\n");
+  EXPECT_EQ(file_bytes(folder_ / k_down), "b of " + k_down + "\n");
   expect_true_manifest(folder_);
 }
 
@@ -141,7 +141,7 @@ TEST_F(FolderTest, TheGenerationBeforeStaysWhileOthersLookAtTheFolder) {
   update(second);
   for (int round = 0; round < 3; ++round) {
     update(second);
-    EXPECT_EQ(bytes_at(first), "first of " + k_vllm + "\n") << "an engine may be on its way to it";
+    EXPECT_EQ(file_bytes(first), "first of " + k_vllm + "\n") << "an engine may be on its way to it";
   }
   update(publication_of({set_of({k_vllm}, "third")}));
   update(publication_of({set_of({k_vllm}, "third")}));
@@ -153,7 +153,7 @@ TEST_F(FolderTest, AFileWithTheSameBytesIsAdopted) {
   EXPECT_THAT(update(publication_of({set_of({k_vllm}, "a")})).refused, IsEmpty());
   expect_true_manifest(folder_);
   update(publication_of({set_of({k_vllm}, "b")}));
-  EXPECT_EQ(bytes_at(folder_ / k_vllm), "b of " + k_vllm + "\n");
+  EXPECT_EQ(file_bytes(folder_ / k_vllm), "b of " + k_vllm + "\n");
 }
 
 TEST_F(FolderTest, AFileThatSomebodyChangedIsHisFromThenOn) {
@@ -169,7 +169,7 @@ TEST_F(FolderTest, AFileThatSomebodyChangedIsHisFromThenOn) {
     EXPECT_FALSE(fs::is_symlink(folder_ / k_vllm));
   }
   update(next, Force::yes);
-  EXPECT_EQ(bytes_at(folder_ / k_vllm), "new of " + k_vllm + "\n");
+  EXPECT_EQ(file_bytes(folder_ / k_vllm), "new of " + k_vllm + "\n");
   expect_true_manifest(folder_);
 }
 
@@ -220,7 +220,7 @@ TEST_F(FolderTest, AFileThatWasRemovedComesBackWhileRowsMakeIt) {
   update(publication);
   fs::remove(folder_ / k_vllm);
   EXPECT_THAT(update(publication).written, ElementsAre(k_vllm));
-  EXPECT_EQ(bytes_at(folder_ / k_vllm), "a of " + k_vllm + "\n");
+  EXPECT_EQ(file_bytes(folder_ / k_vllm), "a of " + k_vllm + "\n");
 }
 
 TEST_F(FolderTest, AnotherDatabasesFileIsNotReplacedUnasked) {
@@ -229,7 +229,7 @@ TEST_F(FolderTest, AnotherDatabasesFileIsNotReplacedUnasked) {
   const auto report = update(second);
   EXPECT_THAT(report.refused, ElementsAre(Note{k_vllm, "it was published from the database db1"}));
   EXPECT_THAT(report.lost, IsEmpty()) << "the other database's rows are not ours to judge";
-  EXPECT_EQ(bytes_at(folder_ / k_vllm), "first of " + k_vllm + "\n");
+  EXPECT_EQ(file_bytes(folder_ / k_vllm), "first of " + k_vllm + "\n");
   update(second, Force::yes);
   EXPECT_EQ(manifest_in(folder_).files.at(k_vllm).database, "db2");
   EXPECT_EQ(manifest_in(folder_).files.at(k_other).database, "db1");
@@ -240,8 +240,8 @@ TEST_F(FolderTest, AFolderInTheWayIsNeverReplaced) {
   write_file(folder_ / k_vllm / "inside", "x");
   const auto report = update(publication_of({set_of({k_vllm}, "a"), set_of({k_other}, "a")}), Force::yes);
   EXPECT_THAT(report.refused, ElementsAre(Note{k_vllm, "something that is no file is in the way"}));
-  EXPECT_EQ(bytes_at(folder_ / k_vllm / "inside"), "x");
-  EXPECT_EQ(bytes_at(folder_ / k_other), "a of " + k_other + "\n");
+  EXPECT_EQ(file_bytes(folder_ / k_vllm / "inside"), "x");
+  EXPECT_EQ(file_bytes(folder_ / k_other), "a of " + k_other + "\n");
 }
 
 TEST_F(FolderTest, AForcedUpdateReplacesALinkToAFolderAndNotTheFolder) {
@@ -249,7 +249,7 @@ TEST_F(FolderTest, AForcedUpdateReplacesALinkToAFolderAndNotTheFolder) {
   fs::create_directories(folder_);
   fs::create_directory_symlink(root_ / "elsewhere", folder_ / k_vllm);
   EXPECT_THAT(update(publication_of({set_of({k_vllm}, "a")}), Force::yes).written, ElementsAre(k_vllm));
-  EXPECT_EQ(bytes_at(folder_ / k_vllm), "a of " + k_vllm + "\n");
+  EXPECT_EQ(file_bytes(folder_ / k_vllm), "a of " + k_vllm + "\n");
   EXPECT_TRUE(fs::is_empty(root_ / "elsewhere"));
 }
 
@@ -270,7 +270,7 @@ TEST_F(FolderTest, ADamagedManifestIsRefusedByNameAndForcedAnew) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::data_damaged);
   EXPECT_THAT(refused.error().message, HasSubstr((folder_ / k_manifest_name).string()));
-  EXPECT_EQ(bytes_at(folder_ / k_vllm), "a of " + k_vllm + "\n");
+  EXPECT_EQ(file_bytes(folder_ / k_vllm), "a of " + k_vllm + "\n");
   update(publication_of({set_of({k_vllm}, "b")}), Force::yes);
   expect_true_manifest(folder_);
 }
