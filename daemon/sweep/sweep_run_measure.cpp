@@ -106,7 +106,10 @@ void SweepRun::finish_trial(TrialIndex trial, schema::Trial row) {
     if (!first) best->second = std::min(best->second, *row.latency_us);
   }
   tell_race(row);
+  const std::int64_t batch = row.batch;
   ledger_.add_row(std::move(row));
+  // The others of its batch may have waited for its round alone.
+  if (in_rounds()) finish_batch_if_clear(batch);
 }
 
 void SweepRun::take_station_events(std::size_t index) {
