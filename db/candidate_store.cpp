@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "db/connection.hpp"
 #include "db/dictionary.hpp"
 #include "queries.hpp"
@@ -17,16 +19,20 @@ std::optional<std::int64_t> side(const std::optional<BlockShape>& block, int Blo
   return block ? std::optional<std::int64_t>((*block).*member) : std::nullopt;
 }
 
+std::string last_part(const std::string& path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
 std::optional<std::string_view> engine_name(const std::optional<schema::EngineFormat>& engine) {
   return engine ? std::optional(name_of(*engine)) : std::nullopt;
 }
 
-StoredCandidateSet read_set(Connection& connection, const Query& row) {
+StoredCandidateSet read_set(const Query& row) {
   StoredCandidateSet stored;
-  CandidateSet& set = stored.set;
+  schema::CandidateFacts& set = stored.set;
   stored.id = row.integer(0);
   set.path = row.text(1);
-  set.file = set.path.substr(set.path.rfind('/') + 1);
+  set.file = last_part(set.path);
   set.facts = value_or_throw(schema::engine_file_name_from_text(set.file));
   if (const auto engine = row.optional_text(2)) {
     set.origin.engine = value_or_throw(schema::engine_format_from_name(*engine));
@@ -36,12 +42,11 @@ StoredCandidateSet read_set(Connection& connection, const Query& row) {
   stored.digest = row.text(5);
   set.bytes = row.integer(6);
   set.canonical = row.integer(7) != 0;
-  set.rows = value_or_throw(schema::engine_rows_from_text(row.text(8)));
-  stored.tiles.unusable = row.integer(9);
+  stored.triton_version = row.optional_text(8);
+  stored.unusable = row.integer(9);
   stored.imported_at = {row.integer(10)};
   set.name = row.text(11);
-  auto tile = connection.query(sql::list_candidates_sql, stored.id);
-  while (tile.step()) stored.tiles.rows.emplace_back(tile.integer(0), read_config(connection, tile, 1));
+  stored.rows = row.integer(12);
   return stored;
 }
 
@@ -49,8 +54,12 @@ void add_set(Connection& connection, const CandidateSet& set, const std::string&
   connection.run(sql::add_candidate_set_sql, set.name, digest, set.path, engine_name(set.origin.engine),
                  set.origin.engine_version, set.origin.folder, set.facts.device, set.facts.num_experts,
                  set.facts.intermediate_size, set.facts.dtype_word, side(set.facts.block_shape, &BlockShape::n),
-                 side(set.facts.block_shape, &BlockShape::k), set.bytes, set.canonical, engine_rows_text(set.rows),
+                 side(set.facts.block_shape, &BlockShape::k), set.bytes, set.canonical, set.rows.triton_version(),
                  unusable, schema::now().ms);
+}
+
+std::unexpected<schema::Error> no_such_set(std::int64_t id) {
+  return schema::fail(ErrorCode::not_found, fmt::format("there is no candidate set {}", id));
 }
 
 }  // namespace
@@ -64,6 +73,7 @@ Result<AddedCandidateSet> add_candidate_set(Transaction& transaction, const Cand
     const auto tiles = candidate_tiles(set);
     add_set(connection, set, digest, tiles.unusable);
     const std::int64_t id = connection.last_insert_id();
+    connection.run(sql::add_candidate_content_sql, id, engine_rows_text(set.rows));
     for (const auto& [batch, tile] : tiles.rows) {
       connection.run(sql::add_candidate_sql, id, batch, intern_config(connection, tile));
     }
@@ -74,20 +84,29 @@ Result<AddedCandidateSet> add_candidate_set(Transaction& transaction, const Cand
 Result<StoredCandidateSet> find_candidate_set(Snapshot& snapshot, std::int64_t id) {
   return guarded([&]() -> Result<StoredCandidateSet> {
     auto row = snapshot.connection().query(sql::find_candidate_set_sql, id);
-    if (!row.step()) return schema::fail(ErrorCode::not_found, fmt::format("there is no candidate set {}", id));
-    return read_set(snapshot.connection(), row);
+    if (!row.step()) return no_such_set(id);
+    return read_set(row);
   });
 }
 
-CandidateFilter filter_for(const schema::Problem& problem) {
-  CandidateFilter filter;
-  filter.num_experts = problem.num_experts;
-  filter.intermediate_size = problem.intermediate_size;
-  filter.dtype = std::string(name_of(problem.dtype));
-  // A block shape with a zero, of weights in groups, is left out of the name.
-  const bool named = problem.block_shape && problem.block_shape->n > 0 && problem.block_shape->k > 0;
-  filter.block_shape = named ? problem.block_shape : std::nullopt;
-  return filter;
+Result<schema::SeedingSet> find_seeding_set(Snapshot& snapshot, std::int64_t id) {
+  return guarded([&]() -> Result<schema::SeedingSet> {
+    Connection& connection = snapshot.connection();
+    auto row = connection.query(sql::find_seeding_set_sql, id);
+    if (!row.step()) return no_such_set(id);
+    schema::SeedingSet set{.id = id, .name = row.text(0), .device = row.text(1), .tiles = {{}, row.integer(2)}};
+    auto tile = connection.query(sql::list_candidates_sql, id);
+    while (tile.step()) set.tiles.rows.emplace_back(tile.integer(0), read_config(connection, tile, 1));
+    return set;
+  });
+}
+
+Result<CandidateContent> find_candidate_content(Snapshot& snapshot, std::int64_t id) {
+  return guarded([&]() -> Result<CandidateContent> {
+    auto row = snapshot.connection().query(sql::find_candidate_content_sql, id);
+    if (!row.step()) return no_such_set(id);
+    return CandidateContent{last_part(row.text(0)), row.text(1)};
+  });
 }
 
 Result<std::vector<StoredCandidateSet>> list_candidate_sets(Snapshot& snapshot, const CandidateFilter& filter,
@@ -100,6 +119,22 @@ Result<std::vector<StoredCandidateSet>> list_candidate_sets(Snapshot& snapshot, 
                                            side(block, &BlockShape::n), side(block, &BlockShape::k), limit);
     std::vector<StoredCandidateSet> sets;
     while (row.step()) sets.push_back(value_or_throw(find_candidate_set(snapshot, row.integer(0))));
+    return sets;
+  });
+}
+
+Result<std::vector<schema::SeedingSet>> seeding_sets(Snapshot& snapshot, const schema::Problem& problem,
+                                                     std::int64_t limit) {
+  return guarded([&]() -> Result<std::vector<schema::SeedingSet>> {
+    // A block shape with a zero, of weights in groups, is left out of the name.
+    const bool named = problem.block_shape && problem.block_shape->n > 0 && problem.block_shape->k > 0;
+    const auto block = named ? problem.block_shape : std::nullopt;
+    auto row = snapshot.connection().query(sql::newest_candidate_set_ids_sql, problem.num_experts,
+                                           problem.intermediate_size, name_of(problem.dtype),
+                                           side(block, &BlockShape::n), side(block, &BlockShape::k), limit);
+    std::vector<schema::SeedingSet> sets;
+    while (row.step()) sets.push_back(value_or_throw(find_seeding_set(snapshot, row.integer(0))));
+    std::ranges::reverse(sets);
     return sets;
   });
 }

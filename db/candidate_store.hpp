@@ -24,6 +24,15 @@ Result<AddedCandidateSet> add_candidate_set(Transaction& transaction, const sche
 
 /// Errors: not_found; data_damaged.
 Result<schema::StoredCandidateSet> find_candidate_set(Snapshot& snapshot, std::int64_t id);
+/// A set's tiles with what a sweep has to know of it. Errors: not_found; data_damaged.
+Result<schema::SeedingSet> find_seeding_set(Snapshot& snapshot, std::int64_t id);
+
+struct CandidateContent {
+  std::string file;  ///< its name
+  std::string text;  ///< in the engines' form
+};
+/// Errors: not_found; data_damaged.
+Result<CandidateContent> find_candidate_content(Snapshot& snapshot, std::int64_t id);
 
 /// What a listing of sets wants, in the words of the files' names. Empty fields match every set.
 struct CandidateFilter {
@@ -35,13 +44,14 @@ struct CandidateFilter {
   std::optional<schema::EngineFormat> engine;
 };
 
-/// The sets that a file name for this problem could have, whatever the device.
-CandidateFilter filter_for(const schema::Problem& problem);
-
 /// Sets with an id above `after`, ascending, at most `limit`.
 Result<std::vector<schema::StoredCandidateSet>> list_candidate_sets(Snapshot& snapshot, const CandidateFilter& filter,
                                                                     std::optional<std::int64_t> after,
                                                                     std::int64_t limit);
+
+/// The sets that a file name for this problem could have, whatever the device: the `limit` newest, ascending by id.
+Result<std::vector<schema::SeedingSet>> seeding_sets(Snapshot& snapshot, const schema::Problem& problem,
+                                                     std::int64_t limit);
 
 /// Stores what a sweep took of each set. Once for each sweep, with its creation.
 Result<void> set_sweep_candidates(Transaction& transaction, std::int64_t sweep,

@@ -138,7 +138,7 @@ CandidateTiles candidate_tiles(const CandidateSet& set) {
 }
 
 ordered_json to_json(const StoredCandidateSet& stored) {
-  const CandidateSet& set = stored.set;
+  const CandidateFacts& set = stored.set;
   const auto word = [](const std::string& text) { return text.empty() ? ordered_json() : ordered_json(text); };
   ordered_json object;
   object["id"] = stored.id;
@@ -148,7 +148,7 @@ ordered_json to_json(const StoredCandidateSet& stored) {
   object["engine"] = set.origin.engine ? ordered_json(name_of(*set.origin.engine)) : ordered_json();
   object["engine_version"] = or_null(set.origin.engine_version);
   object["folder"] = or_null(set.origin.folder);
-  object["triton_version"] = or_null(set.rows.triton_version());
+  object["triton_version"] = or_null(stored.triton_version);
   object["device"] = set.facts.device;
   object["E"] = set.facts.num_experts;
   object["N"] = set.facts.intermediate_size;
@@ -161,8 +161,8 @@ ordered_json to_json(const StoredCandidateSet& stored) {
   object["digest"] = stored.digest;
   object["bytes"] = set.bytes;
   object["canonical"] = set.canonical;
-  object["rows"] = stored.tiles.rows.size();
-  object["unusable"] = stored.tiles.unusable;
+  object["rows"] = stored.rows;
+  object["unusable"] = stored.unusable;
   object["imported_at"] = to_text(stored.imported_at);
   return object;
 }

@@ -36,8 +36,8 @@ struct CandidateOrigin {
   bool operator==(const CandidateOrigin&) const = default;
 };
 
-/// A file of an engine, read: tiles that may be worth trying, and where they come from.
-struct CandidateSet {
+/// What is known of a file of an engine without its rows.
+struct CandidateFacts {
   std::string name;  ///< origin and file name: "sglang-0.5.23/triton_3_5_1/E=8,N=512,device_name=NVIDIA_H200.json"
   std::string path;
   std::string file;  ///< the last part of the path
@@ -45,6 +45,12 @@ struct CandidateSet {
   EngineFileName facts;    ///< of `file`
   std::int64_t bytes = 0;  ///< size of the file
   bool canonical = false;  ///< written as the engines' tuners write today: engine_rows_text() gives its very bytes
+
+  bool operator==(const CandidateFacts&) const = default;
+};
+
+/// A file of an engine, read: tiles that may be worth trying, and where they come from.
+struct CandidateSet : CandidateFacts {
   EngineRows rows;
 
   bool operator==(const CandidateSet&) const = default;
@@ -64,13 +70,23 @@ struct CandidateTiles {
 /// tile, and keys that are no batch size.
 CandidateTiles candidate_tiles(const CandidateSet& set);
 
-/// A set as the database keeps it.
+/// A set as the database lists it.
 struct StoredCandidateSet {
   std::int64_t id = 0;
-  CandidateSet set;
-  std::string digest;  ///< SHA-256 of the file's bytes, hex
-  CandidateTiles tiles;
+  CandidateFacts set;
+  std::optional<std::string> triton_version;  ///< what the file itself says
+  std::string digest;                         ///< SHA-256 of the file's bytes, hex
+  std::int64_t rows = 0;                      ///< those that are tiles
+  std::int64_t unusable = 0;                  ///< CandidateTiles::unusable
   Timestamp imported_at;
+};
+
+/// What a sweep needs of a set.
+struct SeedingSet {
+  std::int64_t id = 0;
+  std::string name;
+  std::string device;  ///< as the file's name spells it
+  CandidateTiles tiles;
 };
 
 /// One element of GET /candidates.

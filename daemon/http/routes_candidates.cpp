@@ -89,10 +89,8 @@ Result<db::CandidateFilter> candidate_filter(const Query& query) {
   return filter;
 }
 
-Result<schema::StoredCandidateSet> wanted_set(App& app, const Request& request) {
-  const auto id = schema::integer_from_text("candidate set id", request.id, 1, schema::ObjectReader::k_max);
-  if (!id) return std::unexpected(id.error());
-  return app.services.database.read([&](db::Snapshot& snapshot) { return db::find_candidate_set(snapshot, *id); });
+Result<std::int64_t> set_id(const Request& request) {
+  return schema::integer_from_text("candidate set id", request.id, 1, schema::ObjectReader::k_max);
 }
 
 }  // namespace
@@ -127,21 +125,34 @@ Result<Response> get_candidates(App& app, Request& request) {
 }
 
 Result<Response> get_candidate_set(App& app, Request& request) {
-  const auto stored = wanted_set(app, request);
-  if (!stored) return std::unexpected(stored.error());
-  ordered_json body = schema::to_json(*stored);
-  body["configs"] = ordered_json::object();
-  for (const auto& [batch, tile] : stored->tiles.rows) body["configs"][std::to_string(batch)] = schema::to_json(tile);
-  return json_response(body);
+  const auto id = set_id(request);
+  if (!id) return std::unexpected(id.error());
+  auto body = app.services.database.read([&](db::Snapshot& snapshot) -> Result<ordered_json> {
+    const auto stored = db::find_candidate_set(snapshot, *id);
+    if (!stored) return std::unexpected(stored.error());
+    const auto seeding = db::find_seeding_set(snapshot, *id);
+    if (!seeding) return std::unexpected(seeding.error());
+    ordered_json object = schema::to_json(*stored);
+    object["configs"] = ordered_json::object();
+    for (const auto& [batch, tile] : seeding->tiles.rows) {
+      object["configs"][std::to_string(batch)] = schema::to_json(tile);
+    }
+    return object;
+  });
+  if (!body) return std::unexpected(body.error());
+  return json_response(*body);
 }
 
 Result<Response> get_candidate_file(App& app, Request& request) {
-  const auto stored = wanted_set(app, request);
-  if (!stored) return std::unexpected(stored.error());
-  auto disposition = attachment(stored->set.file);
+  const auto id = set_id(request);
+  if (!id) return std::unexpected(id.error());
+  auto content =
+      app.services.database.read([&](db::Snapshot& snapshot) { return db::find_candidate_content(snapshot, *id); });
+  if (!content) return std::unexpected(content.error());
+  auto disposition = attachment(content->file);
   if (!disposition) return std::unexpected(disposition.error());
   Response response;
-  response.body = engine_rows_text(stored->set.rows);
+  response.body = std::move(content->text);
   response.headers.emplace_back("Content-Disposition", std::move(*disposition));
   return response;
 }

@@ -8,15 +8,15 @@
 namespace moetune::daemon::search {
 namespace {
 
-using schema::StoredCandidateSet;
+using schema::SeedingSet;
 using schema::TileConfig;
 
-void take(const StoredCandidateSet& stored, const schema::Problem& problem, const std::vector<std::int64_t>& batches,
+void take(const SeedingSet& set, const schema::Problem& problem, const std::vector<std::int64_t>& batches,
           const Fits& fits, SeededBatches& seeded) {
-  schema::CandidateShare share{stored.id, stored.set.name, 0, stored.tiles.unusable};
+  schema::CandidateShare share{set.id, set.name, 0, set.tiles.unusable};
   std::vector<std::int64_t> keys;
   std::map<std::int64_t, TileConfig> by_key;
-  for (const auto& [batch, tile] : stored.tiles.rows) {
+  for (const auto& [batch, tile] : set.tiles.rows) {
     const TileConfig config = schema::effective_config(problem, tile);
     if (!fits(config)) {
       ++share.left_out;
@@ -38,16 +38,16 @@ void take(const StoredCandidateSet& stored, const schema::Problem& problem, cons
 }  // namespace
 
 SeededBatches seeds_for(const schema::Problem& problem, const std::vector<std::int64_t>& batches,
-                        std::string_view device, const std::vector<StoredCandidateSet>& sets, const Fits& fits) {
-  std::vector<const StoredCandidateSet*> order;
-  for (const auto& stored : sets) order.push_back(&stored);
+                        std::string_view device, const std::vector<SeedingSet>& sets, const Fits& fits) {
+  std::vector<const SeedingSet*> order;
+  for (const auto& set : sets) order.push_back(&set);
   const auto spelt = schema::device_in_file_name(schema::EngineFormat::vllm, device).value_or("");
-  std::ranges::stable_partition(order, [&](const auto* stored) {
-    const std::string& made_for = stored->set.facts.device;
+  std::ranges::stable_partition(order, [&](const auto* set) {
+    const std::string& made_for = set->device;
     return made_for == device || made_for == spelt;
   });
   SeededBatches seeded;
-  for (const auto* stored : order) take(*stored, problem, batches, fits, seeded);
+  for (const auto* set : order) take(*set, problem, batches, fits, seeded);
   return seeded;
 }
 

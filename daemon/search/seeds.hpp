@@ -23,6 +23,6 @@ struct SeededBatches {
 /// the smaller, as it really runs (schema::effective_config). Sets made for `device` come first, then the others as
 /// given. Rows that do not fit are passed over and counted with the unusable ones of their set.
 SeededBatches seeds_for(const schema::Problem& problem, const std::vector<std::int64_t>& batches,
-                        std::string_view device, const std::vector<schema::StoredCandidateSet>& sets, const Fits& fits);
+                        std::string_view device, const std::vector<schema::SeedingSet>& sets, const Fits& fits);
 
 }  // namespace moetune::daemon::search

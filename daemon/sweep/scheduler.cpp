@@ -36,10 +36,10 @@ std::string new_boot_id() {
 }
 
 /// The imported sets that seed a new sweep: those whose file names are of its problem, whatever the device.
-Result<std::vector<schema::StoredCandidateSet>> sets_for(db::Snapshot& snapshot, const schema::SweepSpec& spec) {
+Result<std::vector<schema::SeedingSet>> sets_for(db::Snapshot& snapshot, const schema::SweepSpec& spec) {
   constexpr std::int64_t k_most = 1000;  // an engine ships about 20 files of one problem
-  if (!spec.imported || !spec.candidates.empty()) return std::vector<schema::StoredCandidateSet>();
-  return db::list_candidate_sets(snapshot, db::filter_for(spec.problem), std::nullopt, k_most);
+  if (!spec.imported || !spec.candidates.empty()) return std::vector<schema::SeedingSet>();
+  return db::seeding_sets(snapshot, spec.problem, k_most);
 }
 
 std::optional<double> eta_of(const SchedulerShared& shared, std::int64_t id) {

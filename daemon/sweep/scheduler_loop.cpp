@@ -174,16 +174,16 @@ Result<std::unique_ptr<SweepRun>> SchedulerLoop::begin(const db::Sweep& queued) 
   return SweepRun::begin(context, *sweep, std::move(*plan));
 }
 
-Result<std::vector<schema::StoredCandidateSet>> SchedulerLoop::sets_of(std::int64_t sweep) {
-  using Sets = std::vector<schema::StoredCandidateSet>;
+Result<std::vector<schema::SeedingSet>> SchedulerLoop::sets_of(std::int64_t sweep) {
+  using Sets = std::vector<schema::SeedingSet>;
   return services_.database.read([&](db::Snapshot& snapshot) -> Result<Sets> {
     const auto shares = db::candidates_of_sweep(snapshot, sweep);
     if (!shares) return std::unexpected(shares.error());
     Sets sets;
     for (const auto& share : *shares) {
-      auto stored = db::find_candidate_set(snapshot, share.set);
-      if (!stored) return std::unexpected(stored.error());
-      sets.push_back(std::move(*stored));
+      auto set = db::find_seeding_set(snapshot, share.set);
+      if (!set) return std::unexpected(set.error());
+      sets.push_back(std::move(*set));
       spdlog::info("sweep {} takes {} candidates from {}, {} rows left out", sweep, share.candidates, share.name,
                    share.left_out);
     }

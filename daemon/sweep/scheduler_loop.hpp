@@ -45,7 +45,7 @@ class SchedulerLoop {
   void pick_sweep();
   schema::Result<std::unique_ptr<SweepRun>> begin(const db::Sweep& sweep);
   /// The imported sets that the sweep was created with.
-  schema::Result<std::vector<schema::StoredCandidateSet>> sets_of(std::int64_t sweep);
+  schema::Result<std::vector<schema::SeedingSet>> sets_of(std::int64_t sweep);
   /// Whether a scan would find out nothing: all its candidates have rows of the unchanged kernel that can be reused.
   bool is_measured_whole(const SweepPlan& scan);
   /// The second phase of a sweep, from the rows of its first.

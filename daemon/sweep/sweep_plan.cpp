@@ -122,7 +122,7 @@ search::Fits fits_in(const SweepPlan& plan, const SweepSpec& spec) {
 
 /// Every configuration for every batch, and what imported files say.
 Result<std::vector<schema::TileConfig>> apply_space(SweepPlan& plan, const SweepSpec& spec,
-                                                    const std::vector<schema::StoredCandidateSet>& sets) {
+                                                    const std::vector<schema::SeedingSet>& sets) {
   if (!spec.candidates.empty()) return apply_named(plan, spec);
   const auto space = search::space_from_json(spec.space);
   if (!space) return std::unexpected(space.error());
@@ -267,7 +267,7 @@ Result<void> apply_gpus(SweepPlan& plan, const SweepSpec& spec, const Machine& m
 
 Result<SweepPlan> plan_sweep(const SweepSpec& spec, const Machine& machine,
                              const std::optional<std::filesystem::path>& recording,
-                             const std::vector<schema::StoredCandidateSet>& sets) {
+                             const std::vector<schema::SeedingSet>& sets) {
   SweepPlan plan;
   if (!recording) {
     if (auto applied = apply_gpus(plan, spec, machine); !applied) return std::unexpected(applied.error());

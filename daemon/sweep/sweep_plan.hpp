@@ -59,7 +59,7 @@ struct SweepPlan {
 /// kernels::Recording::load.
 schema::Result<SweepPlan> plan_sweep(const schema::SweepSpec& spec, const Machine& machine,
                                      const std::optional<std::filesystem::path>& recording,
-                                     const std::vector<schema::StoredCandidateSet>& sets);
+                                     const std::vector<schema::SeedingSet>& sets);
 
 /// The second phase of a sweep whose scan has these rows. Errors: those of plan_sweep.
 schema::Result<SweepPlan> plan_measure_phase(const SweepPlan& scan, const schema::SweepSpec& spec,

@@ -30,6 +30,13 @@ class CandidateStoreTest : public StoreTest {
     }
     return ids;
   }
+  std::vector<std::int64_t> seeding(const schema::Problem& problem, std::int64_t limit = 1000) {
+    std::vector<std::int64_t> ids;
+    for (const auto& set : read([&](Snapshot& snapshot) { return seeding_sets(snapshot, problem, limit); })) {
+      ids.push_back(set.id);
+    }
+    return ids;
+  }
 };
 
 TEST_F(CandidateStoreTest, GivesBackWhatWasStored) {
@@ -39,12 +46,21 @@ TEST_F(CandidateStoreTest, GivesBackWhatWasStored) {
   EXPECT_FALSE(added.known);
   reopen();
   const StoredCandidateSet stored = read([&](Snapshot& snapshot) { return find_candidate_set(snapshot, added.id); });
-  EXPECT_EQ(stored.set, set);
+  EXPECT_EQ(stored.set, static_cast<const schema::CandidateFacts&>(set));
+  EXPECT_EQ(stored.triton_version, "3.6.0");
   EXPECT_EQ(stored.digest, k_digest);
   const schema::TileConfig tile{64, 128, 256, 16, 8, 4};
-  EXPECT_EQ(stored.tiles.rows, (std::vector<std::pair<std::int64_t, schema::TileConfig>>{{1, tile}, {8, tile}}));
-  EXPECT_EQ(stored.tiles.unusable, 1);
+  EXPECT_EQ(stored.rows, 2);
+  EXPECT_EQ(stored.unusable, 1);
   EXPECT_GT(stored.imported_at.ms, 0);
+  const auto seeding = read([&](Snapshot& snapshot) { return find_seeding_set(snapshot, added.id); });
+  EXPECT_EQ(seeding.name, set.name);
+  EXPECT_EQ(seeding.device, "AMD_Instinct_MI300X");
+  EXPECT_EQ(seeding.tiles.rows, (std::vector<std::pair<std::int64_t, schema::TileConfig>>{{1, tile}, {8, tile}}));
+  EXPECT_EQ(seeding.tiles.unusable, 1);
+  const auto content = read([&](Snapshot& snapshot) { return find_candidate_content(snapshot, added.id); });
+  EXPECT_EQ(content.file, set.file);
+  EXPECT_EQ(content.text, engine_rows_text(set.rows));
   EXPECT_EQ(must(check_database(data_dir())).findings, std::vector<std::string>{});
 }
 
@@ -87,16 +103,35 @@ TEST_F(CandidateStoreTest, ListsWhatTheFilesNamesSay) {
   EXPECT_EQ(listed(filter), (Ids{}));
 }
 
+TEST_F(CandidateStoreTest, ListsAndSeedsWithoutReadingContents) {
+  const std::string name = "E=8,N=256,device_name=NVIDIA_H200.json";
+  const auto id = add(name).id;
+  raw("PRAGMA foreign_keys = OFF; DROP TABLE candidate_contents");
+  EXPECT_EQ(listed({}), std::vector<std::int64_t>{id});
+  EXPECT_EQ(read([&](Snapshot& snapshot) { return find_candidate_set(snapshot, id); }).rows, 1);
+  const schema::Problem problem{8, 256, 2048, 8, schema::Dtype::none, {}, {}};
+  EXPECT_EQ(seeding(problem), std::vector<std::int64_t>{id});
+}
+
 TEST_F(CandidateStoreTest, AProblemFindsTheFilesOfItsNameOnAnyDevice) {
   const auto h20 = add("E=256,N=512,device_name=NVIDIA_H20,dtype=fp8_w8a8,block_shape=[128,128].json").id;
   add("E=256,N=512,device_name=NVIDIA_H20,dtype=fp8_w8a8.json");
   const auto amd = add("E=256,N=512,device_name=AMD_Instinct_MI300X,dtype=fp8_w8a8,block_shape=[128,128].json").id;
   const auto grouped = add("E=256,N=512,device_name=NVIDIA_H20,dtype=int4_w4a16.json").id;
   schema::Problem problem{256, 512, 2048, 8, schema::Dtype::fp8_w8a8, {}, schema::BlockShape{128, 128}};
-  EXPECT_EQ(listed(filter_for(problem)), (std::vector<std::int64_t>{h20, amd}));
+  EXPECT_EQ(seeding(problem), (std::vector<std::int64_t>{h20, amd}));
   problem.dtype = schema::Dtype::int4_w4a16;
   problem.block_shape = schema::BlockShape{0, 128};
-  EXPECT_EQ(listed(filter_for(problem)), (std::vector<std::int64_t>{grouped})) << "no name carries a group size";
+  EXPECT_EQ(seeding(problem), (std::vector<std::int64_t>{grouped})) << "no name carries a group size";
+}
+
+TEST_F(CandidateStoreTest, OfTooManyFilesOfAProblemTheNewestSeed) {
+  std::vector<std::int64_t> ids;
+  for (const char* device : {"NVIDIA_A100", "NVIDIA_H100", "NVIDIA_H20", "NVIDIA_H200"}) {
+    ids.push_back(add(std::string("E=8,N=256,device_name=") + device + ".json").id);
+  }
+  const schema::Problem problem{8, 256, 2048, 8, schema::Dtype::none, {}, {}};
+  EXPECT_EQ(seeding(problem, 3), (std::vector<std::int64_t>{ids[1], ids[2], ids[3]}));
 }
 
 TEST_F(CandidateStoreTest, ASweepKeepsWhatItBeganWith) {
@@ -114,11 +149,11 @@ TEST_F(CandidateStoreTest, NothingOfItChanges) {
   const auto id = add("E=8,N=256,device_name=NVIDIA_H200.json").id;
   const auto sweep = new_sweep();
   write([&](Transaction& t) { return set_sweep_candidates(t, sweep, {{id, "", 18, 2}}); });
-  for (const char* change :
-       {"candidate_sets SET path = 'x'", "candidates SET batch = 7", "sweep_candidates SET left_out = 0"}) {
+  for (const char* change : {"candidate_sets SET path = 'x'", "candidate_contents SET content = '{}'",
+                             "candidates SET batch = 7", "sweep_candidates SET left_out = 0"}) {
     EXPECT_NE(raw(std::string("UPDATE ") + change).find("never changed"), std::string::npos) << change;
   }
-  for (const char* table : {"candidate_sets", "candidates", "sweep_candidates"}) {
+  for (const char* table : {"candidate_sets", "candidate_contents", "candidates", "sweep_candidates"}) {
     EXPECT_NE(raw(std::string("PRAGMA foreign_keys = OFF; DELETE FROM ") + table).find("never deleted"),
               std::string::npos)
         << table;

@@ -64,6 +64,26 @@ TEST(MigrationTest, TellsUnfinishedSweepsWhatTheirProblemsWere) {
             R"({"per_channel_quant":false};null)");
 }
 
+TEST(MigrationTest, MovesContentsOfCandidateSetsAndKeepsTheirTritonVersions) {
+  const SchemaDefinition& now = results_schema();
+  Connection connection;
+  must(migrate(connection, {now.what, now.application_id, now.migrations.first(5)}));
+  const std::vector<std::string> contents = {R"({"triton_version":"3.5.0","triton_version":"3.6.0","1":{}})",
+                                             R"({"triton_version":3})", R"({"1":{"triton_version":"3.6.0"}})"};
+  for (const auto& content : contents) {
+    connection.execute(
+        "INSERT INTO candidate_sets (name, digest, path, device, num_experts, intermediate_size, dtype, bytes, "
+        "canonical, content, unusable, imported_at) VALUES ('n' || (SELECT count(*) FROM candidate_sets), "
+        "printf('%064d', 0), 'p', 'd', 8, 16, '', 1, 0, '" +
+        content + "', 0, 1)");
+  }
+  must(migrate(connection, now));
+  EXPECT_EQ(connection.text("SELECT group_concat(ifnull(triton_version, 'null'), ';') FROM candidate_sets"),
+            "3.6.0;;null");
+  EXPECT_EQ(connection.text("SELECT group_concat(content, ';') FROM candidate_contents"),
+            contents[0] + ";" + contents[1] + ";" + contents[2]);
+}
+
 /// A database file as an earlier version wrote it, made once by `db_writer FOLDER fill-with-examples`.
 class EarlierVersionTest : public ::testing::TestWithParam<const char*> {
  protected:
@@ -176,7 +196,7 @@ TEST_P(EarlierVersionTest, HoldsProblemsOfBothKindsOfRouterWeightApart) {
   EXPECT_EQ(must(check_database(folder_.path())).findings, std::vector<std::string>{});
 }
 
-INSTANTIATE_TEST_SUITE_P(Fixtures, EarlierVersionTest, ::testing::Values("v1.db", "v2.db", "v4.db"),
+INSTANTIATE_TEST_SUITE_P(Fixtures, EarlierVersionTest, ::testing::Values("v1.db", "v2.db", "v4.db", "v5.db"),
                          [](const auto& version) { return std::string(version.param).substr(0, 2); });
 
 }  // namespace

@@ -189,7 +189,7 @@ TEST_P(EarlierDatabaseTest, ServesItsRowsAndTakesNewOnes) {
   EXPECT_EQ(check.status, 0) << check.out << check.err;
 }
 
-INSTANTIATE_TEST_SUITE_P(Fixtures, EarlierDatabaseTest, testing::Values("v1.db", "v2.db", "v4.db"),
+INSTANTIATE_TEST_SUITE_P(Fixtures, EarlierDatabaseTest, testing::Values("v1.db", "v2.db", "v4.db", "v5.db"),
                          [](const auto& version) { return std::string(version.param).substr(0, 2); });
 
 }  // namespace

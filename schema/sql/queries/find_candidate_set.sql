@@ -1,3 +1,4 @@
-SELECT id, path, engine, engine_version, folder, digest, bytes, canonical, content, unusable, imported_at, name
-FROM candidate_sets
-WHERE id = ?1;
+SELECT s.id, s.path, s.engine, s.engine_version, s.folder, s.digest, s.bytes, s.canonical, s.triton_version, s.unusable,
+       s.imported_at, s.name, (SELECT count(*) FROM candidates c WHERE c.set_id = s.id)
+FROM candidate_sets s
+WHERE s.id = ?1;

@@ -5,7 +5,7 @@
 namespace moetune::daemon::search {
 namespace {
 
-using schema::StoredCandidateSet;
+using schema::SeedingSet;
 using schema::TileConfig;
 
 const schema::Problem k_fp8{
@@ -13,14 +13,14 @@ const schema::Problem k_fp8{
 const TileConfig k_small{16, 64, 128, 1, 4, 4};
 const TileConfig k_large{128, 256, 128, 16, 8, 3};
 
-StoredCandidateSet set_of(std::int64_t id, const std::string& device,
-                          std::vector<std::pair<std::int64_t, TileConfig>> rows, std::int64_t unusable = 0) {
-  StoredCandidateSet stored;
-  stored.id = id;
-  stored.set.name = "set " + std::to_string(id);
-  stored.set.facts.device = device;
-  stored.tiles = {std::move(rows), unusable};
-  return stored;
+SeedingSet set_of(std::int64_t id, const std::string& device, std::vector<std::pair<std::int64_t, TileConfig>> rows,
+                  std::int64_t unusable = 0) {
+  SeedingSet set;
+  set.id = id;
+  set.name = "set " + std::to_string(id);
+  set.device = device;
+  set.tiles = {std::move(rows), unusable};
+  return set;
 }
 
 bool always(const TileConfig&) {

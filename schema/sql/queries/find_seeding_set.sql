@@ -1,0 +1,1 @@
+SELECT name, device, unusable FROM candidate_sets WHERE id = ?1;
