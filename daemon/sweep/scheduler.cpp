@@ -127,7 +127,7 @@ Result<SweepPage> Scheduler::list(std::optional<std::int64_t> after, std::int64_
         page.next = page.items.back().at("id").get<std::int64_t>();
         break;
       }
-      auto view = sweep_view(snapshot, sweep, eta_of(state_->shared, sweep.id));
+      auto view = sweep_view(snapshot, sweep, eta_of(state_->shared, sweep.id), ViewOf::list);
       if (!view) return std::unexpected(view.error());
       state_->shared.tell_trouble(*view);
       page.items.push_back(std::move(*view));

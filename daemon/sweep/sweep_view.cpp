@@ -55,7 +55,8 @@ schema::Result<ordered_json> best_view(db::Snapshot& snapshot, const db::Sweep& 
 
 }  // namespace
 
-schema::Result<ordered_json> sweep_view(db::Snapshot& snapshot, const db::Sweep& sweep, std::optional<double> eta_s) {
+schema::Result<ordered_json> sweep_view(db::Snapshot& snapshot, const db::Sweep& sweep, std::optional<double> eta_s,
+                                        ViewOf what) {
   auto trials = trials_view(snapshot, sweep);
   if (!trials) return trials;
   ordered_json view;
@@ -64,9 +65,11 @@ schema::Result<ordered_json> sweep_view(db::Snapshot& snapshot, const db::Sweep&
   view["phase"] = name_of(sweep.phase);
   view["spec"] = schema::to_json(sweep.spec);
   view["trials"] = std::move(*trials);
-  auto seeds = seeds_view(snapshot, sweep);
-  if (!seeds) return seeds;
-  view["seeded_by"] = std::move(*seeds);
+  if (what == ViewOf::one) {
+    auto seeds = seeds_view(snapshot, sweep);
+    if (!seeds) return seeds;
+    view["seeded_by"] = std::move(*seeds);
+  }
   view["compiles"] = {
       {"done", sweep.compiles.done}, {"cached", sweep.compiles.cached}, {"failed", sweep.compiles.failed}};
   view["created_at"] = to_text(sweep.created_at);

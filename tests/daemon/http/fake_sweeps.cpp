@@ -68,6 +68,7 @@ Result<SweepPage> FakeSweeps::list(std::optional<std::int64_t> after, std::int64
   for (std::int64_t id = after.value_or(0) + 1; static_cast<std::int64_t>(page.items.size()) < limit; ++id) {
     auto sweep = show(id);
     if (!sweep) return page;
+    sweep->erase("seeded_by");
     page.items.push_back(std::move(*sweep));
     page.next = show(id + 1) ? std::optional(id) : std::nullopt;
   }
