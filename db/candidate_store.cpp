@@ -47,6 +47,7 @@ StoredCandidateSet read_set(const Query& row) {
   stored.imported_at = {row.integer(10)};
   set.name = row.text(11);
   stored.rows = row.integer(12);
+  stored.discarded = row.integer(13) != 0;
   return stored;
 }
 
@@ -69,7 +70,10 @@ Result<AddedCandidateSet> add_candidate_set(Transaction& transaction, const Cand
   return guarded([&]() -> Result<AddedCandidateSet> {
     Connection& connection = transaction.connection();
     auto known = connection.query(sql::find_candidate_set_by_name_sql, set.name, digest);
-    if (known.step()) return AddedCandidateSet{known.integer(0), true};
+    if (known.step()) {
+      connection.run(sql::discard_candidate_set_sql, known.integer(0), false);
+      return AddedCandidateSet{known.integer(0), true};
+    }
     const auto tiles = candidate_tiles(set);
     add_set(connection, set, digest, tiles.unusable);
     const std::int64_t id = connection.last_insert_id();
@@ -86,6 +90,13 @@ Result<StoredCandidateSet> find_candidate_set(Snapshot& snapshot, std::int64_t i
     auto row = snapshot.connection().query(sql::find_candidate_set_sql, id);
     if (!row.step()) return no_such_set(id);
     return read_set(row);
+  });
+}
+
+Result<StoredCandidateSet> discard_candidate_set(Transaction& transaction, std::int64_t id) {
+  return guarded([&]() -> Result<StoredCandidateSet> {
+    transaction.connection().run(sql::discard_candidate_set_sql, id, true);
+    return find_candidate_set(transaction, id);
   });
 }
 
@@ -113,10 +124,10 @@ Result<std::vector<StoredCandidateSet>> list_candidate_sets(Snapshot& snapshot, 
                                                             std::optional<std::int64_t> after, std::int64_t limit) {
   return guarded([&]() -> Result<std::vector<StoredCandidateSet>> {
     const auto block = filter.block_shape.value_or(std::nullopt);
-    auto row = snapshot.connection().query(sql::list_candidate_set_ids_sql, after.value_or(0), filter.num_experts,
-                                           filter.intermediate_size, filter.dtype, filter.device,
-                                           engine_name(filter.engine), filter.block_shape.has_value(),
-                                           side(block, &BlockShape::n), side(block, &BlockShape::k), limit);
+    auto row = snapshot.connection().query(
+        sql::list_candidate_set_ids_sql, after.value_or(0), filter.num_experts, filter.intermediate_size, filter.dtype,
+        filter.device, engine_name(filter.engine), filter.block_shape.has_value(), side(block, &BlockShape::n),
+        side(block, &BlockShape::k), limit, filter.include_discarded);
     std::vector<StoredCandidateSet> sets;
     while (row.step()) sets.push_back(value_or_throw(find_candidate_set(snapshot, row.integer(0))));
     return sets;

@@ -18,7 +18,7 @@ struct AddedCandidateSet {
 };
 
 /// Stores a set with its tiles. `digest`: SHA-256 of the file's bytes, hex. A set of the same name and digest is not
-/// stored again, whatever its path.
+/// stored again, whatever its path; where it had been discarded, it counts again.
 Result<AddedCandidateSet> add_candidate_set(Transaction& transaction, const schema::CandidateSet& set,
                                             const std::string& digest);
 
@@ -26,6 +26,9 @@ Result<AddedCandidateSet> add_candidate_set(Transaction& transaction, const sche
 Result<schema::StoredCandidateSet> find_candidate_set(Snapshot& snapshot, std::int64_t id);
 /// A set's tiles with what a sweep has to know of it. Errors: not_found; data_damaged.
 Result<schema::SeedingSet> find_seeding_set(Snapshot& snapshot, std::int64_t id);
+
+/// No new sweep tries the set; it stays readable, also for the sweeps that took from it. Errors: not_found.
+Result<schema::StoredCandidateSet> discard_candidate_set(Transaction& transaction, std::int64_t id);
 
 struct CandidateContent {
   std::string file;  ///< its name
@@ -42,6 +45,7 @@ struct CandidateFilter {
   std::optional<std::optional<schema::BlockShape>> block_shape;
   std::optional<std::string> device;
   std::optional<schema::EngineFormat> engine;
+  bool include_discarded = false;
 };
 
 /// Sets with an id above `after`, ascending, at most `limit`.
@@ -49,7 +53,8 @@ Result<std::vector<schema::StoredCandidateSet>> list_candidate_sets(Snapshot& sn
                                                                     std::optional<std::int64_t> after,
                                                                     std::int64_t limit);
 
-/// The sets that a file name for this problem could have, whatever the device: the `limit` newest, ascending by id.
+/// The sets that a file name for this problem could have, whatever the device: of those that are not discarded the
+/// `limit` newest, ascending by id.
 Result<std::vector<schema::SeedingSet>> seeding_sets(Snapshot& snapshot, const schema::Problem& problem,
                                                      std::int64_t limit);
 

@@ -86,9 +86,13 @@ void apply(Connection& connection, const SchemaDefinition& definition, std::int6
 }  // namespace
 
 const SchemaDefinition& results_schema() {
-  static const std::array migrations{sql::_0001_initial_sql,        sql::_0002_twins_and_ties_sql,
-                                     sql::_0003_router_weight_sql,  sql::_0004_pairs_and_scans_sql,
-                                     sql::_0005_candidate_sets_sql, sql::_0006_candidate_contents_sql};
+  static const std::array migrations{sql::_0001_initial_sql,
+                                     sql::_0002_twins_and_ties_sql,
+                                     sql::_0003_router_weight_sql,
+                                     sql::_0004_pairs_and_scans_sql,
+                                     sql::_0005_candidate_sets_sql,
+                                     sql::_0006_candidate_contents_sql,
+                                     sql::_0007_discarded_candidates_sql};
   static const SchemaDefinition definition{"a results database of moetune", 0x6D74756E, migrations};
   return definition;
 }

@@ -164,6 +164,7 @@ ordered_json to_json(const StoredCandidateSet& stored) {
   object["rows"] = stored.rows;
   object["unusable"] = stored.unusable;
   object["imported_at"] = to_text(stored.imported_at);
+  object["discarded"] = stored.discarded;
   return object;
 }
 

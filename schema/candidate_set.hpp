@@ -79,6 +79,7 @@ struct StoredCandidateSet {
   std::int64_t rows = 0;                      ///< those that are tiles
   std::int64_t unusable = 0;                  ///< CandidateTiles::unusable
   Timestamp imported_at;
+  bool discarded = false;  ///< no new sweep tries it
 };
 
 /// What a sweep needs of a set.

@@ -25,11 +25,13 @@ using schema::Result;
 struct ListFlags {
   GroupFlags group;
   std::string engine;
+  bool discarded = false;
 };
 
 struct SetFlags {
   std::string id;
   std::string folder;
+  bool discard = false;
 };
 
 std::string text_at(const ordered_json& item, const char* name) {
@@ -50,6 +52,7 @@ Result<ExitStatus> list_sets(Context& context, const ListFlags& flags) {
     }
     query->add("engine", flags.engine);
   }
+  if (flags.discarded) query->add("discarded", "1");
   const auto client = context.daemon();
   if (!client) return std::unexpected(client.error());
   const auto items = client->list("/candidates", *query);
@@ -64,7 +67,8 @@ Result<ExitStatus> list_sets(Context& context, const ListFlags& flags) {
   }
   Table table({{"id", Align::right}, {"rows", Align::right}, {"no tiles", Align::right}, {"name", Align::left}});
   for (const auto& item : *items) {
-    table.add({number_at(item, "id"), number_at(item, "rows"), number_at(item, "unusable"), text_at(item, "name")});
+    table.add({number_at(item, "id"), number_at(item, "rows"), number_at(item, "unusable"),
+               text_at(item, "name") + (item.value("discarded", false) ? ", discarded" : "")});
   }
   context.print(table);
   return ExitStatus::done;
@@ -77,7 +81,8 @@ Result<void> print_set(Context& context, const Client& client, const std::string
     context.print(*item);
     return {};
   }
-  context.out.line(text_at(*item, "name"));
+  context.out.line(text_at(*item, "name") +
+                   (item->value("discarded", false) ? "; discarded, no new sweep tries it" : ""));
   context.out.line(fmt::format("from {}, imported {}", text_at(*item, "path"), text_at(*item, "imported_at")));
   context.out.line(fmt::format("{} rows, {} of them no tiles; SHA-256 {}",
                                item->value("rows", std::int64_t{0}) + item->value("unusable", std::int64_t{0}),
@@ -120,14 +125,35 @@ Result<void> write_set(Context& context, const Client& client, const std::string
   return {};
 }
 
+Result<void> discard_set(Context& context, const Client& client, const std::string& route) {
+  const auto item = client.post(route + "/discard", ordered_json::object());
+  if (!item) return std::unexpected(item.error());
+  if (context.options.json) {
+    context.print(*item);
+  } else {
+    context.out.line(fmt::format("candidate set {} is discarded, no new sweep tries it: {}", number_at(*item, "id"),
+                                 text_at(*item, "name")));
+  }
+  return {};
+}
+
 Result<ExitStatus> show_set(Context& context, const SetFlags& flags) {
   const auto id = schema::integer_from_text("the id of a candidate set", flags.id, 1, std::int64_t{1} << 53);
   if (!id) return std::unexpected(id.error());
+  if (flags.discard && !flags.folder.empty()) {
+    return fail(ErrorCode::invalid_argument, "--discard does not go with --output: write the file out first");
+  }
   const auto client = context.daemon();
   if (!client) return std::unexpected(client.error());
   const std::string route = fmt::format("/candidates/{}", *id);
-  const auto done =
-      flags.folder.empty() ? print_set(context, *client, route) : write_set(context, *client, route, flags.folder);
+  Result<void> done;
+  if (flags.discard) {
+    done = discard_set(context, *client, route);
+  } else if (!flags.folder.empty()) {
+    done = write_set(context, *client, route, flags.folder);
+  } else {
+    done = print_set(context, *client, route);
+  }
   if (!done) return std::unexpected(done.error());
   return ExitStatus::done;
 }
@@ -142,17 +168,22 @@ void add_candidates(CommandLine& line) {
                                   [flags](Context& context) { return list_sets(context, *flags); });
   flags->group.add_to(command, GroupFlags::Shape::in_file_name);
   command.add_option("--engine", flags->engine, "only files of vllm or sglang")->type_name("NAME");
+  command.add_flag("--discarded", flags->discarded, "sets that were discarded too");
 }
 
 void add_candidate(CommandLine& line) {
   const auto flags = std::make_shared<SetFlags>();
-  CLI::App& command = add_command(line, line.app, "candidate", "Show one imported engine file, or write it out again",
-                                  "  moetune candidate 3\n  moetune candidate 3 -o configs/",
-                                  [flags](Context& context) { return show_set(context, *flags); });
+  CLI::App& command =
+      add_command(line, line.app, "candidate", "Show one imported engine file, write it out again, or discard it",
+                  "  moetune candidate 3\n  moetune candidate 3 -o configs/\n"
+                  "  moetune candidate 3 --discard",
+                  [flags](Context& context) { return show_set(context, *flags); });
   command.add_option("ID", flags->id, "number of the set, see moetune candidates")->required()->type_name("");
   command
       .add_option("-o,--output", flags->folder, "write the file, in the engines' form, to this folder, or - for stdout")
       ->type_name("DIR");
+  command.add_flag("--discard", flags->discard,
+                   "let no new sweep try it; it stays readable, and importing the file again takes it back in");
 }
 
 }  // namespace moetune::cli

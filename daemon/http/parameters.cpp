@@ -85,4 +85,9 @@ Result<std::int64_t> sweep_id(const Request& request) {
   return schema::integer_from_text("sweep id", request.id, 1, k_max);
 }
 
+Result<void> check_empty_body(const Request& request) {
+  if (request.json.is_null()) return {};
+  return schema::ObjectReader(request.json, "the body").finish();
+}
+
 }  // namespace moetune::daemon::http

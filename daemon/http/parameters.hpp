@@ -38,4 +38,7 @@ schema::Result<bool> flag(const Query& query, std::string_view name);
 /// The {id} of a route as a number. Errors: invalid_argument.
 schema::Result<std::int64_t> sweep_id(const Request& request);
 
+/// A body, where there is one, must be {}. Errors: invalid_argument.
+schema::Result<void> check_empty_body(const Request& request);
+
 }  // namespace moetune::daemon::http

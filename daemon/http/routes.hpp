@@ -31,6 +31,7 @@ schema::Result<Response> post_upload(App& app, Request& request);
 schema::Result<Response> get_candidates(App& app, Request& request);
 schema::Result<Response> get_candidate_set(App& app, Request& request);
 schema::Result<Response> get_candidate_file(App& app, Request& request);
+schema::Result<Response> discard_candidates(App& app, Request& request);
 /// POST /import of engine files.
 schema::Result<Response> import_candidates(App& app, Request& request);
 

@@ -77,7 +77,11 @@ Result<db::CandidateFilter> candidate_filter(const Query& query) {
                              .dtype = {},
                              .block_shape = group->block_shape,
                              .device = group->device,
-                             .engine = {}};
+                             .engine = {},
+                             .include_discarded = false};
+  const auto discarded = flag(query, "discarded");
+  if (!discarded) return std::unexpected(discarded.error());
+  filter.include_discarded = *discarded;
   if (group->dtype) filter.dtype = std::string(name_of(*group->dtype));
   if (const auto name = query.get("engine")) {
     const auto engine = schema::engine_format_from_name(*name);
@@ -155,6 +159,16 @@ Result<Response> get_candidate_file(App& app, Request& request) {
   response.body = std::move(content->text);
   response.headers.emplace_back("Content-Disposition", std::move(*disposition));
   return response;
+}
+
+Result<Response> discard_candidates(App& app, Request& request) {
+  const auto id = set_id(request);
+  if (!id) return std::unexpected(id.error());
+  if (auto empty = check_empty_body(request); !empty) return std::unexpected(empty.error());
+  const auto stored = app.services.database.write(
+      [&](db::Transaction& transaction) { return db::discard_candidate_set(transaction, *id); });
+  if (!stored) return std::unexpected(stored.error());
+  return json_response(schema::to_json(*stored));
 }
 
 }  // namespace moetune::daemon::http

@@ -60,10 +60,7 @@ Result<Response> trim_cache(App& app, Request& request) {
 }
 
 Result<Response> clear_cache(App& app, Request& request) {
-  if (!request.json.is_null()) {
-    schema::ObjectReader nothing(request.json, "the body");
-    if (auto done = nothing.finish(); !done) return std::unexpected(done.error());
-  }
+  if (auto empty = check_empty_body(request); !empty) return std::unexpected(empty.error());
   return removal_response(app.services.cache.clear());
 }
 

@@ -27,10 +27,7 @@ using Action = Result<nlohmann::ordered_json> (SweepControl::*)(std::int64_t);
 Result<Response> steer(App& app, Request& request, Action action) {
   const auto id = sweep_id(request);
   if (!id) return std::unexpected(id.error());
-  if (!request.json.is_null()) {
-    schema::ObjectReader nothing(request.json, "the body");
-    if (auto done = nothing.finish(); !done) return std::unexpected(done.error());
-  }
+  if (auto empty = check_empty_body(request); !empty) return std::unexpected(empty.error());
   auto sweep = (app.services.sweeps.*action)(*id);
   if (!sweep) return std::unexpected(sweep.error());
   return json_response(*sweep);

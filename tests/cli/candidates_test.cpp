@@ -134,5 +134,17 @@ TEST_F(CandidatesTest, ShowsASetAndWritesItsFile) {
   EXPECT_THAT(err(), HasSubstr("which is no file name"));
 }
 
+TEST_F(CandidatesTest, DiscardsASet) {
+  daemon_.on("POST /candidates/7/discard", {.body = R"({"id":7,"name":"vllm/E=8.json","discarded":true})"});
+  EXPECT_EQ(run_with({"candidate", "7", "--discard"}), ExitStatus::done) << err();
+  EXPECT_EQ(out(), "candidate set 7 is discarded, no new sweep tries it: vllm/E=8.json\n");
+  EXPECT_EQ(run_with({"candidate", "7", "--discard", "-o", "x"}), ExitStatus::usage);
+  EXPECT_THAT(err(), HasSubstr("--discard does not go with --output"));
+  daemon_.on("GET /candidates", {.body = R"({"items":[{"id":7,"name":"a","discarded":true}],"next":null})"});
+  EXPECT_EQ(run_with({"candidates", "--discarded"}), ExitStatus::done) << err();
+  EXPECT_THAT(out(), HasSubstr("a, discarded\n"));
+  EXPECT_EQ(daemon_.seen().back().target, "/candidates?discarded=1&limit=1000");
+}
+
 }  // namespace
 }  // namespace moetune::cli

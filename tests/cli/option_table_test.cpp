@@ -125,6 +125,7 @@ const std::map<std::string, Words>& bad_values() {
       {"--detach", flag},
       {"--follow", flag},
       {"--allow-recorded", flag},
+      {"--discard", flag},
       {"--discarded", flag},
       {"--overwrite", flag},
       {"--merge", flag},

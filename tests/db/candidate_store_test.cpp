@@ -145,6 +145,28 @@ TEST_F(CandidateStoreTest, ASweepKeepsWhatItBeganWith) {
   EXPECT_FALSE(database().write([&](Transaction& t) { return set_sweep_candidates(t, sweep, {{77, "", 1, 0}}); }));
 }
 
+TEST_F(CandidateStoreTest, ADiscardedSetSeedsNoNewSweepAndStaysReadable) {
+  const std::string name = "E=8,N=256,device_name=NVIDIA_H200.json";
+  const auto id = add(name).id;
+  const auto other = add("E=8,N=256,device_name=NVIDIA_H20.json").id;
+  const auto sweep = new_sweep();
+  write([&](Transaction& t) { return set_sweep_candidates(t, sweep, {{id, "", 18, 2}}); });
+  EXPECT_TRUE(write([&](Transaction& t) { return discard_candidate_set(t, id); }).discarded);
+  const schema::Problem problem{8, 256, 2048, 8, schema::Dtype::none, {}, {}};
+  EXPECT_EQ(seeding(problem), std::vector<std::int64_t>{other});
+  EXPECT_EQ(listed({}), std::vector<std::int64_t>{other});
+  CandidateFilter all;
+  all.include_discarded = true;
+  EXPECT_EQ(listed(all), (std::vector<std::int64_t>{id, other}));
+  EXPECT_TRUE(read([&](Snapshot& snapshot) { return find_candidate_set(snapshot, id); }).discarded);
+  EXPECT_EQ(read([&](Snapshot& snapshot) { return find_seeding_set(snapshot, id); }).tiles.rows.size(), 1U);
+  EXPECT_EQ(read([&](Snapshot& snapshot) { return candidates_of_sweep(snapshot, sweep); }).size(), 1U);
+  EXPECT_TRUE(add(name).known) << "imported again";
+  EXPECT_EQ(seeding(problem), (std::vector<std::int64_t>{id, other}));
+  const auto missing = database().write([](Transaction& t) { return discard_candidate_set(t, 77); });
+  EXPECT_EQ(missing.error().message, "there is no candidate set 77");
+}
+
 TEST_F(CandidateStoreTest, NothingOfItChanges) {
   const auto id = add("E=8,N=256,device_name=NVIDIA_H200.json").id;
   const auto sweep = new_sweep();

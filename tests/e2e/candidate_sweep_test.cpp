@@ -106,6 +106,18 @@ TEST_F(CandidateSweepTest, ASweepKeepsTheSetsThatItWasCreatedWith) {
   EXPECT_EQ(finished(spec())["seeded_by"].size(), 2U);
 }
 
+TEST_F(CandidateSweepTest, ADiscardedSetSeedsNoNewSweep) {
+  import(k_h20, {{"1", tile(k_inside)}, {"64", tile(k_outside)}});
+  const json seeded = finished(spec());
+  const Answer discarded = daemon_.post("/candidates/1/discard");
+  EXPECT_EQ(discarded.json()["discarded"], true) << discarded.body;
+  EXPECT_EQ(finished(spec())["seeded_by"], json::array());
+  EXPECT_EQ(daemon_.get("/sweeps/1").json()["seeded_by"], seeded["seeded_by"]) << "as it was";
+  EXPECT_EQ(daemon_.get("/candidates/1/file").status, 200);
+  EXPECT_EQ(import(k_h20, {{"1", tile(k_inside)}, {"64", tile(k_outside)}})["known"], true);
+  EXPECT_EQ(finished(spec())["seeded_by"].size(), 1U) << "imported again";
+}
+
 TEST_F(CandidateSweepTest, TheCommandLineImportsListsAndExports) {
   const auto configs = folder_.path() / "site" / "vllm" / "configs";
   std::filesystem::create_directories(configs);

@@ -143,11 +143,13 @@ TEST_F(OpenapiTest, LiveAnswersKeepItsPromises) {
                      {"engine_version", "0.33.0"}};
   const json files = {{"files", {file, {{"path", "README.json"}, {"text", "{}"}}}}};
   expect_promised("POST", "/import", post("/import", files.dump()));
-  for (const char* path : {"/candidates", "/candidates?E=8&N=64&dtype=fp8_w8a8&block_shape=128,128&engine=vllm"}) {
+  for (const char* path : {"/candidates", "/candidates?E=8&N=64&dtype=fp8_w8a8&block_shape=128,128&engine=vllm",
+                           "/candidates?discarded=1"}) {
     expect_promised("GET", "/candidates", get(path));
   }
   expect_promised("GET", "/candidates/{id}", get("/candidates/1"));
   expect_promised("GET", "/candidates/{id}/file", get("/candidates/1/file"));
+  expect_promised("POST", "/candidates/{id}/discard", post("/candidates/1/discard", ""));
   expect_promised("POST", "/uploads", post("/uploads", "{}"));
   expect_promised("POST", "/sweeps", post("/sweeps", k_problem));
   for (const char* path : {"/", "/sweeps", "/trials", "/devices", "/problems", "/cache", "/db/check", "/db/backup",
