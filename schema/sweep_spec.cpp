@@ -148,6 +148,7 @@ nlohmann::ordered_json to_json(const SweepSpec& spec) {
     }
   }
   object["rounds"] = spec.rounds ? to_json(*spec.rounds) : nlohmann::ordered_json();
+  object["best_known"] = spec.best_known;
   return object;
 }
 
@@ -182,6 +183,8 @@ Result<SweepSpec> sweep_spec_from_json(const nlohmann::json& value) {
     reader.reject("compile", "goes with recording: without one kernels are always compiled");
   read_candidates(reader, spec);
   read_rounds(reader, spec);
+  spec.best_known = reader.boolean_or("best_known", false);
+  if (spec.best_known && spec.candidates.empty()) reader.reject("best_known", "goes with candidates");
   if (auto done = reader.finish(); !done) return std::unexpected(done.error());
   return spec;
 }

@@ -43,6 +43,7 @@ struct SweepSpec {
   /// Measured instead of a space, beside the default of each batch; by batch, in the order of their turns.
   std::map<std::int64_t, std::vector<TileConfig>> candidates = {};
   std::optional<Rounds> rounds = {};  ///< the candidates take turns, to be compared with each other
+  bool best_known = false;            ///< the last candidate of each batch was the fastest known when they were named
 
   bool operator==(const SweepSpec&) const = default;
 };

@@ -193,7 +193,7 @@ Result<ComparedSweep> sweep_of(Context& context, const CompareFlags& flags, cons
   if (auto put = flags.sweep.put(request->spec); !put) return std::unexpected(put.error());
   const auto client = context.connector.connect(k_idle_after_tune);
   if (!client) return std::unexpected(client.error());
-  return create_compared_sweep(context, *client, files, std::move(request->spec), *batches, *rounds,
+  return create_compared_sweep(context, *client, files, std::move(*request), *batches, *rounds,
                                flags.sweep.recording());
 }
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "cli/commands/sweep_batch.hpp"
+#include "cli/commands/recorded_sweep.hpp"
 #include "cli/group_flags.hpp"
 #include "cli/sweep_status.hpp"
 #include "cli/text.hpp"
@@ -79,22 +79,39 @@ Result<ordered_json> candidates_of(const std::vector<ComparedFile>& files, const
   return candidates;
 }
 
+/// Where the sweep was told a best known, it is the last candidate of each batch.
+Result<KnownBests> known_when_created(const ordered_json& spec, const schema::Problem& problem) {
+  KnownBests known;
+  if (!spec.value("best_known", false)) return known;
+  for (const auto& candidate : spec.value("candidates", ordered_json::array())) {
+    const auto config = schema::tile_config_from_json(nlohmann::json(candidate.value("config", ordered_json())));
+    if (!config) return fail(ErrorCode::data_damaged, "the sweep's candidates cannot be read");
+    known[candidate.value("batch", std::int64_t{0})] = schema::effective_config(problem, *config);
+  }
+  return known;
+}
+
 }  // namespace
 
 Result<ComparedSweep> create_compared_sweep(Context& context, const Client& client,
-                                            const std::vector<ComparedFile>& files, ordered_json spec,
+                                            const std::vector<ComparedFile>& files, SweepRequest request,
                                             const std::vector<std::int64_t>& batches, const ordered_json& rounds,
                                             const std::string& recording) {
-  const auto problem = problem_of(spec);
+  const auto problem = problem_of(request.spec);
   if (!problem) return std::unexpected(problem.error());
+  std::vector<SweepRequest> requests = {std::move(request)};
+  auto used = use_recording(context, client, requests, recording, OtherDevice::taken);
+  if (!used) return std::unexpected(used.error());
+  ordered_json& spec = requests.front().spec;
   auto known = known_bests(client, spec, *problem, files.front().file.name.device, batches);
   if (!known) return std::unexpected(known.error());
   auto candidates = candidates_of(files, batches, *known);
   if (!candidates) return std::unexpected(candidates.error());
   spec["candidates"] = std::move(*candidates);
   spec["rounds"] = rounds;
+  spec["best_known"] = !known->empty();
   if (auto checked = check_spec(spec); !checked) return std::unexpected(checked.error());
-  const auto ids = create_sweeps(context, client, {{std::move(spec), files.front().file.text}}, recording);
+  const auto ids = create_sweeps(context, client, requests, recording);
   if (!ids) return std::unexpected(ids.error());
   return ComparedSweep{.id = ids->front(), .problem = *problem, .known = std::move(*known)};
 }
@@ -114,7 +131,9 @@ Result<ComparedSweep> take_up_compared_sweep(const Client& client, std::int64_t 
     return fail(ErrorCode::conflict, fmt::format("sweep {} is about {}, and {} is no file of that", id,
                                                  short_text(*problem), printable(file.text)));
   }
-  return ComparedSweep{.id = id, .problem = *problem, .known = {}};
+  auto known = known_when_created((*answer)["spec"], *problem);
+  if (!known) return std::unexpected(known.error());
+  return ComparedSweep{.id = id, .problem = *problem, .known = std::move(*known)};
 }
 
 }  // namespace moetune::cli

@@ -8,6 +8,7 @@
 
 #include "cli/client.hpp"
 #include "cli/commands/command.hpp"
+#include "cli/commands/sweep_batch.hpp"
 #include "cli/compared_file.hpp"
 #include "schema/error.hpp"
 #include "schema/problem.hpp"
@@ -22,15 +23,15 @@ using KnownBests = std::map<std::int64_t, schema::TileConfig>;
 struct ComparedSweep {
   std::int64_t id = 0;
   schema::Problem problem;
-  KnownBests known;  ///< of one that was created: the sweep does not tell which of its candidates they were
+  KnownBests known;  ///< when the sweep was created
 };
 
 /// Creates the sweep. Of every batch its candidates are the row that the engine takes from each file, and the fastest
-/// configuration that the database knows, found by the nearest key as in a file of them all. `spec`: the body of POST
-/// /sweeps but for candidates and rounds; `recording` as for create_sweeps(). Errors: those of ComparedFile::row_for(),
-/// check_spec() and the daemon.
+/// configuration that the database knows, found by the nearest key as in a file of them all. `request`: the body of
+/// POST /sweeps but for candidates and rounds; `recording` as for use_recording(). Errors: those of
+/// ComparedFile::row_for(), check_spec() and the daemon.
 schema::Result<ComparedSweep> create_compared_sweep(Context& context, const Client& client,
-                                                    const std::vector<ComparedFile>& files, nlohmann::ordered_json spec,
+                                                    const std::vector<ComparedFile>& files, SweepRequest request,
                                                     const std::vector<std::int64_t>& batches,
                                                     const nlohmann::ordered_json& rounds, const std::string& recording);
 

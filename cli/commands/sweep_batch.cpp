@@ -6,6 +6,7 @@
 #include <span>
 
 #include "cli/commands/follow.hpp"
+#include "cli/commands/recorded_sweep.hpp"
 #include "cli/commands/sweep_flags.hpp"
 #include "schema/sweep_spec.hpp"
 
@@ -103,22 +104,14 @@ Result<void> check_spec(const ordered_json& spec) {
 Result<std::vector<std::int64_t>> create_sweeps(Context& context, const Client& client,
                                                 const std::vector<SweepRequest>& requests,
                                                 const std::string& recording) {
-  ordered_json upload;
-  if (!recording.empty()) {
-    const auto answer = client.post_file("/uploads", recording, "application/octet-stream");
-    if (!answer) return std::unexpected(answer.error());
-    upload = answer->value("id", ordered_json());
-  }
   std::vector<std::int64_t> ids;
   for (const SweepRequest& request : requests) {
-    ordered_json spec = request.spec;
-    if (!recording.empty()) spec["recording"] = upload;
-    const auto id = create(context, client, spec);
+    const auto id = create(context, client, request.spec);
     if (id) {
       ids.push_back(*id);
       continue;
     }
-    schema::Error error = id.error();
+    schema::Error error = in_terms_of_file(id.error(), request, recording);
     if (requests.size() > 1) error.message = fmt::format("{}: {}", request.title, error.message);
     if (!ids.empty()) error.message += cancelled_text(client, ids);
     return std::unexpected(std::move(error));
@@ -126,10 +119,12 @@ Result<std::vector<std::int64_t>> create_sweeps(Context& context, const Client& 
   return ids;
 }
 
-Result<ExitStatus> tune_all(Context& context, const std::vector<SweepRequest>& requests, const std::string& recording,
+Result<ExitStatus> tune_all(Context& context, std::vector<SweepRequest> requests, const std::string& recording,
                             Detach detach) {
   auto client = context.connector.connect(k_idle_after_tune);
   if (!client) return std::unexpected(client.error());
+  auto used = use_recording(context, *client, requests, recording, OtherDevice::left_out);
+  if (!used) return std::unexpected(used.error());
   const auto ids = create_sweeps(context, *client, requests, recording);
   if (!ids) return std::unexpected(ids.error());
   if (detach == Detach::yes) return leave(context, *client, *ids);

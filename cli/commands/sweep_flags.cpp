@@ -130,7 +130,8 @@ void SweepFlags::add_to(CLI::App& command) {
   text("--space", space_, "NAME|FILE.json", "candidates: vllm (default), wide, or a space file");
   text("--strategy", strategy_, "NAME",
        "race (default: a search finds what is worth measuring) or exhaustive (everything)");
-  add_measuring_to(command, "vllm, sglang, builtin, NAME.py or cuda (default)");
+  add_measuring_to(command,
+                   "vllm, sglang, builtin, NAME.py or cuda (default; of a recording without it, the only one)");
   flag("--reuse", reuse_, "take over finished rows of the same group");
   flag("--no-scan", no_scan_, "measure every candidate on the unchanged Triton kernel");
   flag("--no-imported", no_imported_, "leave out the tiles of imported engine files");

@@ -352,7 +352,7 @@ Result<std::vector<SweepRequest>> requests_for(Context& context, const Words& wo
   std::vector<SweepRequest> requests;
   for (Target& target : *targets) {
     if (!how.contains("recording")) target.spec["kernel"] = schema::name_of(target.file.engine);
-    requests.push_back({std::move(target.spec), printable(target.file.text)});
+    requests.push_back({std::move(target.spec), printable(target.file.text), target.file});
   }
   return requests;
 }

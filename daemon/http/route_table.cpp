@@ -40,6 +40,7 @@ const std::vector<Route>& route_table() {
       get("/trials", get_trials,
           with_group_parameters({"batch", "status", "sweep", "discarded", "limit", "after", "format"})),
       post("/uploads", post_upload, pieces, {k_bytes, k_json, k_lines}, Load::bulk),
+      get("/uploads/{id}/groups", get_upload_groups, {}, Load::bulk),
       post("/import", post_import, pieces, {k_lines, k_bytes, k_json}, Load::bulk),
       get("/candidates", get_candidates,
           {"E", "N", "dtype", "block_shape", "device", "engine", "discarded", "limit", "after"}),

@@ -26,6 +26,7 @@ schema::Result<Response> get_sweep_comparison(App& app, Request& request);
 schema::Result<Response> get_trials(App& app, Request& request);
 schema::Result<Response> post_import(App& app, Request& request);
 schema::Result<Response> post_upload(App& app, Request& request);
+schema::Result<Response> get_upload_groups(App& app, Request& request);
 
 // candidates
 schema::Result<Response> get_candidates(App& app, Request& request);

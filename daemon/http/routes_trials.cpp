@@ -8,6 +8,7 @@
 #include "daemon/http/parameters.hpp"
 #include "daemon/http/routes.hpp"
 #include "daemon/http/trial_csv.hpp"
+#include "daemon/recorded_groups.hpp"
 #include "daemon/upload_store.hpp"
 #include "db/trial_import.hpp"
 #include "db/trial_listing.hpp"
@@ -177,6 +178,16 @@ Result<Response> post_upload(App& app, Request& request) {
   auto id = upload->commit();
   if (!id) return std::unexpected(id.error());
   return json_response({{"id", *id}}, 201);
+}
+
+Result<Response> get_upload_groups(App& app, Request& request) {
+  const auto path = app.services.uploads.path(request.id);
+  if (!path) return std::unexpected(path.error());
+  const auto groups = recorded_groups(*path);
+  if (!groups) return std::unexpected(in_terms_of_upload(groups.error(), *path, request.id));
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const RecordedGroup& group : *groups) list.push_back(to_json(group));
+  return json_response({{"groups", std::move(list)}});
 }
 
 Result<Response> post_import(App& app, Request& request) {

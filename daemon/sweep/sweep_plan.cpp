@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "daemon/recorded_groups.hpp"
 #include "daemon/search/finalists.hpp"
 #include "daemon/search/space.hpp"
 #include "daemon/sweep/triton_sweep_plan.hpp"
@@ -82,7 +83,7 @@ Result<void> apply_recording(SweepPlan& plan, const SweepSpec& spec, const std::
   const kernels::RecordingQuery query{
       .problem = spec.problem, .batches = spec.batches, .l2 = spec.l2, .routing = spec.routing, .kernel = spec.kernel};
   auto recording = kernels::Recording::load(path, query);
-  if (!recording) return std::unexpected(recording.error());
+  if (!recording) return std::unexpected(in_terms_of_upload(recording.error(), path, spec.recording.value_or("")));
   plan.group = recording->group;
   plan.kernel = plan.group.kernel;
   plan.arch = recording->arch;

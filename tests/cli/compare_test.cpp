@@ -90,6 +90,7 @@ TEST_F(CompareTest, TheBestKnownCompetesAtTheNearestKey) {
   EXPECT_EQ(compare_whole(file(), {"--batch", "2,1"}), ExitStatus::done) << err();
   EXPECT_EQ(created()["candidates"],
             ordered_json({candidate(1, k_tuned), candidate(1, k_other), candidate(2, k_tuned), candidate(2, k_other)}));
+  EXPECT_EQ(created()["best_known"], true);
   const auto asked = daemon_.seen("GET /best");
   ASSERT_THAT(asked, SizeIs(1));
   EXPECT_THAT(asked[0].target, AllOf(HasSubstr("E=8"), HasSubstr("topk=2"), HasSubstr("kernel=vllm"),
@@ -102,6 +103,7 @@ TEST_F(CompareTest, WhatIsBestOnAnotherDeviceIsNoCompetitor) {
   serve_best(elsewhere);
   EXPECT_EQ(compare_whole(file(), {"--batch", "1"}), ExitStatus::done) << err();
   EXPECT_EQ(created()["candidates"], ordered_json({candidate(1, k_tuned)}));
+  EXPECT_EQ(created()["best_known"], false);
 }
 
 TEST_F(CompareTest, PrintsTableAndVerdict) {
@@ -172,6 +174,18 @@ TEST_F(CompareTest, ARecordingStandsInForTheGpu) {
   EXPECT_THAT(daemon_.seen("GET /doctor"), IsEmpty());
 }
 
+TEST_F(CompareTest, TheKernelIsTheOneThatTheRecordingHolds) {
+  ordered_json problem;
+  schema::write_problem(sample_problem(), problem);
+  const ordered_json group = {{"device", "NVIDIA_L20"}, {"problem", problem},   {"kernel", "cuda"},
+                              {"l2", "cold"},           {"routing", "uniform"}, {"rows", 7}};
+  daemon_.on("GET /uploads/upload-7/groups", {.body = ordered_json{{"groups", ordered_json::array({group})}}.dump()});
+  const auto rows = folder_.file("rows.jsonl", "{}\n").string();
+  EXPECT_EQ(compare_whole(file(), {"--batch", "1", "--recording", rows}), ExitStatus::done) << err();
+  EXPECT_EQ(created()["kernel"], "cuda");
+  EXPECT_THAT(daemon_.seen("GET /best")[0].target, HasSubstr("kernel=cuda")) << "the best known of that kernel";
+}
+
 TEST_F(CompareTest, SaysWhenTheTimesAreOfAnotherKernelOrDevice) {
   EXPECT_EQ(compare_whole(file(), {"--batch", "1"}), ExitStatus::done);
   EXPECT_THAT(err(), AllOf(Not(HasSubstr("measured with")), Not(HasSubstr("the times are of"))));
@@ -195,8 +209,15 @@ TEST_F(CompareTest, AnEarlierComparisonIsShownWithoutMeasuring) {
                           {pair(0, 1, "slower", 0.8), pair(0, 2, "slower", 0.7), pair(1, 2, "slower", 0.875)})});
   EXPECT_EQ(compare(file(), {"--sweep", "3"}), ExitStatus::done) << err();
   EXPECT_THAT(daemon_.seen("POST /sweeps"), IsEmpty());
-  // Whether k_other was the best known, or a row of another file, the sweep does not tell.
-  EXPECT_THAT(out(), AllOf(HasSubstr("1.250x"), Not(HasSubstr("0.875x"))));
+  EXPECT_THAT(out(), AllOf(HasSubstr("1.250x"), Not(HasSubstr("0.875x")))) << "k_other may be another file's row";
+
+  auto sweep = sample_sweep("done", 5760, 0);
+  schema::write_problem(sample_problem(), sweep["spec"]);
+  sweep["spec"]["candidates"] = {candidate(1, k_tuned), candidate(1, k_other)};
+  sweep["spec"]["best_known"] = true;
+  serve_sweep(sweep);
+  EXPECT_EQ(compare(file(), {"--sweep", "3"}), ExitStatus::done) << err();
+  EXPECT_THAT(out(), AllOf(HasSubstr("1.250x"), HasSubstr("0.875x")));
 }
 
 TEST_F(CompareTest, AnEarlierComparisonOfAnotherProblemIsRefused) {

@@ -174,6 +174,15 @@ TEST_F(MoetunedTest, TunesWhatALogMisses) {
   EXPECT_EQ(piped.finish(), 0) << piped.err();
   EXPECT_THAT(piped.out(), HasSubstr("sweep 3 is queued"));
 
+  const auto another = run_with({"tune", "--warning", start + "E=8,N=512,device_name=NVIDIA_L20.json", "--recording",
+                                 rows, "--hidden-size", "1024", "--topk", "2"});
+  EXPECT_EQ(another.status, 1);
+  EXPECT_THAT(another.err, HasSubstr("is a file for NVIDIA_L20, and the times of " + rows + " are of NVIDIA_H200"));
+  const auto absent = run_with(
+      {"tune", "--warning", line, "--recording", rows, "--hidden-size", "1024", "--topk", "2", "--kernel", "vllm"});
+  EXPECT_EQ(absent.status, 1);
+  EXPECT_THAT(absent.err, HasSubstr(rows + " has no rows of kernel vllm for this problem; it has cuda"));
+
   const auto other = run_with({"tune", "--warning", "Using MARLIN Fp8 MoE backend\n" + line, "--recording", rows});
   EXPECT_EQ(other.status, 1);
   EXPECT_THAT(other.err, HasSubstr("nothing to tune: the log shows \"Using MARLIN Fp8 MoE backend\""));

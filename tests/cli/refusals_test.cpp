@@ -215,7 +215,7 @@ class ServedRefusalsTest : public RefusalsTest {
 TEST_F(ServedRefusalsTest, RecordingsAndSpacesThatAreNone) {
   expect_refused(tune({"--recording", path("data")}), 2, path("data"));
   expect_refused(tune({"--recording", put("empty", "")}), 2, "");
-  expect_refused(tune({"--recording", put("rubbish.jsonl", "hello\n")}), 2, "line 1");
+  expect_refused(tune({"--recording", put("rubbish.jsonl", "hello\n")}), 2, "rubbish.jsonl line 1");
   expect_refused(tune({"--recording", put("bytes.zst", "\x28\xb5\x2f\xfdrubbish")}), 1, "zstd");
   expect_refused(tune({"--space", path("data")}), 2, path("data"));
   expect_refused(

@@ -87,15 +87,80 @@ TEST_F(TuneWarningTest, FlagsSayHowToTune) {
   EXPECT_EQ(created()[0]["batch"], ordered_json({1}));
 }
 
-TEST_F(TuneWarningTest, ARecordingNamesItsKernelAndNeedsNoGpuOfThatName) {
+TEST_F(TuneWarningTest, ARecordingNeedsNoGpuOfThatName) {
   const auto rows = folder_.file("rows.jsonl", "{}\n").string();
   const std::string line = vllm_line("E=8,N=512,device_name=NVIDIA_L20.json");
   EXPECT_EQ(tune_warning(line, {"--hidden-size", "2048", "--topk", "2", "--recording", rows}), ExitStatus::done)
       << err();
   ASSERT_THAT(created(), SizeIs(1));
-  EXPECT_FALSE(created()[0].contains("kernel"));
+  EXPECT_FALSE(created()[0].contains("kernel")) << "a daemon that does not tell what the recording holds";
   EXPECT_EQ(created()[0]["recording"], "upload-7");
   EXPECT_THAT(daemon_.seen("GET /doctor"), IsEmpty());
+}
+
+/// Warnings that are tuned from a recording of one problem.
+class TuneRecordedTest : public TuneWarningTest {
+ protected:
+  void serve_groups(const std::vector<std::pair<std::string, std::string>>& devices_and_kernels) {
+    ordered_json groups = ordered_json::array();
+    for (const auto& [device, kernel] : devices_and_kernels) {
+      groups.push_back({{"device", device},
+                        {"problem", ordered_json::parse(problem(2048, 8))},
+                        {"kernel", kernel},
+                        {"l2", "cold"},
+                        {"routing", "uniform"},
+                        {"rows", 7}});
+      for (const char* more : {"rows", "ok_rows", "newest"}) groups.back()["problem"].erase(more);
+    }
+    daemon_.on("GET /uploads/upload-7/groups", {.body = ordered_json{{"groups", groups}}.dump()});
+  }
+  ExitStatus tune_recorded(const std::string& warning, std::vector<std::string> more = {}) {
+    more.insert(more.end(), {"--hidden-size", "2048", "--topk", "8", "--recording", rows_});
+    return tune_warning(warning, more);
+  }
+  std::string kernel() const { return created().size() == 1 ? created()[0].value("kernel", "") : "none"; }
+
+  std::string rows_ = folder_.file("rows.jsonl", "{}\n").string();
+};
+
+TEST_F(TuneRecordedTest, TheKernelIsTheEnginesOwnOrTheOnlyOneThatIsThere) {
+  serve_groups({{"NVIDIA_H200", "cuda"}, {"NVIDIA_H200", "vllm"}, {"NVIDIA_H200", "sglang"}});
+  EXPECT_EQ(tune_recorded(vllm_line(k_fp8)), ExitStatus::done) << err();
+  EXPECT_EQ(kernel(), "vllm");
+}
+
+TEST_F(TuneRecordedTest, AnotherKernelIsTakenWhereItIsTheOnlyOneAndSaid) {
+  serve_groups({{"NVIDIA_H200", "sglang"}, {"NVIDIA_H200", "vllm-scan"}});
+  EXPECT_EQ(tune_recorded(vllm_line(k_fp8)), ExitStatus::done) << err();
+  EXPECT_EQ(kernel(), "sglang");
+  EXPECT_THAT(err(), HasSubstr(rows_ + " has times of the kernel sglang alone for this problem"));
+}
+
+TEST_F(TuneRecordedTest, AmongOtherKernelsTheUserChooses) {
+  serve_groups({{"NVIDIA_H200", "cuda"}, {"NVIDIA_H200", "sglang"}});
+  EXPECT_EQ(tune_recorded(vllm_line(k_fp8)), ExitStatus::usage);
+  EXPECT_THAT(err(), HasSubstr(rows_ + " has times of several kernels for this problem: cuda, sglang; name one of "
+                                       "them with --kernel"));
+  EXPECT_EQ(tune_recorded(vllm_line(k_fp8), {"--kernel", "cuda"}), ExitStatus::done) << err();
+  EXPECT_EQ(kernel(), "cuda");
+}
+
+TEST_F(TuneRecordedTest, AFileForAnotherGpuIsRefused) {
+  serve_groups({{"NVIDIA_L20", "vllm"}});
+  EXPECT_EQ(tune_recorded(vllm_line(k_fp8)), ExitStatus::failed);
+  EXPECT_THAT(err(), HasSubstr(k_fp8 + " is a file for NVIDIA_H200, and the times of " + rows_ + " are of NVIDIA_L20"));
+  EXPECT_THAT(created(), IsEmpty());
+  EXPECT_EQ(tune_recorded(vllm_line(k_fp8), {"--kernel", "vllm"}), ExitStatus::failed) << "also with its kernel named";
+}
+
+TEST_F(TuneRecordedTest, ErrorsNameTheFileAsItWasGiven) {
+  daemon_.on("GET /uploads/upload-7/groups", error_answer(400, "invalid_argument", "upload upload-7 line 3: no trial"));
+  EXPECT_EQ(tune_recorded(vllm_line(k_fp8)), ExitStatus::usage);
+  EXPECT_EQ(err(), "moetune: " + rows_ + " line 3: no trial\n");
+  serve_groups({});
+  daemon_.on("POST /sweeps", error_answer(404, "not_found", "upload upload-7 has no rows of E=256"));
+  EXPECT_EQ(tune_recorded(vllm_line(k_fp8)), ExitStatus::failed);
+  EXPECT_EQ(err(), "moetune: " + rows_ + " has no rows of E=256\n");
 }
 
 TEST_F(TuneWarningTest, SeveralMissingFilesAreSeveralSweeps) {

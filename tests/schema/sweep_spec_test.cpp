@@ -108,6 +108,7 @@ TEST(SweepSpecTest, NamedCandidatesThatDoNotReadAreRefused) {
             "sweep.candidates has 65 for batch 1, and at most 64 can take turns");
   EXPECT_EQ(refusal({{"candidates", many}}), "");
   EXPECT_EQ(refusal({{"rounds", nlohmann::json::object()}}), "sweep.rounds goes with candidates");
+  EXPECT_EQ(refusal({{"best_known", true}}), "sweep.best_known goes with candidates");
   EXPECT_EQ(refusal({{"candidates", list}, {"rounds", nlohmann::json::object()}, {"reuse", true}}),
             "sweep.reuse does not go with rounds: only what is measured in turns can be compared");
   EXPECT_EQ(refusal({{"candidates", list}, {"rounds", nullptr}}), "");

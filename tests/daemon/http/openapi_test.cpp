@@ -151,6 +151,14 @@ TEST_F(OpenapiTest, LiveAnswersKeepItsPromises) {
   expect_promised("GET", "/candidates/{id}/file", get("/candidates/1/file"));
   expect_promised("POST", "/candidates/{id}/discard", post("/candidates/1/discard", ""));
   expect_promised("POST", "/uploads", post("/uploads", "{}"));
+  const Reply recording = post("/uploads", sample_lines(3), "application/x-ndjson");
+  const std::string upload = recording.json()["id"];
+  const Reply groups = get("/uploads/" + upload + "/groups");
+  expect_promised("GET", "/uploads/{id}/groups", groups);
+  EXPECT_EQ(groups.json()["groups"].size(), 1U);
+  EXPECT_EQ(groups.json()["groups"][0]["rows"], 3);
+  const std::string rubbish = post("/uploads", "hello\n", "application/x-ndjson").json()["id"];
+  EXPECT_THAT(get("/uploads/" + rubbish + "/groups").body, testing::HasSubstr("upload " + rubbish + " line 1: "));
   expect_promised("POST", "/sweeps", post("/sweeps", k_problem));
   for (const char* path : {"/", "/sweeps", "/trials", "/devices", "/problems", "/cache", "/db/check", "/db/backup",
                            "/doctor", "/healthz", "/metrics", "/openapi.json"}) {

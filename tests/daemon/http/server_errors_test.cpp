@@ -94,6 +94,7 @@ const std::vector<Refusal> k_refusals = {
     {"ImportOfNoFiles", "POST", "/import", media(k_json), "{}", 400, "invalid_argument", "import.files"},
     {"CandidatesOfNoEngine", "GET", "/candidates?engine=trt", {}, "", 400, "invalid_argument", "engine"},
     {"NoSuchCandidateSet", "GET", "/candidates/9", {}, "", 404, "not_found", "candidate set 9"},
+    {"NoIdOfAnUpload", "GET", "/uploads/x/groups", {}, "", 400, "invalid_argument", "not the id of an upload"},
     {"NoCandidateSetToDiscard", "POST", "/candidates/9/discard", {}, "", 404, "not_found", "candidate set 9"},
     {"NoNumberOfACandidateSet", "GET", "/candidates/x/file", {}, "", 400, "invalid_argument", "candidate set id"},
     {"BrokenJson", "POST", "/sweeps", media(k_json), "{\"E\":", 400, "invalid_argument", "body"},
