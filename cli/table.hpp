@@ -11,8 +11,8 @@
 
 namespace moetune::cli {
 
-/// Rows of text in aligned columns under a heading. The last column takes what space is left and is cut to fit, or left
-/// out where that is too little to read: a line that wraps is worse.
+/// Rows of text in aligned columns under a heading. Nothing is cut: what does not fit in the last column goes on below
+/// itself, and where too little space is left for that column, it stands below its row.
 class Table {
  public:
   struct Column {
@@ -36,8 +36,16 @@ class Table {
   std::vector<std::string> lines(const TerminalTraits& traits, std::size_t columns) const;
 
  private:
-  /// By column, as many as are shown.
-  std::vector<std::size_t> widths(std::size_t limit) const;
+  struct Layout {
+    std::vector<std::size_t> widths;
+    std::size_t indent;  ///< of the last column
+    std::size_t room;    ///< its width
+    bool below;          ///< it stands below its row
+  };
+  std::vector<std::size_t> widths() const;
+  Layout layout(std::size_t limit) const;
+  void render(const Layout& layout, const std::vector<Cell>& cells, const Paint& paint,
+              std::vector<std::string>& lines) const;
 
   std::vector<Column> columns_;
   std::vector<std::vector<Cell>> rows_;

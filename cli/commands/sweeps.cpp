@@ -16,6 +16,8 @@ namespace {
 using nlohmann::ordered_json;
 using schema::Result;
 
+constexpr std::size_t k_whole = 10'000;  // columns: what no terminal shows is not cut
+
 Result<ExitStatus> list_sweeps(Context& context) {
   const auto client = context.daemon();
   if (!client) return std::unexpected(client.error());
@@ -64,7 +66,7 @@ Result<ExitStatus> show_sweep(Context& context, const std::string& id_text, bool
   const auto status = sweep_status_from_json(*answer);
   if (!status) return std::unexpected(status.error());
   FrameView view{context.out_size(), context.out_traits, std::nullopt, ""};
-  if (!context.out_traits.interactive) view.size.columns = 120;
+  if (!context.out_traits.interactive) view.size.columns = k_whole;
   for (const auto& line : summary_frame(*status, view)) context.out.line(line);
   for (const auto& line : seed_lines(*status)) context.out.line("  " + line);
   if (status->error) context.out.line(fmt::format("error: {}", printable_lines(*status->error)));

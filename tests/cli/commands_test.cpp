@@ -158,6 +158,15 @@ TEST_F(CommandsTest, SweepShowsOneOrSaysThatThereIsNone) {
   EXPECT_EQ(err(), "moetune: there is no sweep 4\n");
 }
 
+TEST_F(CommandsTest, WhatIsNoTerminalGetsTheSweepUncut) {
+  auto sweep = sample_sweep("done", 5760, 0);
+  const std::string kernel = std::string(200, 'k') + ".py";
+  sweep["spec"]["kernel"] = kernel;
+  serve_sweep(sweep);
+  EXPECT_EQ(run_with({"sweep", "3"}), ExitStatus::done) << err();
+  EXPECT_THAT(out(), HasSubstr(kernel));
+}
+
 TEST_F(CommandsTest, SteeringPostsAndShowsTheNewState) {
   for (const std::string action : {"pause", "resume", "cancel", "discard"}) {
     daemon_.on("POST /sweeps/3/" + action, {.body = sample_sweep("paused", 40, 0).dump()});

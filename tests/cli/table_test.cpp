@@ -21,19 +21,31 @@ TEST(TableTest, AlignsColumnsAndLeavesNoTrailingBlanks) {
                           " 4096  64x64x64 g1 w4 s3    kept"));
 }
 
-TEST(TableTest, CutsTheLastColumnToTheTerminal) {
-  const TerminalTraits traits{.interactive = true, .color = false, .unicode = true};
-  EXPECT_THAT(sample().lines(traits, 40),
-              ElementsAre("batch  config               reason", "    1  16x128x128 g1 w4 s3  faster than…",
-                          " 4096  64x64x64 g1 w4 s3    kept"));
+TEST(TableTest, TheLastColumnGoesOnBelowItself) {
+  Table table({{"batch", Align::right}, {"reason"}});
+  table.add({"1", "faster than the default by far"});
+  table.add({"16", "kept"});
+  EXPECT_THAT(table.lines({}, 30),
+              ElementsAre("batch  reason", "    1  faster than the default", "       by far", "   16  kept"));
+  EXPECT_THAT(table.lines({}, 37),
+              ElementsAre("batch  reason", "    1  faster than the default by far", "   16  kept"));
 }
 
-TEST(TableTest, LeavesTheLastColumnOutWhereThereIsNoRoomForIt) {
-  EXPECT_THAT(sample().lines({}, 36),
-              ElementsAre("batch  config               reason", "    1  16x128x128 g1 w4 s3  faster .",
-                          " 4096  64x64x64 g1 w4 s3    kept"));
-  EXPECT_THAT(sample().lines({}, 35),
-              ElementsAre("batch  config", "    1  16x128x128 g1 w4 s3", " 4096  64x64x64 g1 w4 s3"));
+TEST(TableTest, WhereThereIsNoRoomForItTheLastColumnStandsBelow) {
+  EXPECT_THAT(sample().lines({}, 40),
+              ElementsAre("batch  config", "    reason", "    1  16x128x128 g1 w4 s3", "    faster than the default",
+                          " 4096  64x64x64 g1 w4 s3", "    kept"));
+  EXPECT_THAT(sample().lines({}, 49),
+              ElementsAre("batch  config               reason", "    1  16x128x128 g1 w4 s3  faster than the",
+                          "                            default", " 4096  64x64x64 g1 w4 s3    kept"));
+}
+
+TEST(TableTest, AWordThatIsTooLongIsNotCut) {
+  Table table({{"id", Align::right}, {"name"}});
+  table.add({"1", "vllm-0.33.0/E=8,N=256,device_name=NVIDIA_H200.json, discarded"});
+  table.add({"2", ""});
+  EXPECT_THAT(table.lines({}, 30), ElementsAre("id  name", " 1  vllm-0.33.0/E=8,N=256,device_name=NVIDIA_H200.json,",
+                                               "    discarded", " 2"));
 }
 
 TEST(TableTest, ColoursCellsWithoutMovingThem) {
