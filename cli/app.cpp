@@ -8,6 +8,7 @@
 #include "cli/commands/command.hpp"
 #include "cli/connector.hpp"
 #include "cli/global_options.hpp"
+#include "cli/near_word.hpp"
 #include "cli/text.hpp"
 
 namespace moetune::cli {
@@ -72,6 +73,39 @@ bool ends_with_a_family(const std::vector<const CLI::App*>& commands) {
   return !commands.back()->get_subcommands([](const CLI::App*) { return true; }).empty();
 }
 
+/// The commands below the last one that was recognised.
+std::vector<std::string> commands_below(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::App* below : command.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(below->get_name());
+  }
+  return names;
+}
+
+/// The long options that may stand there, the command's own first.
+std::vector<std::string> options_of(const std::vector<const CLI::App*>& commands) {
+  std::vector<std::string> names;
+  for (auto command = commands.rbegin(); command != commands.rend(); ++command) {
+    for (const CLI::Option* option : (*command)->get_options()) {
+      for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    }
+  }
+  return names;
+}
+
+/// An argument that nobody knows, and what was meant by it, as far as one can guess.
+std::string unknown_message(const std::string& argument, const std::vector<const CLI::App*>& commands) {
+  const bool is_command = ends_with_a_family(commands) && !argument.starts_with('-');
+  std::optional<std::string> meant;
+  if (is_command) {
+    meant = near_word(argument, commands_below(*commands.back()));
+  } else if (argument.starts_with("--")) {
+    meant = near_word(argument.substr(0, argument.find('=')), options_of(commands));
+  }
+  return fmt::format("{} {}{}", is_command ? "there is no command" : "unknown argument",
+                     shell_word(printable(argument)), meant ? fmt::format(", did you mean {}?", *meant) : "");
+}
+
 /// What is wrong with the command line, in a sentence that begins small and names the culprit. An argument that nobody
 /// knows comes first: what is missing often follows from it.
 std::string usage_message(const CLI::ParseError& error, const CLI::App& app) {
@@ -79,9 +113,7 @@ std::string usage_message(const CLI::ParseError& error, const CLI::App& app) {
   const auto commands = recognised(app);
   std::string message = printable(error.what());
   if (!extras.empty()) {
-    const bool is_command = ends_with_a_family(commands) && !extras.front().starts_with('-');
-    message = fmt::format("{} {}", is_command ? "there is no command" : "unknown argument",
-                          shell_word(printable(extras.front())));
+    message = unknown_message(extras.front(), commands);
   } else if (const auto again = message.find(": At Most 1 required"); again != std::string::npos) {
     message = fmt::format("{} may be given only once", message.substr(0, again));
   } else if (const auto bare = message.find(": 1 required ");
@@ -92,7 +124,7 @@ std::string usage_message(const CLI::ParseError& error, const CLI::App& app) {
   }
   std::vector<std::string> names;
   for (const CLI::App* command : commands) names.push_back(command->get_name());
-  return fmt::format("{}; see `{} --help`", message, fmt::join(names, " "));
+  return fmt::format("{}{} see `{} --help`", message, message.ends_with('?') ? "" : ";", fmt::join(names, " "));
 }
 
 Result<ExitStatus> perform(const Action& action, const GlobalOptions& options, const Surroundings& around) {
