@@ -1,7 +1,12 @@
 #include "daemon/known_groups.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
+#include <optional>
+#include <set>
 
 #include "db/catalog.hpp"
 
@@ -29,7 +34,70 @@ double distance(const GroupFilter& filter, const Problem& problem) {
   return sum;
 }
 
+/// The filter without what a problem does not say.
+GroupFilter of_problem(const GroupFilter& filter) {
+  GroupFilter bare = filter;
+  bare.device.reset();
+  bare.kernel.reset();
+  bare.kernel_digest.reset();
+  bare.compiler.reset();
+  bare.l2.reset();
+  bare.routing.reset();
+  bare.origin.reset();
+  return bare;
+}
+
+/// Those of a group's fields that the filter asks for otherwise, as a query has them.
+nlohmann::json differing(const GroupFilter& filter, const schema::Group& group) {
+  ordered_json all;
+  schema::write_group(group, all);
+  nlohmann::json fields = nlohmann::json::object();
+  const auto compare = [&](const char* name, const auto& wanted, const auto& value) {
+    if (wanted && *wanted != value) fields[name] = all[name];
+  };
+  compare("device", filter.device, group.device);
+  compare("kernel", filter.kernel, group.kernel);
+  compare("kernel_digest", filter.kernel_digest, group.kernel_digest);
+  compare("compiler", filter.compiler, group.compiler);
+  compare("l2", std::optional(filter.l2.value_or(schema::L2::cold)), group.l2);
+  compare("routing", filter.routing, group.routing);
+  compare("origin", filter.origin, group.origin);
+  return fields;
+}
+
+/// What is known of the problem asked for where only device, kernel, origin and their like are others; the fewest
+/// differences first. Nothing when the problem itself is not known.
+Result<std::optional<schema::Error>> known_otherwise(db::Snapshot& snapshot, const GroupFilter& filter) {
+  std::vector<nlohmann::json> nearest;
+  std::set<std::string> names;
+  GroupFilter bare = of_problem(filter);
+  for (const auto l2 : {schema::L2::cold, schema::L2::warm}) {
+    bare.l2 = l2;
+    const auto groups = db::matching_groups(snapshot, bare, db::Versions::all);
+    if (!groups) return std::unexpected(groups.error());
+    for (const auto& match : *groups) {
+      const nlohmann::json fields = differing(filter, match.group);
+      for (const auto& [name, value] : fields.items()) names.insert(name);
+      ordered_json entry;
+      schema::write_problem(match.group.problem, entry);
+      nlohmann::json object(entry);
+      object.update(fields);
+      if (std::ranges::find(nearest, object) == nearest.end()) nearest.push_back(std::move(object));
+    }
+  }
+  if (nearest.empty()) return std::optional<schema::Error>();
+  std::ranges::stable_sort(nearest, {}, [](const nlohmann::json& object) { return object.size(); });
+  nearest.resize(std::min(nearest.size(), k_nearest_problems));
+  return schema::Error{
+      ErrorCode::not_found,
+      fmt::format("no measured row matches: the problem has rows, but of another {}", fmt::join(names, " or ")),
+      {{"nearest", std::move(nearest)}}};
+}
+
 Result<schema::Error> nothing_known(db::Snapshot& snapshot, const GroupFilter& filter) {
+  auto otherwise = known_otherwise(snapshot, filter);
+  if (!otherwise) return std::unexpected(otherwise.error());
+  if (*otherwise) return std::move(**otherwise);
   auto problems = db::known_problems(snapshot);
   if (!problems) return std::unexpected(problems.error());
   std::ranges::stable_sort(*problems, {}, [&](const Problem& problem) { return distance(filter, problem); });

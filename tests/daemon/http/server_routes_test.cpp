@@ -223,6 +223,20 @@ TEST_F(ServerRoutesTest, NothingKnownTellsTheNearestProblems) {
   EXPECT_EQ(reply.json()["error"]["detail"]["nearest"][0]["E"], 256);
 }
 
+TEST_F(ServerRoutesTest, NothingKnownSaysWhereOnlyTheGroupIsAnother) {
+  import_rows(1);
+  const auto answer = [&](const char* more) { return get(fmt::format("/best?E=256&N=512{}", more)).json()["error"]; };
+  const json other = answer("&device=NVIDIA_L20&origin=measured");
+  EXPECT_EQ(other["message"], "no measured row matches: the problem has rows, but of another device or origin");
+  ASSERT_EQ(other["detail"]["nearest"].size(), 1U);
+  EXPECT_EQ(other["detail"]["nearest"][0]["device"], "NVIDIA_H200");
+  EXPECT_EQ(other["detail"]["nearest"][0]["origin"], "imported");
+  EXPECT_FALSE(other["detail"]["nearest"][0].contains("kernel")) << "it is as asked for";
+  EXPECT_EQ(answer("&l2=warm")["message"], "no measured row matches: the problem has rows, but of another l2");
+  EXPECT_EQ(get("/export?E=256&N=512&kernel=vllm&device=NVIDIA_L20").json()["error"]["detail"]["nearest"][0]["device"],
+            "NVIDIA_H200");
+}
+
 TEST_F(ServerRoutesTest, AnUploadIsKeptUnderItsDigest) {
   const std::string bytes = "{\"model_type\":\"qwen3_moe\"}";
   const Reply reply = post("/uploads", bytes);
