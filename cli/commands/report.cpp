@@ -145,6 +145,10 @@ Result<ExitStatus> report(Context& context, const ReportFlags& flags) {
   auto done = flags.plots() ? draw_chart(*evidence, flags.plot) : Result<void>();
   if (done) done = write(context, flags, report_lines(*evidence, *parts));
   if (!done) return std::unexpected(done.error());
+  // Beside a text on stdout, what was drawn is told apart from it.
+  if (flags.plots() && flags.output == "-") context.err.line(fmt::format("drawn: {}", printable(flags.plot)));
+  if (flags.output != "-") context.out.line(printable(flags.output));
+  if (flags.plots() && flags.output != "-") context.out.line(printable(flags.plot));
   return ExitStatus::done;
 }
 

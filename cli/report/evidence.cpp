@@ -163,8 +163,8 @@ Result<void> find_sharing(const Client& client, Evidence& evidence) {
   const auto problems = client.list("/problems");
   if (!problems) return std::unexpected(problems.error());
   for (const auto& problem : *problems) {
-    const bool same =
-        std::ranges::all_of(std::vector{"hidden_size", "topk", "act_dtype", "gated"}, [&](const char* name) {
+    const bool same = std::ranges::all_of(
+        std::vector{"hidden_size", "topk", "act_dtype", "gated", "router_weight_on_input"}, [&](const char* name) {
           return problem.value(name, ordered_json()) == evidence.group.value(name, ordered_json());
         });
     if (!same && named_fields(problem) == named_fields(evidence.group)) evidence.sharing.push_back(problem);

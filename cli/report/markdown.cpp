@@ -89,6 +89,17 @@ std::string arithmetic(const ServedModel& model, EngineFormat engine) {
                      problem.topk);
 }
 
+/// What a problem has that the file's name does not carry: K and topk, and in what else it differs from the file's own.
+std::string unnamed_facts(const nlohmann::ordered_json& problem, const nlohmann::ordered_json& own) {
+  std::string facts = fmt::format("K={}, topk={}", problem.value("hidden_size", 0), problem.value("topk", 0));
+  for (const char* name : {"act_dtype", "gated", "router_weight_on_input"}) {
+    const auto found = problem.find(name);
+    if (found == problem.end() || *found == own.value(name, nlohmann::ordered_json())) continue;
+    facts += fmt::format(", {}={}", name, found->is_string() ? found->get<std::string>() : found->dump());
+  }
+  return printable(facts);
+}
+
 void add_models(Page& page, const Evidence& evidence, const ReportParts& parts) {
   if (!parts.models.empty()) {
     page.gap();
@@ -100,9 +111,8 @@ void add_models(Page& page, const Evidence& evidence, const ReportParts& parts) 
   page.line(fmt::format("The file was tuned for K={}, topk={}, which its name does not carry.",
                         evidence.field("hidden_size").value_or("?"), evidence.field("topk").value_or("?")));
   for (const auto& other : evidence.sharing) {
-    page.line(
-        fmt::format("- It is also read for K={}, topk={} ({} rows in this database): see `moetune export --merge`.",
-                    other.value("hidden_size", 0), other.value("topk", 0), other.value("rows", 0)));
+    page.line(fmt::format("- It is also read for {} ({} rows in this database): see `moetune export --merge`.",
+                          unnamed_facts(other, evidence.group), other.value("rows", 0)));
   }
 }
 

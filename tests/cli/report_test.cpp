@@ -152,6 +152,27 @@ TEST_F(ReportTest, FillsSglangsForm) {
   EXPECT_THAT(out(), HasSubstr("--kernel sglang --format sglang\n"));
 }
 
+TEST_F(ReportTest, SaysInWhatAProblemOfTheSameFileDiffers) {
+  auto plain = group();
+  plain["gated"] = false;
+  plain["router_weight_on_input"] = true;
+  plain["rows"] = 5;
+  auto half = group();
+  half["act_dtype"] = "float16";
+  half["rows"] = 6;
+  daemon_.on("GET /problems", {.body = ordered_json{{"items", {group(), plain, half}}, {"next", nullptr}}.dump()});
+  ASSERT_EQ(run_with(words()), ExitStatus::done) << err();
+  EXPECT_THAT(out(), HasSubstr("also read for K=2048, topk=2, gated=false, router_weight_on_input=true (5 rows"));
+  EXPECT_THAT(out(), HasSubstr("also read for K=2048, topk=2, act_dtype=float16 (6 rows"));
+}
+
+TEST_F(ReportTest, PrintsWhatItHasWritten) {
+  const auto page = (folder_.path() / "pull request.md").string();
+  ASSERT_EQ(run_with(words({"-o", page})), ExitStatus::done) << err();
+  EXPECT_EQ(out(), page + "\n");
+  EXPECT_THAT(read_file(page), StartsWith("[Kernel][MoE] Add H200"));
+}
+
 TEST_F(ReportTest, SaysWhatIsOpenAndThatARecordingProvesNothing) {
   serve(group("recorded"));
   ASSERT_EQ(run_with(words({"--allow-recorded"})), ExitStatus::done) << err();
@@ -213,6 +234,7 @@ TEST_F(ReportTest, DrawsThePictureWithGnuplot) {
               ExitStatus::done)
         << err();
     EXPECT_THAT(read_file(picture), StartsWith(magic));
+    EXPECT_EQ(out(), (folder_.path() / "pr.md").string() + "\n" + picture.string() + "\n");
     EXPECT_THAT(read_file(folder_.path() / "pr.md"), HasSubstr("![latency and speedup over M](it's a plot"));
   }
   EXPECT_NE(run_with(words({"--plot", (folder_.path() / "a\nb.svg").string()})), ExitStatus::done);
