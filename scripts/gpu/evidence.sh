@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # Evidence about Triton kernels on a GPU machine that has PyTorch and Triton, in parts that can be chosen:
 #   equality  moetune's launch of a Triton kernel against Triton's own, bit by bit and in time
-#   sweeps    full sweeps of two problems with each kernel, from an empty and from a full cache, with their rows
+#   sweeps    sweeps of two problems with each kernel, the first from an empty cache, with their rows, and what the picks of
+#             each lose against the best of the last exhaustive one
 #   loop      what the published tuner's loop would take for the same, extrapolated from a sample
 # Usage: [STEPS="equality sweeps loop"] scripts/gpu/evidence.sh PACKED_FOLDER OUT_FOLDER [OPTION VALUE]...
 # (PACKED_FOLDER as made by scripts/gpu/pack.sh.) OUT_FOLDER gets two files, refreshed after every sweep and part:
 # evidence_logs.tar.gz and evidence_recordings.tar. Options, with their defaults:
 #   --engine-path FOLDER    where vLLM is (none: only the kernel builtin)
 #   --table FILE.csv        a table of the problem fp8 to compare with (none)
-#   --kernels "vllm builtin"   --problems "fp8 bf16"
+#   --kernels "vllm builtin"   --problems "fp8 bf16"   --strategies "race race" (one sweep each, on one cache)
+#   --cpus LIST             the processors that moetune may use, as for taskset (all)
 #   --equality-seconds 95   --sweeps-seconds 420   --loop-seconds 60 (for each problem)
 #   --equality-options ""   --tune-options ""      more options of triton_equality.py and of `moetune tune`
 set -u
@@ -20,13 +22,15 @@ mkdir -p "${2:?$usage}"
 out=$(cd "$2" && pwd)
 shift 2
 engine=() table='' kernels='' problems='fp8 bf16' equality_s=95 sweeps_s=420 loop_s=60
-equality_options=() tune_options=()
+equality_options=() tune_options=() strategies='race race' confined=()
 while [ $# -gt 1 ]; do
   case $1 in
     --engine-path) engine=(--engine-path "$(cd "$2" && pwd)") ;;
     --table) table=$2 ;;
     --kernels) kernels=$2 ;;
     --problems) problems=$2 ;;
+    --strategies) strategies=$2 ;;
+    --cpus) confined=(taskset -c "$2") ;;
     --equality-seconds) equality_s=$2 ;;
     --sweeps-seconds) sweeps_s=$2 ;;
     --loop-seconds) loop_s=$2 ;;
@@ -49,7 +53,7 @@ daemon=''
 step() { printf '\n== %s (%s s since the start)\n' "$*" "$SECONDS"; }
 wants() { [[ $steps == *" $1 "* ]]; }
 # The packed programs with the libraries that came with them; PyTorch must not see those.
-packed=(env "LD_LIBRARY_PATH=$folder/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" "PATH=$folder/bin:$PATH")
+packed=("${confined[@]}" env "LD_LIBRARY_PATH=$folder/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" "PATH=$folder/bin:$PATH")
 client() { "${packed[@]}" timeout -k 5 60 moetune --data-dir "$data" "$@"; }
 
 publish() {
@@ -104,7 +108,7 @@ end_daemon() {
 }
 trap 'end_daemon; publish; rm -rf "$work"' EXIT
 
-# sweep KERNEL PROBLEM NUMBER: as long as the part's time lasts
+# sweep KERNEL PROBLEM NUMBER STRATEGY: as long as the part's time lasts
 sweep() {
   local name=$1_$2 shape begin left=$((sweeps_end - SECONDS)) status=0
   read -ra shape <<<"$(shape_of "$2")"
@@ -113,7 +117,8 @@ sweep() {
     return 1
   fi
   begin=$(date +%s.%N)
-  "${packed[@]}" timeout -k 5 "$left" moetune --data-dir "$data" --json tune "${shape[@]}" --kernel "$1" "${tune_options[@]}" \
+  "${packed[@]}" timeout -k 5 "$left" moetune --data-dir "$data" --json tune "${shape[@]}" --kernel "$1" --strategy "$4" \
+    "${tune_options[@]}" \
     >"$logs/tune_${name}_$3.json" 2>"$logs/tune_${name}_$3.log" || status=$?
   awk -v begin="$begin" -v end="$(date +%s.%N)" 'BEGIN {printf "%.2f\n", end - begin}' >"$logs/tune_${name}_$3.seconds"
   if [ "$status" -ne 0 ]; then
@@ -127,22 +132,26 @@ sweep() {
 }
 
 sweeps_of() {
-  local kernel=$1 problem=$2 shape
+  local kernel=$1 problem=$2 shape strategy number=0
   local name=${kernel}_$problem
   step "sweeps: $kernel, $problem"
   [ $((sweeps_end - SECONDS)) -ge 10 ] || { echo "no time left" && return; }
   if start_daemon "$name" $((sweeps_end - SECONDS + 60)); then
     read -ra shape <<<"$(shape_of "$problem")"
-    if sweep "$kernel" "$problem" 1; then
+    for strategy in $strategies; do
+      number=$((number + 1))
+      sweep "$kernel" "$problem" "$number" "$strategy" || break
+      publish
+      [ "$number" -eq 1 ] || continue
       client --json best "${shape[@]:0:4}" --kernel "$kernel" >"$logs/best_$name.json" 2>&1
       [ "$problem" = fp8 ] && [ -n "$table" ] &&
         run "table_$name.txt" 30 timeout 60 python3 "$bench/compare_with_table.py" --kernel "$kernel" \
           "$work/rows_${name}_1.jsonl" "$table"
-      publish
-      sweep "$kernel" "$problem" 2
-    fi
+    done
   fi
   end_daemon
+  [[ " $strategies " == *" exhaustive "* ]] &&
+    run "regret_$name.txt" 12 timeout 60 python3 "$(dirname "$facts")/regret.py" "$kernel" "$work"/rows_"${name}"_*.jsonl
   python3 "$facts" "$logs" >"$logs/sweeps.jsonl"
   grep "\"$kernel\", \"problem\": \"$problem\"" "$logs/sweeps.jsonl"
   publish

@@ -36,7 +36,7 @@ def facts_of(folder):
         facts = {"kernel": kernel, "problem": problem, "sweep": int(number), "state": "unfinished",
                  "wall_s": float(seconds.read_text()) if seconds.is_file() else None}
         if view:
-            facts |= {"state": view["state"], "trials": view["trials"], "compiles": view["compiles"]}
+            facts |= {"state": view["state"], "strategy": view.get("spec", {}).get("strategy"), "trials": view["trials"], "compiles": view["compiles"]}
             speedups = [row["speedup"] for row in (view.get("best") or {}).values() if row.get("speedup")]
             if speedups:
                 facts |= {"batches": len(speedups), "speedup_over_default": math.prod(speedups) ** (1 / len(speedups))}
