@@ -16,6 +16,7 @@ using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
+using testing::StartsWith;
 
 constexpr TerminalTraits k_unicode{.interactive = true, .color = false, .unicode = true};
 constexpr TerminalTraits k_ascii{.interactive = true, .color = false, .unicode = false};
