@@ -96,8 +96,10 @@ class Index:
         self._session = command.get_default_session(options)
         target = TargetPython(platforms=PLATFORMS, py_version_info=PYTHON)
         self._finder = command._build_package_finder(options, self._session, target)
-        options, _ = command.parse_args(["nothing", "--no-deps", "--no-binary", ":all:"])
-        self._source_finder = command._build_package_finder(options, self._session, target)
+        # A command of its own: the one before would lose its formats to these options.
+        sources = DownloadCommand("download", "")
+        options, _ = sources.parse_args(["nothing", "--no-deps", "--no-binary", ":all:"])
+        self._source_finder = sources._build_package_finder(options, self._session, target)
 
     def __enter__(self):
         return self
@@ -113,7 +115,6 @@ class Index:
             return zipfile.ZipFile(LazyZipOverHTTP(url, self._session))
         except HTTPRangeRequestUnsupported:
             return zipfile.ZipFile(_whole(name, version))
-
 
     def source_file(self, name, version, member):
         """The bytes of one file of the source distribution, of which no more than what comes before it is transferred."""
