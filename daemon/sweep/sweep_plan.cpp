@@ -121,6 +121,21 @@ search::Fits fits_in(const SweepPlan& plan, const SweepSpec& spec) {
   };
 }
 
+/// The trials of a space. A race, which need not show everything, leaves out what surely has no room on the GPU: the
+/// compiler would take its time for it, to no end.
+std::vector<search::Candidate> candidates_in(const SweepPlan& plan, const SweepSpec& spec,
+                                             const std::vector<schema::TileConfig>& configs,
+                                             const std::map<std::int64_t, schema::TileConfig>& default_of_batch) {
+  auto candidates = search::exhaustive_plan(default_of_batch, configs, plan.seeded.seeds);
+  if (!plan.races) return candidates;
+  std::erase_if(candidates, [&, fits = fits_in(plan, spec)](const search::Candidate& candidate) {
+    const auto found = default_of_batch.find(candidate.batch);
+    const bool is_default = found != default_of_batch.end() && found->second == candidate.config;
+    return !is_default && !(fits(up_tile(candidate.config)) && fits(down_tile(candidate.config)));
+  });
+  return candidates;
+}
+
 /// Every configuration for every batch, and what imported files say.
 Result<std::vector<schema::TileConfig>> apply_space(SweepPlan& plan, const SweepSpec& spec,
                                                     const std::vector<schema::SeedingSet>& sets) {
@@ -133,7 +148,7 @@ Result<std::vector<schema::TileConfig>> apply_space(SweepPlan& plan, const Sweep
   plan.default_of_batch = search::known_defaults(spec.problem, spec.batches);
   plan.default_source = schema::default_config_source();
   plan.seeded = search::seeds_for(spec.problem, spec.batches, plan.group.device, sets, fits_in(plan, spec));
-  plan.candidates = search::exhaustive_plan(plan.default_of_batch, *configs, plan.seeded.seeds);
+  plan.candidates = candidates_in(plan, spec, *configs, plan.default_of_batch);
   return configs;
 }
 
@@ -273,8 +288,8 @@ Result<SweepPlan> plan_sweep(const SweepSpec& spec, const Machine& machine,
   if (!recording) {
     if (auto applied = apply_gpus(plan, spec, machine); !applied) return std::unexpected(applied.error());
   }
-  const auto configs = apply_space(plan, spec, sets);
   plan.races = spec.strategy == schema::k_race && spec.candidates.empty();
+  const auto configs = apply_space(plan, spec, sets);
   if (!configs) return std::unexpected(configs.error());
   if (recording) {
     if (auto applied = apply_recording(plan, spec, *recording); !applied) return std::unexpected(applied.error());
@@ -284,7 +299,7 @@ Result<SweepPlan> plan_sweep(const SweepSpec& spec, const Machine& machine,
   if (is_triton_kernel(plan.kernel)) {
     choose_phase(plan, spec, machine, *configs);
     const CandidatesFor candidates = [&](const auto& defaults) {
-      return spec.candidates.empty() ? search::exhaustive_plan(defaults, *configs, plan.seeded.seeds)
+      return spec.candidates.empty() ? candidates_in(plan, spec, *configs, defaults)
                                      : search::named_plan(spec.problem, defaults, spec.candidates);
     };
     auto applied = apply_triton_kernels(plan, spec, machine.triton, candidates);
