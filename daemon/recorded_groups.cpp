@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <map>
+#include <string>
+#include <tuple>
 
 #include "kernels/line_reader.hpp"
 #include "schema/trial.hpp"
@@ -16,10 +18,7 @@ using schema::Result;
 
 constexpr std::size_t k_most_groups = 1000;
 
-bool holds(const RecordedGroup& known, const schema::Group& group) {
-  return known.device == group.device && known.problem == group.problem && known.kernel == group.kernel &&
-         known.l2 == group.l2 && known.routing == group.routing;
-}
+using Key = std::tuple<std::string, schema::Problem, std::string, schema::L2, std::string>;
 
 }  // namespace
 
@@ -27,7 +26,7 @@ Result<std::vector<RecordedGroup>> recorded_groups(const std::filesystem::path& 
   auto reader = kernels::LineReader::open(path);
   if (!reader) return std::unexpected(reader.error());
   std::vector<RecordedGroup> groups;
-  std::size_t last = 0;  // rows of a group follow each other
+  std::map<Key, std::size_t> index_of;
   while (true) {
     const auto line = reader->next();
     if (!line) return std::unexpected(line.error());
@@ -39,18 +38,16 @@ Result<std::vector<RecordedGroup>> recorded_groups(const std::filesystem::path& 
                   fmt::format("{} line {}: {}", path.string(), reader->line_number(), trial.error().message));
     }
     const schema::Group& group = trial->group;
-    if (last >= groups.size() || !holds(groups[last], group)) {
-      const auto known = std::ranges::find_if(groups, [&](const auto& each) { return holds(each, group); });
-      last = static_cast<std::size_t>(known - groups.begin());
-    }
-    if (last == groups.size()) {
+    const Key key(group.device, group.problem, group.kernel, group.l2, group.routing);
+    const auto [found, first] = index_of.try_emplace(key, groups.size());
+    if (first) {
       if (groups.size() == k_most_groups) {
         return fail(ErrorCode::too_large, fmt::format("{} line {}: more than {} groups of rows", path.string(),
                                                       reader->line_number(), k_most_groups));
       }
       groups.push_back({group.device, group.problem, group.kernel, group.l2, group.routing, 0});
     }
-    ++groups[last].rows;
+    ++groups[found->second].rows;
   }
 }
 

@@ -109,7 +109,7 @@ Result<ComparedSweep> create_compared_sweep(Context& context, const Client& clie
   if (!candidates) return std::unexpected(candidates.error());
   spec["candidates"] = std::move(*candidates);
   spec["rounds"] = rounds;
-  spec["best_known"] = !known->empty();
+  if (!known->empty()) spec["best_known"] = true;  // an older daemon does not know the field
   if (auto checked = check_spec(spec); !checked) return std::unexpected(checked.error());
   const auto ids = create_sweeps(context, client, requests, recording);
   if (!ids) return std::unexpected(ids.error());

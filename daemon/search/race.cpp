@@ -149,9 +149,24 @@ void Race::advance() {
   bool moved = true;
   while (std::exchange(moved, false)) {
     for (std::size_t i = 0; i < runners_.size(); ++i) {
-      while (runners_[i].open.empty() && advance(i)) moved = true;
+      settle(runners_[i]);
+      while (runners_[i].open.empty() && advance(i)) {
+        moved = true;
+        settle(runners_[i]);
+      }
     }
   }
+}
+
+/// Outcomes that were told before they were asked for come in between two decisions, as others do: what a decision asks
+/// for first must not bear on what it asks for next.
+void Race::settle(Runner& runner) {
+  if (told_.empty()) return;
+  std::erase_if(runner.open, [&](const TileConfig& config) {
+    const auto known = told_.extract(Candidate{runner.batch, config});
+    if (known) runner.outcomes.emplace(config, known.mapped());
+    return !known.empty();
+  });
 }
 
 bool Race::advance(std::size_t index) {
@@ -168,6 +183,10 @@ bool Race::advance(std::size_t index) {
       runner.stage = Stage::groups;
       return true;
     case Stage::groups:
+      if (!runner.has_grid && fastest(runner.outcomes, &RaceOutcome::latency_us, 1).empty()) {
+        open_coarse_grid(runner);  // nothing that others found good runs here
+        return true;
+      }
       open_all_groups(runner);
       runner.stage = Stage::climbing;
       return true;
@@ -197,17 +216,13 @@ bool Race::advance(std::size_t index) {
 /// Asks for a candidate, unless it is none or was asked for.
 void Race::open_with(Runner& runner, const TileConfig& config) {
   if (!runner.candidates.contains(config) || runner.outcomes.contains(config) || runner.open.contains(config)) return;
-  const Candidate candidate{runner.batch, config};
-  wanted_.push_back(candidate);
-  if (const auto known = told_.extract(candidate)) {
-    runner.outcomes.emplace(config, known.mapped());
-  } else {
-    runner.open.insert(config);
-  }
+  wanted_.push_back({runner.batch, config});
+  runner.open.insert(config);
 }
 
 /// Tiles that the compiler takes seconds for, because their accumulators spill, are left to be stepped to.
 void Race::open_coarse_grid(Runner& runner) {
+  runner.has_grid = true;
   std::map<std::tuple<int, int, int>, TileConfig> of_shape;
   for (const TileConfig& config : runner.candidates) {
     if (is_slow_to_compile(config)) continue;

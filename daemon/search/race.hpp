@@ -75,6 +75,7 @@ class Race {
     std::set<schema::TileConfig> candidates;
     Stage stage = Stage::opening;
     bool is_anchor = false;
+    bool has_grid = false;                               ///< it has asked for the coarse grid
     std::size_t anchors[2] = {0, 0};                     ///< runners on either side
     std::map<schema::TileConfig, RaceOutcome> outcomes;  ///< of what it asked for
     std::set<schema::TileConfig> open;                   ///< asked for, without an outcome yet
@@ -85,6 +86,7 @@ class Race {
 
   void choose_anchors();
   void advance();
+  void settle(Runner& runner);
   /// One decision of a batch of which nothing is open. Returns whether there was one to take.
   bool advance(std::size_t index);
   void open_with(Runner& runner, const schema::TileConfig& config);

@@ -45,13 +45,18 @@ WorkBoard::WorkBoard(std::vector<Candidate> plan, std::size_t workers, KernelNee
 void WorkBoard::admit(TrialIndex trial) {
   if (admitted_[trial.value]) return;
   admitted_[trial.value] = true;
+  ++admitted_count_;
   ++unfinished_;
   ++unfinished_of_[worker_of_[trial.value]];
   for (const KernelIndex index : kernels_of(trial)) {
     Kernel& kernel = kernels_[index.value];
     ++kernel.unfinished;
-    const bool is_free = kernel.state == KernelState::waiting && !kernel_suspicion_[index.value].is_suspect;
-    if (is_free) waiting_with(index).insert(index);
+    if (kernel.state != KernelState::waiting) continue;
+    if (!kernel_suspicion_[index.value].is_suspect) {
+      waiting_with(index).insert(index);
+    } else if (std::ranges::find(suspects_, WorkItem(index)) == suspects_.end()) {
+      suspects_.push_back(index);  // it was dropped when nobody needed it
+    }
   }
   enqueue(trial);
 }

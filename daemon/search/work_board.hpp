@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -72,7 +71,7 @@ class WorkBoard {
   void admit(TrialIndex trial);
   bool is_admitted(TrialIndex trial) const { return admitted_[trial.value]; }
   /// Trials that are, or were, to be measured.
-  std::size_t admitted() const { return static_cast<std::size_t>(std::ranges::count(admitted_, true)); }
+  std::size_t admitted() const { return admitted_count_; }
 
   bool is_finished(TrialIndex trial) const { return finished_[trial.value]; }
   bool is_in_flight(TrialIndex trial) const { return flying_[trial.value]; }
@@ -156,6 +155,7 @@ class WorkBoard {
   std::vector<std::size_t> missing_;  ///< per trial, kernels that are not ready
   std::vector<std::size_t> worker_of_;
   std::vector<bool> admitted_;
+  std::size_t admitted_count_ = 0;
   std::vector<bool> finished_;
   std::vector<bool> flying_;  ///< trials in flight
   Order order_;

@@ -125,16 +125,19 @@ Result<std::unique_ptr<SweepRun>> SchedulerLoop::begin(const db::Sweep& queued) 
     recording = std::move(*path);
   }
   schema::SweepSpec spec = queued.spec;
-  // Begun by a version of the daemon that knew no scans, or found measured whole.
+  // Begun by a version of the daemon that knew no scans.
   if (queued.started_at && !queued.scanned) spec.scan = false;
   const auto sets = sets_of(queued.id);
   if (!sets) return std::unexpected(sets.error());
   auto plan = plan_sweep(spec, services_.machine, recording, *sets);
   if (!plan) return std::unexpected(plan.error());
-  if (!queued.started_at && spec.reuse && plan->phase == SweepPhase::scan && is_measured_whole(*plan)) {
+  const auto without_scan = [&]() {
     spec.scan = false;
     spec.strategy = schema::k_exhaustive;
-    plan = plan_sweep(spec, services_.machine, recording, *sets);
+    return plan_sweep(spec, services_.machine, recording, *sets);
+  };
+  if (!queued.started_at && spec.reuse && plan->phase == SweepPhase::scan && is_measured_whole(*plan)) {
+    plan = without_scan();
     if (!plan) return std::unexpected(plan.error());
   }
   const auto identity = identity_of(*plan);
@@ -147,16 +150,19 @@ Result<std::unique_ptr<SweepRun>> SchedulerLoop::begin(const db::Sweep& queued) 
   if (queued.started_at && plan->phase == SweepPhase::scan && queued.phase == SweepPhase::measure) {
     const auto scanned = scanned_rows(queued.id);
     if (!scanned) return std::unexpected(scanned.error());
-    earlier_trials = std::ssize(*scanned);  // none of a sweep that found everything measured and did without
-    plan = plan_measure_phase(*plan, queued.spec, services_.machine, *scanned);
+    earlier_trials = std::ssize(*scanned);
+    // Without a row it was one that found everything measured and did without a scan.
+    plan = scanned->empty() ? without_scan() : plan_measure_phase(*plan, queued.spec, services_.machine, *scanned);
     if (!plan) return std::unexpected(plan.error());
   }
   auto sweep = services_.database.write([&](db::Transaction& transaction) -> Result<db::Sweep> {
-    auto resolved = db::resolve_sweep(transaction, queued.id,
-                                      {.resolved = identity,
-                                       .total = earlier_trials + plan->known_trials(),
-                                       .not_recorded = plan->not_recorded,
-                                       .phase = plan->phase});
+    auto resolved =
+        db::resolve_sweep(transaction, queued.id,
+                          {.resolved = identity,
+                           // What a race has come to so far stays.
+                           .total = plan->races ? queued.total.value_or(0) : earlier_trials + plan->known_trials(),
+                           .not_recorded = plan->not_recorded,
+                           .phase = plan->phase});
     if (!resolved) return std::unexpected(resolved.error());
     return db::change_sweep_state(transaction, queued.id, SweepState::running);
   });

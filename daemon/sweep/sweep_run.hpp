@@ -172,6 +172,7 @@ class SweepRun {
   RunLedger ledger_;
   std::vector<Station> stations_;
   std::optional<search::Race> race_;
+  bool raced_ = false;                              ///< the race wants nothing more
   std::int64_t raced_total_ = 0;                    ///< trials of the race, as told to the ledger
   std::map<db::TrialKey, schema::Trial> reusable_;  ///< rows of other sweeps that may be taken over
   db::KnownFailures known_failures_;

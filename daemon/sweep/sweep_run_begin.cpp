@@ -53,6 +53,7 @@ Result<void> SweepRun::enter(SweepPlan plan) {
   looked_up_.clear();
   own_kernels_.clear();
   race_.reset();
+  raced_ = false;
   best_us_.clear();
   trial_seconds_.clear();
   return take_up(true);

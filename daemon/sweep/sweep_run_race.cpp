@@ -42,13 +42,14 @@ void SweepRun::tell_race(const schema::Trial& row) {
 /// Admits what the race wants now. What is known of a candidate already may at once lead to others. Until the race is
 /// over the sweep's total counts what is likely to come, so that progress does not run back and forth.
 void SweepRun::advance_race() {
-  if (!race_) return;
+  if (!race_ || raced_) return;
   for (auto wanted = race_->take_wanted(); !wanted.empty(); wanted = race_->take_wanted()) {
     for (const search::Candidate& candidate : wanted) admit(*board_.find_trial(candidate));
   }
   auto total = static_cast<std::int64_t>(board_.admitted());
   for (const auto& [batch, more] : race_->expected_beyond_wanted()) total += static_cast<std::int64_t>(more);
   if (std::exchange(raced_total_, total) != total) ledger_.set_total(total);
+  raced_ = race_->done();
 }
 
 void SweepRun::admit(TrialIndex trial) {

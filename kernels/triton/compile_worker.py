@@ -99,10 +99,11 @@ def main():
     triton_compiler.set_environment()
     try:
         worker = CompileWorker(Kernel.find(arguments.kernel, arguments.engine_path, arguments.kernel_path))
+        hello = worker.hello()
     except Refusal as refusal:
         return _complain(refusal, EXIT_NO_COMPILER)
     try:
-        channel.send(worker.hello())
+        channel.send(hello)
         while (request := channel.receive()) is not None:
             channel.send(worker.answer(request))
     except (ChannelError, MemoryError) as error:

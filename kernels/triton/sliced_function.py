@@ -94,7 +94,10 @@ class _Slicer:
 
     def _decided(self, test):
         values = {name: default.value for name, default in self._constants.items()}
-        return eval(compile(ast.Expression(test), FILE_NAME, "eval"), {"__builtins__": {}}, values)  # noqa: S307
+        try:
+            return eval(compile(ast.Expression(test), FILE_NAME, "eval"), {"__builtins__": {}}, values)  # noqa: S307
+        except Exception as error:
+            raise Refusal(f"the condition {ast.unparse(test)} cannot be decided: {error}") from error
 
 
 def _branches(statement):

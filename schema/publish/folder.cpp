@@ -325,7 +325,8 @@ Result<Report> update_folder(const fs::path& folder, const Publication& publicat
   const Disk disk(std::move(after_step));
   auto report = update_existing(folder, publication, force, disk);
   std::error_code ignored;
-  if (fs::exists(folder / k_manifest_name, ignored)) return report;
+  const bool is_another_s = !report && report.error().code == ErrorCode::conflict;
+  if (is_another_s || fs::exists(folder / k_manifest_name, ignored)) return report;
   for (const auto& each : missing) fs::remove(each, ignored);  // those that stayed empty
   return report;
 }

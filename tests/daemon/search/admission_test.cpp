@@ -80,5 +80,31 @@ TEST_F(AdmissionTest, ASuspectedKernelStaysOneWhenMoreTrialsWantIt) {
   EXPECT_EQ(board_.next_suspect(), WorkItem(*kernel));
 }
 
+TEST(AdmissionOfSuspectsTest, ASuspectThatNobodyNeededIsTriedAgainWhenSomebodyDoes) {
+  // A needs kernels 0 and 1, B needs 1 and 2.
+  const KernelNeeds needs{.kernels = 3, .of_trial = {{{0}, {1}}, {{1}, {2}}}};
+  WorkBoard board({{1, k_small}, {2, k_small}}, 1, needs, 1, Order::plan, Admission::on_request);
+  board.admit({0});
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(board.died(*board.next_compile()), Verdict::retry_alone);
+  EXPECT_EQ(board.next_suspect(), WorkItem(KernelIndex{0}));
+  EXPECT_EQ(board.died(KernelIndex{0}), Verdict::retry_alone);
+  while (const auto suspect = board.next_suspect()) {
+    if (std::get<KernelIndex>(*suspect) == KernelIndex{0} && board.died(*suspect) == Verdict::failed) {
+      EXPECT_EQ(board.fail(KernelIndex{0}), std::vector{TrialIndex{0}});
+      continue;
+    }
+    board.put_back(*suspect);
+    break;
+  }
+  EXPECT_TRUE(board.done());
+  EXPECT_EQ(board.next_suspect(), std::nullopt) << "kernel 1 is a suspect that nobody needs";
+  board.admit({1});
+  EXPECT_EQ(board.next_compile(), KernelIndex{2});
+  board.ready({2});
+  EXPECT_EQ(board.next_suspect(), WorkItem(KernelIndex{1}));
+  board.ready({1});
+  EXPECT_EQ(board.next_trial(0), TrialIndex{1});
+}
+
 }  // namespace
 }  // namespace moetune::daemon::search

@@ -132,6 +132,60 @@ TEST(RaceTest, GoesOnWhereAnotherWasCutOff) {
   }
 }
 
+/// No valley: every tile is up to half as slow again by chance, and the large ones have no room.
+RaceOutcome rugged(const Candidate& candidate) {
+  const auto& c = candidate.config;
+  if ((c.num_stages - 1) * (c.block_size_m + c.block_size_n) * c.block_size_k > 72 << 10) {
+    return {.out_of_resources = true};
+  }
+  std::seed_seq seed{static_cast<int>(candidate.batch),
+                     c.block_size_m,
+                     c.block_size_n,
+                     c.block_size_k,
+                     c.group_size_m,
+                     c.num_warps,
+                     c.num_stages};
+  std::mt19937 random(seed);
+  return {.latency_us = latency_us(candidate) * std::uniform_real_distribution(1.0, 1.5)(random)};
+}
+
+TEST(RaceTest, GoesOnWhereAnotherWasCutOffInRuggedCountry) {
+  Race whole(plan(), defaults(), {}, false);
+  const auto expected = run(whole, rugged);
+  EXPECT_TRUE(whole.done());
+  const std::vector<Candidate> all(expected.begin(), expected.end());
+  for (unsigned seed = 0; seed < 30; ++seed) {
+    std::mt19937 random(seed);
+    Race cut(plan(), defaults(), {}, false);
+    std::vector<Candidate> before;
+    std::vector<Candidate> under_way;
+    for (std::size_t count = random() % expected.size(); before.size() < count;) {
+      for (const Candidate& candidate : cut.take_wanted()) under_way.push_back(candidate);
+      std::ranges::shuffle(under_way, random);
+      cut.tell(under_way.back(), rugged(under_way.back()));
+      before.push_back(under_way.back());
+      under_way.pop_back();
+    }
+    Race race(plan(), defaults(), {}, false);
+    for (const Candidate& candidate : before) race.tell(candidate, rugged(candidate));
+    EXPECT_EQ(run(race, rugged), expected) << seed;
+  }
+}
+
+TEST(RaceTest, ABatchWhereNothingThatOthersFoundGoodIsACandidateSearchesForItself) {
+  std::vector<Candidate> uneven;
+  for (const Candidate& candidate : plan()) {
+    const bool small = candidate.config.block_size_m == 16;
+    if (small == (candidate.batch == 16) && candidate.config != defaults().at(candidate.batch)) {
+      uneven.push_back(candidate);
+    }
+  }
+  Race race(uneven, defaults(), {}, false);
+  const auto wanted = run(race, measured);
+  EXPECT_TRUE(race.done());
+  EXPECT_GT(std::ranges::count(wanted, 16, &Candidate::batch), 10);
+}
+
 TEST(RaceTest, TheDefaultAndTheSeedsOfEveryBatchComeFirst) {
   const TileConfig seed{16, 256, 64, 32, 8, 5};
   const TileConfig elsewhere{16, 512, 64, 32, 8, 5};  // no candidate
