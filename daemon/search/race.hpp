@@ -19,9 +19,9 @@ struct RaceRule {
   std::size_t anchors = 4;           ///< batches that are searched from nothing; the others begin where those ended
   std::size_t all_up_to = 32;        ///< so few candidates of a batch are all measured
   std::size_t from_each_anchor = 2;  ///< tiles that a batch takes over from the anchor on either side
-  std::size_t groups_of = 2;         ///< tiles whose values of GROUP_SIZE_M are all measured before the first step
+  std::size_t groups_of = 1;         ///< tiles whose values of GROUP_SIZE_M are all measured before the first step
   double groups_within = 1.05;       ///< of the batch's best
-  double worse_value = 1.2;          ///< a step to a value on an axis whose best is so much slower is not taken
+  double worse_value = 1.12;         ///< a step to a value on an axis whose best is so much slower is not taken
   double expand_share = 0.03;        ///< of a batch's candidates: until so many are measured, close seconds step too
   double expand_within = 1.02;       ///< of the batch's best
   std::size_t expand_at_most = 3;    ///< of them

@@ -66,6 +66,7 @@ std::vector<TileConfig> TileAxes::around(const TileConfig& config) const {
   for (const Axis axis : k_axes) {
     for (const int value : beside(axis, value_on(axis, config))) add(with_value(config, axis, value));
   }
+  for (const int stages : values(Axis::num_stages)) add(with_value(config, Axis::num_stages, stages));
   for (const int block_size_k : values(Axis::block_size_k)) {
     if (block_size_k == config.block_size_k) continue;
     const TileConfig step = with_value(config, Axis::block_size_k, block_size_k);

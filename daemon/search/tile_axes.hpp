@@ -24,9 +24,11 @@ class TileAxes {
   const std::vector<int>& values(Axis axis) const { return values_[static_cast<std::size_t>(axis)]; }
 
   /// The configurations around one: the next smaller and the next larger value on one axis, which may itself have a
-  /// value between those of the axis; and two steps at once where one alone seldom pays: BLOCK_SIZE_K with num_stages
-  /// (their product is what fills the shared memory), and BLOCK_SIZE_N one step with num_warps (registers of a thread).
-  /// Not every one need be a configuration of the space. `config` itself is not among them, none is there twice.
+  /// value between those of the axis; every num_stages, since the shared memory that they take decides in jumps how
+  /// many programs run on a multiprocessor at once; and two steps at once where one alone seldom pays: BLOCK_SIZE_K
+  /// with num_stages (their product is what fills the shared memory), and BLOCK_SIZE_N one step with num_warps
+  /// (registers of a thread). Not every one need be a configuration of the space. `config` itself is not among them,
+  /// none is there twice.
   std::vector<schema::TileConfig> around(const schema::TileConfig& config) const;
 
  private:

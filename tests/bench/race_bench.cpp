@@ -53,7 +53,10 @@ class Session {
     std::vector<Scanned> rows;
     for (const auto& [candidate, outcome] : measured_) {
       if (candidate.batch == batch && outcome.latency_us) {
-        rows.push_back({.config = candidate.config, .latency_us = *outcome.latency_us});
+        Scanned row;
+        row.config = candidate.config;
+        row.latency_us = *outcome.latency_us;
+        rows.push_back(row);
       }
     }
     return rows;

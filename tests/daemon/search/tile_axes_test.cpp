@@ -40,6 +40,13 @@ TEST(TileAxesTest, StepsTwiceWhereOneStepSeldomPays) {
   EXPECT_EQ(std::ranges::count(around, TileConfig{64, 256, 64, 1, 4, 2}), 0) << "no other two axes";
 }
 
+TEST(TileAxesTest, TriesEveryNumberOfStages) {
+  const auto around = TileAxes(space()).around({32, 128, 64, 1, 4, 4});
+  for (const int stages : {2, 3}) {
+    EXPECT_EQ(std::ranges::count(around, TileConfig{32, 128, 64, 1, 4, stages}), 1) << stages;
+  }
+}
+
 TEST(TileAxesTest, AnEdgeHasOneSideAndNothingIsThereTwice) {
   const TileConfig corner{16, 64, 64, 1, 4, 2};
   auto around = TileAxes(space()).around(corner);
