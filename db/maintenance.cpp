@@ -72,6 +72,8 @@ void check_rules(Connection& connection, Findings& findings) {
       Rule{sql::check_tallies_sql, "a tally differs from its trials; group, status, batch, run"},
       Rule{sql::check_attempts_sql, "open_attempts differs from the attempts without an outcome; attempt"},
       Rule{sql::check_candidates_sql, "a candidate has one tile for both GEMMs; set"},
+      Rule{sql::check_traffic_sql,
+           "steps have times for none or all numbers of tokens, and there are some; import of traffic"},
       Rule{sql::check_json_sql, "a stored document is not JSON"},
   };
   for (const Rule& rule : rules) findings.collect([&] { check_rule(connection, rule, findings); });

@@ -92,7 +92,8 @@ const SchemaDefinition& results_schema() {
                                      sql::_0004_pairs_and_scans_sql,
                                      sql::_0005_candidate_sets_sql,
                                      sql::_0006_candidate_contents_sql,
-                                     sql::_0007_discarded_candidates_sql};
+                                     sql::_0007_discarded_candidates_sql,
+                                     sql::_0008_traffic_sql};
   static const SchemaDefinition definition{"a results database of moetune", 0x6D74756E, migrations};
   return definition;
 }

@@ -4,6 +4,7 @@
 
 #include "db/attempt_store.hpp"
 #include "db/candidate_store.hpp"
+#include "db/traffic_store.hpp"
 #include "db/trial_import.hpp"
 #include "tests/db/store_fixture.hpp"
 
@@ -65,6 +66,8 @@ void add_finished_sweep(Transaction& transaction, Steps& steps) {
   steps.take(record_trial(transaction, id, failed));
   steps.take(change_sweep_state(transaction, id, SweepState::done));
   add_candidates(transaction, id, steps);
+  steps.take(
+      add_traffic(transaction, {"server.log", schema::TrafficSource::batch_times, 3, {{1, 30, 9.5}, {64, 2, 12.0}}}));
 }
 
 void add_discarded_sweep(Transaction& transaction, Steps& steps) {
