@@ -57,6 +57,7 @@ void add_commands(CommandLine& line) {
   add_candidate(line);
   add_lint(line);
   add_compare(line);
+  add_traffic(line);
   add_cache(line);
   add_db(line);
   add_doctor(line);

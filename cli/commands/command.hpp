@@ -64,6 +64,7 @@ void add_candidates(CommandLine& line);
 void add_candidate(CommandLine& line);
 void add_lint(CommandLine& line);
 void add_compare(CommandLine& line);
+void add_traffic(CommandLine& line);
 void add_cache(CommandLine& line);
 void add_db(CommandLine& line);
 void add_doctor(CommandLine& line);

@@ -36,6 +36,10 @@ schema::Result<Response> discard_candidates(App& app, Request& request);
 /// POST /import of engine files.
 schema::Result<Response> import_candidates(App& app, Request& request);
 
+// traffic
+schema::Result<Response> post_traffic(App& app, Request& request);
+schema::Result<Response> get_traffic(App& app, Request& request);
+
 // catalog
 schema::Result<Response> get_devices(App& app, Request& request);
 schema::Result<Response> get_problems(App& app, Request& request);

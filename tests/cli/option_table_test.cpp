@@ -113,6 +113,8 @@ const std::map<std::string, Words>& bad_values() {
       {"--rounds", {"", "x", "0", "-1", "5", "10,", "10,9", "10,20,30", "1.5", "201", "99999999999999999999"}},
       {"--level", {"", "x", "0", "49", "100", "101", "-1", "1e30", "nan", "99%"}},
       {"--min-gain", {"", "x", "-1", "101", "1e30", "nan", "inf", "1%"}},
+      {"traffic import FILE", {"", "no-such.log", "/dev/null", "/"}},
+      {"--id", number},
       {"import PATH", {"", "no-such.jsonl", "/dev/null/x"}},
       {"cache explain KEY", {"", "ab", "xyz!", "ABCDEF", "../../etc", long_text}},
       {"db backup FILE", {""}},

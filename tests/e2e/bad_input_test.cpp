@@ -194,6 +194,9 @@ TEST_F(BadInputTest, EveryFieldOfABodyRefusesWhatItsTypeForbids) {
     const json& schema = resolved(document_, content[k_json]["schema"]);
     json base = operation.path == "/sweeps" ? sweep : json::object();
     if (operation.path == "/import") base["files"] = {{{"path", "E=8,N=64,device_name=X.json"}, {"text", "{}"}}};
+    if (operation.path == "/traffic") {
+      base = {{"name", "a.log"}, {"source", "cudagraph"}, {"batches", {{{"tokens", 8}, {"steps", 3}}}}};
+    }
     const std::string target = operation.target("", "");
     for (const auto& [name, field] : schema["properties"].items()) {
       for (const BadValue& bad : bad_field_values(resolved(document_, field))) {

@@ -150,6 +150,12 @@ TEST_F(OpenapiTest, LiveAnswersKeepItsPromises) {
   expect_promised("GET", "/candidates/{id}", get("/candidates/1"));
   expect_promised("GET", "/candidates/{id}/file", get("/candidates/1/file"));
   expect_promised("POST", "/candidates/{id}/discard", post("/candidates/1/discard", ""));
+  expect_promised("POST", "/traffic", post("/traffic", R"({"name":"a.log","source":"batch_times","lines":1,
+      "batches":[{"tokens":1,"steps":9,"time_ms":8.5},{"tokens":64,"steps":1,"time_ms":12}]})"));
+  expect_promised("POST", "/traffic",
+                  post("/traffic", R"({"name":"b","source":"cudagraph","batches":[{"tokens":8,"steps":3}]})"));
+  expect_promised("GET", "/traffic", get("/traffic"));
+  expect_promised("GET", "/traffic", get("/traffic?id=1"));
   expect_promised("POST", "/uploads", post("/uploads", "{}"));
   const Reply recording = post("/uploads", sample_lines(3), "application/x-ndjson");
   const std::string upload = recording.json()["id"];
