@@ -21,6 +21,7 @@ using schema::Result;
 struct BestFlags {
   GroupFlags group;
   std::string batch;
+  std::string traffic;
 };
 
 /// The fields that all rows of a group share, in one or two lines.
@@ -57,6 +58,17 @@ Table best_table(const std::map<std::int64_t, BatchBest>& bests) {
   return table;
 }
 
+/// What all of that is worth under the traffic that the daemon knows.
+void print_gain(Context& context, const ordered_json& gain) {
+  if (!gain.is_object()) return;
+  const Paint paint(context.out_traits.color);
+  const auto worth = gain.value("worth_it", ordered_json());
+  const auto verdict = printable(gain.value("verdict", std::string()));
+  context.out.line(fmt::format("under traffic {} ({}): {}", gain.value("id", std::int64_t{0}),
+                               printable(gain.value("name", std::string())),
+                               paint(worth == true ? Tone::good : Tone::plain, verdict)));
+}
+
 Result<void> print_groups(Context& context, const ordered_json& answer) {
   const auto results = answer.is_object() ? answer.value("results", ordered_json()) : ordered_json();
   if (!results.is_array()) return fail(ErrorCode::data_damaged, "the daemon's answer to /best has no results");
@@ -69,6 +81,7 @@ Result<void> print_groups(Context& context, const ordered_json& answer) {
     const Paint paint(context.out_traits.color);
     for (const auto& line : group_heading(group)) context.out.line(paint(Tone::accent, line));
     context.print(best_table(*bests));
+    print_gain(context, group.value("traffic", ordered_json()));
   }
   return {};
 }
@@ -80,6 +93,11 @@ Result<ExitStatus> show_best(Context& context, const BestFlags& flags) {
     const auto batch = schema::integer_from_text("--batch", flags.batch, 1, schema::k_max_batch);
     if (!batch) return std::unexpected(batch.error());
     query->add("batch", flags.batch);
+  }
+  if (!flags.traffic.empty()) {
+    const auto id = schema::integer_from_text("--traffic", flags.traffic, 1, std::int64_t{1} << 53);
+    if (!id) return std::unexpected(id.error());
+    query->add("traffic", flags.traffic);
   }
   const auto client = context.daemon();
   if (!client) return std::unexpected(client.error());
@@ -104,6 +122,9 @@ void add_best(CommandLine& line) {
   flags->group.add_to(command, GroupFlags::Shape::required);
   command.add_option("--batch", flags->batch, "only the entry that an engine takes for this many tokens (nearest key)")
       ->type_name("M");
+  command
+      .add_option("--traffic", flags->traffic, "the import of traffic that the gain is told for (default: the newest)")
+      ->type_name("ID");
 }
 
 }  // namespace moetune::cli

@@ -26,9 +26,13 @@ Result<ordered_json> only_group(const Client& client, const Query& filter, bool 
     return std::unexpected(std::move(error));
   }
   if (!answer) return std::unexpected(answer.error());
-  const auto groups = answer->is_object() ? answer->value("results", ordered_json()) : ordered_json();
+  auto groups = answer->is_object() ? answer->value("results", ordered_json()) : ordered_json();
   if (!groups.is_array() || groups.empty() || !groups[0].is_object() || !groups[0].contains("configs")) {
     return fail(ErrorCode::data_damaged, "the daemon's answer to /best has no results");
+  }
+  // What they gain under somebody's traffic is no field that tells groups apart.
+  for (auto& group : groups) {
+    if (group.is_object()) group.erase("traffic");
   }
   if (groups.size() == 1) return groups[0];
   std::vector<std::string> choices;

@@ -24,7 +24,7 @@ const std::vector<Route>& route_table() {
   using enum BodyKind;
   static const std::vector<Route> table = {
       get("/", get_index),
-      get("/best", get_best, with_group_parameters({"batch"})),
+      get("/best", get_best, with_group_parameters({"batch", "traffic"})),
       get("/export", get_export, with_group_parameters({"format", "gemm", "allow_recorded", "merge"})),
       get("/merge", get_merge, with_group_parameters({"format", "allow_recorded"})),
       get("/publication", get_publication, {"kernel", "format", "allow_recorded", "allow_gaps"}),

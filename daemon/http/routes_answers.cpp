@@ -7,6 +7,7 @@
 #include "daemon/http/routes.hpp"
 #include "daemon/publication.hpp"
 #include "schema/problem.hpp"
+#include "schema/strict_json.hpp"
 
 namespace moetune::daemon::http {
 
@@ -44,7 +45,9 @@ Result<Response> get_best(App& app, Request& request) {
   if (!filter) return std::unexpected(filter.error());
   const auto batch = optional_integer(request.query, "batch", 1, schema::k_max_batch);
   if (!batch) return std::unexpected(batch.error());
-  auto answer = best_answer(app.services.database, *filter, *batch);
+  const auto traffic = optional_integer(request.query, "traffic", 1, schema::ObjectReader::k_max);
+  if (!traffic) return std::unexpected(traffic.error());
+  auto answer = best_answer(app.services.database, *filter, *batch, *traffic);
   if (!answer) return std::unexpected(answer.error());
   return json_response(*answer);
 }

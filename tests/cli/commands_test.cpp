@@ -218,6 +218,16 @@ TEST_F(CommandsTest, BestShowsTheTilesOfBothGemms) {
   EXPECT_THAT(out(), HasSubstr("\n       | 16x128x128 g1 w8 s3\n    2  "));
 }
 
+TEST_F(CommandsTest, BestTellsWhatTheTrafficGains) {
+  auto answer = best_answer();
+  answer["results"][0]["traffic"] = {
+      {"id", 2}, {"name", "server.log"}, {"worth_it", true}, {"verdict", "worth it: the kernel takes 4.1 % less time"}};
+  daemon_.on("GET /best", {.body = answer.dump()});
+  EXPECT_EQ(run_with({"best", "-E", "256", "-N", "512", "--traffic", "2"}), ExitStatus::done) << err();
+  EXPECT_EQ(daemon_.seen().back().target, "/best?E=256&N=512&traffic=2");
+  EXPECT_THAT(out(), HasSubstr("\nunder traffic 2 (server.log): worth it: the kernel takes 4.1 % less time\n"));
+}
+
 TEST_F(CommandsTest, BestEndsWithOneAndNamesTheNearest) {
   daemon_.on("GET /best", error_answer(404, "not_found", "no measured row matches",
                                        R"({"nearest":[{"E":256,"N":1024,"dtype":null}]})"));

@@ -115,6 +115,7 @@ const std::map<std::string, Words>& bad_values() {
       {"--min-gain", {"", "x", "-1", "101", "1e30", "nan", "inf", "1%"}},
       {"traffic import FILE", {"", "no-such.log", "/dev/null", "/"}},
       {"--id", number},
+      {"--traffic", number},
       {"import PATH", {"", "no-such.jsonl", "/dev/null/x"}},
       {"cache explain KEY", {"", "ab", "xyz!", "ABCDEF", "../../etc", long_text}},
       {"db backup FILE", {""}},

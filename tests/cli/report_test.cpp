@@ -208,6 +208,20 @@ TEST_F(ReportTest, PairsOfTilesAreNoFileOfVllms) {
   EXPECT_THAT(err(), HasSubstr("tiles of their own for GEMM 2, which vLLM's file cannot hold: --format sglang"));
 }
 
+TEST_F(ReportTest, TheGainUnderTrafficTellsNoGroupsApart) {
+  auto first = group();
+  first["traffic"] = {{"id", 1}, {"gain", 1.25}};
+  serve(first);
+  ASSERT_EQ(run_with(words()), ExitStatus::done) << err();
+  for (const auto& request : daemon_.seen()) EXPECT_THAT(request.target, Not(HasSubstr("traffic")));
+  auto older = group();
+  older["compiler"] = "triton 3.5.1";
+  older["traffic"] = {{"id", 1}, {"gain", 1.5}};
+  serve(first, {older});
+  EXPECT_NE(run_with(words()), ExitStatus::done);
+  EXPECT_THAT(err(), AllOf(HasSubstr("--compiler"), Not(HasSubstr("traffic"))));
+}
+
 TEST_F(ReportTest, IsAboutOneGroup) {
   auto older = group();
   older["compiler"] = "triton 3.5.1";

@@ -171,6 +171,9 @@ TEST_F(OpenapiTest, LiveAnswersKeepItsPromises) {
     expect_promised("GET", path, get(path));
   }
   expect_promised("GET", "/best", get("/best?E=256&N=512"));
+  EXPECT_EQ(get("/best?E=256&N=512").json()["results"][0]["traffic"]["id"], 2);
+  EXPECT_FALSE(get("/best?E=256&N=512&batch=1").json()["results"][0].contains("traffic"));
+  expect_promised("GET", "/best", get("/best?E=256&N=512&batch=1&traffic=1"));
   expect_promised("GET", "/export", get("/export?E=256&N=512"));
   expect_promised("GET", "/export", get("/export?E=256&N=512&kernel=vllm&format=sglang&gemm=down"));
   expect_promised("GET", "/merge", get("/merge?E=256&N=512"));

@@ -97,6 +97,7 @@ const std::vector<Refusal> k_refusals = {
     {"NoIdOfAnUpload", "GET", "/uploads/x/groups", {}, "", 400, "invalid_argument", "not the id of an upload"},
     {"NoCandidateSetToDiscard", "POST", "/candidates/9/discard", {}, "", 404, "not_found", "candidate set 9"},
     {"NoNumberOfACandidateSet", "GET", "/candidates/x/file", {}, "", 400, "invalid_argument", "candidate set id"},
+    {"BestUnderNoTraffic", "GET", "/best?E=1&N=1&traffic=x", {}, "", 400, "invalid_argument", "traffic"},
     {"NoTraffic", "GET", "/traffic", {}, "", 404, "not_found", "traffic import"},
     {"NoSuchTraffic", "GET", "/traffic?id=3", {}, "", 404, "not_found", "traffic 3"},
     {"NoNumberOfTraffic", "GET", "/traffic?id=x", {}, "", 400, "invalid_argument", "id"},
