@@ -60,6 +60,7 @@ nlohmann::json ProblemInSpace::sweep(const std::string& upload, bool compile) co
   spec["space"] = space;
   spec["recording"] = upload;
   spec["compile"] = compile;
+  spec["strategy"] = "exhaustive";
   return spec;
 }
 

@@ -21,7 +21,7 @@ struct ProblemInSpace {
   std::size_t trials() const;  ///< rows in it
   std::size_t tiles() const;   ///< kernels that they need
 
-  /// The body of POST /sweeps for it, on an uploaded recording.
+  /// The body of POST /sweeps for all of it, on an uploaded recording.
   nlohmann::json sweep(const std::string& upload, bool compile) const;
 };
 

@@ -47,6 +47,11 @@ class RaceSweepTest : public testing::Test {
     if (!fault.empty()) options.environment = {{"MOETUNE_TEST_FAULT", fault}};
     return options;
   }
+  /// Without the field, as most people leave it.
+  static json raced(json spec) {
+    spec.erase("strategy");
+    return spec;
+  }
   static json view_of(RunningDaemon& daemon, const json& spec) {
     return daemon.wait_for(daemon.create_sweep(spec), {"done", "failed", "paused"});
   }
@@ -70,7 +75,7 @@ class RaceSweepTest : public testing::Test {
 
 TEST_F(RaceSweepTest, IsTheDefaultAndFindsTheSameBestAsAnExhaustiveSweep) {
   RunningDaemon daemon(options());
-  json spec = large_space().sweep(daemon.upload(large_space().recording()), false);
+  json spec = raced(large_space().sweep(daemon.upload(large_space().recording()), false));
   const json raced = view_of(daemon, spec);
   ASSERT_EQ(raced["state"], "done") << raced.dump() << daemon.log();
   EXPECT_EQ(raced["spec"]["strategy"], "race");
@@ -92,7 +97,7 @@ TEST_F(RaceSweepTest, IsTheDefaultAndFindsTheSameBestAsAnExhaustiveSweep) {
 
 TEST_F(RaceSweepTest, CompilesOnlyWhatIsInTheRace) {
   RunningDaemon daemon(options());
-  const json spec = sixteen_tiles().sweep(daemon.upload(sixteen_tiles().recording()), true);
+  const json spec = raced(sixteen_tiles().sweep(daemon.upload(sixteen_tiles().recording()), true));
   const json first = view_of(daemon, spec);
   ASSERT_EQ(first["state"], "done") << first.dump() << daemon.log();
   std::set<std::string> tiles;
@@ -114,7 +119,7 @@ TEST_F(RaceSweepTest, AKilledDaemonGoesOnWithTheSameRace) {
   {
     TempFolder other;
     RunningDaemon daemon({.data_dir = other.path() / "data", .cache_dir = other.path() / "cache"});
-    const json view = view_of(daemon, sixteen_tiles().sweep(daemon.upload(sixteen_tiles().recording()), true));
+    const json view = view_of(daemon, raced(sixteen_tiles().sweep(daemon.upload(sixteen_tiles().recording()), true)));
     ASSERT_EQ(view["state"], "done") << view.dump() << daemon.log();
     undisturbed = keys(rows_of(daemon, 1));
     compiled = view["compiles"]["done"];
@@ -123,7 +128,8 @@ TEST_F(RaceSweepTest, AKilledDaemonGoesOnWithTheSameRace) {
   std::size_t kills = 0;
   for (const std::int64_t trials : {1, 6, 12}) {
     RunningDaemon daemon(options());
-    if (id == 0) id = daemon.create_sweep(sixteen_tiles().sweep(daemon.upload(sixteen_tiles().recording()), true));
+    if (id == 0)
+      id = daemon.create_sweep(raced(sixteen_tiles().sweep(daemon.upload(sixteen_tiles().recording()), true)));
     daemon.wait_for_trials(id, trials);
     daemon.kill();
     ++kills;
@@ -142,7 +148,7 @@ TEST_F(RaceSweepTest, AKilledDaemonGoesOnWithTheSameRace) {
 
 TEST_F(RaceSweepTest, AKernelThatCannotBeCompiledCostsItsOwnTrialsOnly) {
   RunningDaemon daemon(options("abort@unit=gemm,BLOCK_SIZE_M=32"));
-  const json spec = sixteen_tiles().sweep(daemon.upload(sixteen_tiles().recording()), true);
+  const json spec = raced(sixteen_tiles().sweep(daemon.upload(sixteen_tiles().recording()), true));
   const json view = view_of(daemon, spec);
   ASSERT_EQ(view["state"], "done") << view.dump() << daemon.log();
   const json rows = rows_of(daemon, 1);
@@ -163,7 +169,7 @@ TEST_F(RaceSweepTest, AKernelThatCannotBeCompiledCostsItsOwnTrialsOnly) {
 
 TEST_F(RaceSweepTest, TakesOverRowsOfAnEarlierRace) {
   RunningDaemon daemon(options());
-  json spec = large_space().sweep(daemon.upload(large_space().recording()), false);
+  json spec = raced(large_space().sweep(daemon.upload(large_space().recording()), false));
   const json first = view_of(daemon, spec);
   ASSERT_EQ(first["state"], "done") << first.dump();
   spec["reuse"] = true;
@@ -177,7 +183,7 @@ TEST_F(RaceSweepTest, TakesOverRowsOfAnEarlierRace) {
 TEST_F(RaceSweepTest, AScanRacesAndItsFinalistsAreMeasuredOnTheUnchangedKernel) {
   auto on_a_gpu = options();
   on_a_gpu.environment = {{"LD_LIBRARY_PATH", MOETUNE_FAKE_DRIVER}};
-  json spec = sixteen_tiles().sweep("", true);
+  json spec = raced(sixteen_tiles().sweep("", true));
   for (const char* field : {"recording", "compile"}) spec.erase(field);
   spec["kernel"] = "builtin";
   const auto rows = [](const RunningDaemon& daemon, const std::string& kernel) {

@@ -48,7 +48,6 @@ class ScanTest : public testing::Test {
     json spec = scanned_problem().sweep("", true);
     for (const char* field : {"recording", "compile"}) spec.erase(field);
     spec["kernel"] = "builtin";
-    spec["strategy"] = "exhaustive";
     return spec;
   }
   json finished(std::int64_t id) const { return daemon_->wait_for(id, {"done", "failed", "paused"}); }

@@ -34,8 +34,6 @@ WANTED = {
 METADATA = r"[^/]*\.dist-info/METADATA"
 # Where a version makes the device's name for files, if not in one of those.
 NAMING = {("vllm", "0.33.0"): r"vllm/utils/platform_utils\.py"}
-# In a fetched folder: the pattern that it was fetched by. A folder with another one is fetched again.
-MARKER = ".wanted"
 # The script that reads a model's shape, by the SHA-256 of its bytes: the end of a source distribution is not read, so that
 # the index's own digest says nothing. SGLang's distributions have no such script.
 SCRIPT = "benchmarks/kernels/benchmark_moe.py"
@@ -160,16 +158,21 @@ def fetch(index, name, version, wanted, target):
             path = pathlib.Path(unfinished, "files", member)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(wheel.read(member))
-        pathlib.Path(unfinished, "files", MARKER).write_text(wanted, encoding="utf-8")
         if target.is_dir():
             target.rename(pathlib.Path(unfinished, "old"))
         pathlib.Path(unfinished, "files").rename(target)
+    pattern_file(target).write_text(wanted, encoding="utf-8")
     print(f"{target.name}: {len(files)} files")
 
 
+def pattern_file(target):
+    """Beside a fetched folder: the pattern that it was fetched by. A folder with another one is fetched again."""
+    return target.with_name(f"{target.name}.wanted")
+
+
 def is_fetched(wanted, target):
-    marker = target / MARKER
-    return marker.is_file() and marker.read_text(encoding="utf-8") == wanted
+    known = pattern_file(target)
+    return target.is_dir() and known.is_file() and known.read_text(encoding="utf-8") == wanted
 
 
 def fetch_script(index, version, digest):
