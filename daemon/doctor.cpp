@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -58,6 +60,14 @@ ordered_json triton_check(const TritonToolchain& triton) {
   return check("Triton", "ok", fmt::format("{} in {}", triton.compiler(), triton.facts().value("python", "")));
 }
 
+ordered_json lacking_engine_check(const char* name, const TritonToolchain& triton) {
+  return check(name, "missing",
+               fmt::format("not installed for {}, nor below an --engine-path", triton.facts().value("python", "")),
+               fmt::format("to tune its kernel, start moetuned with --engine-path FOLDER (an unpacked wheel or a "
+                           "checkout) or --python EXE; a daemon that runs ends with `kill {}`",
+                           ::getpid()));
+}
+
 /// One line for an engine: what of it can be tuned.
 ordered_json engine_check(const nlohmann::json& engine) {
   const std::string where = fmt::format("{} in {}", engine.value("version", ""), engine.value("root", ""));
@@ -89,8 +99,12 @@ ordered_json doctor_report(const Machine& machine, KernelCache& cache, const std
                        ? check("compiler", "missing", "no NVRTC found", "run make setup, or install the CUDA Toolkit")
                        : check("compiler", "ok", machine.compiler));
   checks.push_back(triton_check(machine.triton));
-  for (const auto& engine : machine.triton.facts().value("engines", nlohmann::json::array())) {
-    checks.push_back(engine_check(engine));
+  const auto engines = machine.triton.facts().value("engines", nlohmann::json::array());
+  for (const auto& engine : engines) checks.push_back(engine_check(engine));
+  for (const char* name : {"vllm", "sglang"}) {
+    const bool known =
+        std::ranges::any_of(engines, [&](const auto& engine) { return engine.value("name", "") == name; });
+    if (!known && !machine.triton.compiler().empty()) checks.push_back(lacking_engine_check(name, machine.triton));
   }
   checks.push_back(gpu_check(machine));
   for (const auto& lack : machine.facts.value("lacks", ordered_json::array())) {

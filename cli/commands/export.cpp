@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <memory>
 
 #include "cli/atomic_file.hpp"
@@ -122,6 +124,21 @@ Result<AtomicFile> prepared(const std::filesystem::path& path, const std::string
   return target;
 }
 
+/// Of the files that are about to be written: those whose place holds something else.
+std::vector<std::filesystem::path> to_be_replaced(const std::filesystem::path& folder,
+                                                  const std::vector<Attachment>& files) {
+  std::vector<std::filesystem::path> others;
+  for (const auto& file : files) {
+    const auto path = (folder / file.name).lexically_normal();
+    std::error_code ignored;
+    if (!std::filesystem::is_regular_file(path, ignored)) continue;
+    std::ifstream stream(path, std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(stream), {}};
+    if (bytes != file.bytes) others.push_back(path);
+  }
+  return others;
+}
+
 /// Writes all of the files or none.
 Result<std::vector<std::filesystem::path>> write_together(const std::filesystem::path& folder,
                                                           const std::vector<Attachment>& files) {
@@ -173,8 +190,10 @@ Result<void> write_to_folder(Context& context, const EngineFiles& files, const E
   std::filesystem::create_directories(flags.folder, error);
   if (error) return fail(ErrorCode::io, fmt::format("cannot make the folder {}: {}", flags.folder, error.message()));
   if (files.second && !files.is_pair() && !has_another_second_file(flags.folder, files.second->name)) wanted.pop_back();
+  const auto others = to_be_replaced(flags.folder, wanted);
   const auto paths = write_together(flags.folder, wanted);
   if (!paths) return std::unexpected(paths.error());
+  for (const auto& path : others) context.err.line(fmt::format("replaced another {}", path.string()));
   tell(context, *paths, files, flags);
   warn_of_gaps(context, files.first);
   return {};

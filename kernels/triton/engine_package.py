@@ -58,8 +58,9 @@ def find_engine(name, paths=()):
     engine = find_engines(paths).get(name)
     if engine is None:
         searched = ", ".join(map(str, paths))
-        raise Refusal(f"{name} is not installed for this Python{f' and not in {searched}' if searched else ''}: name "
-                      "the folder of an unpacked wheel or a checkout with --engine-path, or use --kernel builtin")
+        raise Refusal(f"{name} is not installed for this Python{f' and not in {searched}' if searched else ''}: start "
+                      "moetuned with --engine-path FOLDER (an unpacked wheel or a checkout) or --python EXE, or use "
+                      "--kernel builtin")
     return engine
 
 

@@ -1,12 +1,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "tests/cli/commands_fixture.hpp"
 
 namespace moetune::cli {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 class ExportTest : public CommandsTest {
@@ -31,6 +34,19 @@ TEST_F(ExportTest, WritesTheExactBytesUnderTheExactName) {
   EXPECT_EQ(out(), (folder / name).string() + "\n");
   EXPECT_THAT(err(), HasSubstr("VLLM_TUNED_CONFIG_FOLDER"));
   EXPECT_EQ(daemon_.seen().back().target, "/export?E=8&N=512&kernel=cuda&format=vllm&allow_recorded=1");
+}
+
+TEST_F(ExportTest, SaysWhenItReplacesAnotherFile) {
+  const std::string name = "E=8,N=512,device_name=NVIDIA_H200,dtype=fp8_w8a8,block_shape=[128,128].json";
+  serve_file(name, "{\n    \"1\": {}\n}\n");
+  const std::vector<std::string> there = {"-o", folder_.path().string(), "--kernel", "cuda", "--allow-recorded"};
+  EXPECT_EQ(run_with(words(there)), ExitStatus::done) << err();
+  EXPECT_EQ(run_with(words(there)), ExitStatus::done) << err();
+  EXPECT_THAT(err(), Not(HasSubstr("replaced"))) << "the same bytes again are no news";
+  std::ofstream(folder_.path() / name) << "{\"1\": {\"BLOCK_SIZE_M\": 32}}";
+  EXPECT_EQ(run_with(words(there)), ExitStatus::done) << err();
+  EXPECT_THAT(err(), HasSubstr("replaced another " + (folder_.path() / name).string()));
+  EXPECT_EQ(read_file(folder_.path() / name), "{\n    \"1\": {}\n}\n");
 }
 
 class SglangExportTest : public ExportTest {

@@ -268,6 +268,9 @@ TEST_F(MoetunedTest, SaysWhatThisMachineLacks) {
   EXPECT_EQ(doctor.status, 0) << doctor.out;
   EXPECT_THAT(doctor.out,
               AllOf(HasSubstr("data folder"), HasSubstr("compiler"), HasSubstr("GPU"), Not(HasSubstr("error "))));
+  if (doctor.out.find("triton 3") != std::string::npos) {
+    EXPECT_THAT(doctor.out, AllOf(HasSubstr("vllm"), HasSubstr("sglang"))) << "whether they were found or not";
+  }
   EXPECT_THAT(run_with({"cache", "stats"}).out, HasSubstr("size limit"));
   EXPECT_EQ(run_with({"cache", "explain", "0123"}).status, 1);
 }
