@@ -233,7 +233,7 @@ bool failed_in_the_compiler(schema::TrialStatus status) {
 std::map<std::int64_t, std::vector<schema::TileConfig>> finalists_by_batch(const SweepPlan& scan,
                                                                            const std::vector<db::ScannedRow>& rows) {
   std::map<std::int64_t, std::vector<schema::TileConfig>> finalists;
-  const auto rule = scan.races ? search::race_finalists() : search::FinalistRule{};
+  const auto rule = scan.races ? search::race_finalists(scan.pairs) : search::FinalistRule{};
   for (auto& [batch, scanned] : scanned_by_batch(rows)) {
     finalists[batch] = search::finalists_of(std::move(scanned), rule, scan.pairs);
   }

@@ -107,7 +107,7 @@ std::optional<double> SweepRun::eta() const {
   std::size_t compiles = kernels_to_come();
   if (plan_.phase == schema::SweepPhase::scan) {
     auto finalists = plan_.pairs ? search::k_expected_pairs : search::k_expected_finalists;
-    if (race_) finalists = search::race_finalists().at_most;
+    if (race_) finalists = search::race_finalists(plan_.pairs).at_most;
     for (const auto& [batch, config] : plan_.default_of_batch) trials[batch] += finalists;
     // Nothing had to be compiled so far: then the finalists' kernels are in the cache too, as far as one can say.
     if (seconds_per_compile_) compiles += plan_.default_of_batch.size() * search::k_expected_finalist_kernels;

@@ -67,7 +67,7 @@ class Session {
     constexpr std::size_t k_samples = 9;
     std::optional<TileConfig> best;
     double best_us = std::numeric_limits<double>::infinity();
-    for (const TileConfig& config : finalists_of(rows_of(batch), race_finalists(), false)) {
+    for (const TileConfig& config : finalists_of(rows_of(batch), race_finalists(false), false)) {
       ++measurements_;
       const double time_us = draw(table_.row(batch, config), k_samples);
       if (time_us < best_us) best = config;
