@@ -1,7 +1,6 @@
 #include "daemon/search/race.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdlib>
 #include <tuple>
 #include <utility>

@@ -69,7 +69,6 @@ class WorkBoard {
 
   /// From now on the trial is to be measured. When one of its kernels has failed it waits for finish().
   void admit(TrialIndex trial);
-  bool is_admitted(TrialIndex trial) const { return admitted_[trial.value]; }
   /// Trials that are, or were, to be measured.
   std::size_t admitted() const { return admitted_count_; }
 

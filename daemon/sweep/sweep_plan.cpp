@@ -9,6 +9,7 @@
 #include "daemon/recorded_groups.hpp"
 #include "daemon/search/finalists.hpp"
 #include "daemon/search/space.hpp"
+#include "daemon/sweep/gemm_times.hpp"
 #include "daemon/sweep/triton_sweep_plan.hpp"
 #include "kernels/compile_plan.hpp"
 #include "kernels/cuda_kernel.hpp"
@@ -207,14 +208,11 @@ std::map<std::int64_t, std::vector<search::Scanned>> scanned_by_batch(const std:
   std::map<std::int64_t, std::vector<search::Scanned>> by_batch;
   for (const db::ScannedRow& row : rows) {
     if (row.status != schema::TrialStatus::ok) continue;
-    const auto stage = [&](const char* name) {
-      const auto found = row.stages_us.find(name);
-      return found == row.stages_us.end() ? std::nullopt : std::optional(found->second);
-    };
+    const GemmTimes apart = gemm_times(row.stages_us);
     by_batch[row.key.batch].push_back({.config = row.key.config,
                                        .latency_us = row.latency_us,
-                                       .gemm_1_us = stage("gemm_1"),
-                                       .gemm_2_us = stage("gemm_2"),
+                                       .gemm_1_us = apart.gemm_1_us,
+                                       .gemm_2_us = apart.gemm_2_us,
                                        .clock_fell = row.remark == kernels::k_clock_fell});
   }
   return by_batch;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/sweep/gemm_times.hpp"
 #include "daemon/sweep/sweep_run.hpp"
 #include "db/trial_store.hpp"
 
@@ -12,14 +13,11 @@ using search::RaceOutcome;
 using search::TrialIndex;
 
 RaceOutcome outcome_of(schema::TrialStatus status, double latency_us, const std::map<std::string, double>& stages_us) {
-  const auto stage = [&](const char* name) {
-    const auto found = stages_us.find(name);
-    return found == stages_us.end() ? std::nullopt : std::optional(found->second);
-  };
   if (status != schema::TrialStatus::ok) {
     return {.out_of_resources = status == schema::TrialStatus::out_of_resources};
   }
-  return {.latency_us = latency_us, .gemm_1_us = stage("gemm_1"), .gemm_2_us = stage("gemm_2")};
+  const GemmTimes apart = gemm_times(stages_us);
+  return {.latency_us = latency_us, .gemm_1_us = apart.gemm_1_us, .gemm_2_us = apart.gemm_2_us};
 }
 
 }  // namespace

@@ -4,18 +4,10 @@
 
 #include <set>
 
+#include "tests/daemon/search/small_plan.hpp"
+
 namespace moetune::daemon::search {
 namespace {
-
-using schema::TileConfig;
-
-constexpr TileConfig k_small{16, 64, 64, 1, 4, 3};
-constexpr TileConfig k_small_g16{16, 64, 64, 16, 4, 3};
-constexpr TileConfig k_large{64, 128, 64, 1, 8, 3};
-
-std::vector<Candidate> plan() {
-  return {{1, k_small}, {2, k_small}, {1, k_small_g16}, {2, k_small_g16}, {1, k_large}, {2, k_large}};
-}
 
 class WorkBoardTest : public testing::Test {
  protected:
