@@ -14,6 +14,8 @@ namespace {
 constexpr std::size_t k_max_gpus = 64;
 constexpr std::size_t k_max_listed = 65536;
 constexpr std::size_t k_max_in_turns = 64;  // every two of them are compared
+constexpr double k_least_level = 0.5;
+constexpr double k_greatest_level = 0.9999;
 
 void read_batches(ObjectReader& reader, SweepSpec& spec) {
   spec.batches = reader.integers("batch", 1, k_max_batch, k_most_batches);
@@ -138,6 +140,9 @@ nlohmann::ordered_json to_json(const SweepSpec& spec) {
   object["retry_failed"] = spec.retry_failed;
   object["scan"] = spec.scan;
   object["imported"] = spec.imported;
+  object["between"] = spec.between;
+  object["level"] = spec.choice.level;
+  object["min_gain"] = spec.choice.min_gain;
   object["recording"] = nullptr;
   if (spec.recording) object["recording"] = *spec.recording;
   object["compile"] = spec.compile;
@@ -177,6 +182,9 @@ Result<SweepSpec> sweep_spec_from_json(const nlohmann::json& value) {
   spec.retry_failed = reader.boolean_or("retry_failed", false);
   spec.scan = reader.boolean_or("scan", true);
   spec.imported = reader.boolean_or("imported", true);
+  spec.between = reader.boolean_or("between", true);
+  spec.choice.level = reader.optional_number("level", k_least_level, k_greatest_level).value_or(spec.choice.level);
+  spec.choice.min_gain = reader.optional_number("min_gain", 0, 1).value_or(spec.choice.min_gain);
   spec.recording = reader.optional_text("recording", 128);
   spec.compile = reader.boolean_or("compile", false);
   if (spec.compile && !spec.recording)

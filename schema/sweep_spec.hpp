@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "schema/choice_rule.hpp"
 #include "schema/error.hpp"
 #include "schema/group.hpp"
 #include "schema/problem.hpp"
@@ -38,6 +39,8 @@ struct SweepSpec {
   bool retry_failed = false;             ///< ask again what failed before
   bool scan = true;                      ///< Triton kernels: scan first, measure the finalists (SweepPhase)
   bool imported = true;                  ///< try the tiles of imported engine files too, first of all
+  bool between = true;                   ///< measure between the batches too, where the engine takes the nearest one's
+  ChoiceRule choice = {};                ///< when a tile beats the default; fields "level" and "min_gain"
   std::optional<std::string> recording;  ///< upload id: look the samples up instead of measuring
   bool compile = false;                  ///< with a recording: really compile the kernels
   /// Measured instead of a space, beside the default of each batch; by batch, in the order of their turns.

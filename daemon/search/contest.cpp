@@ -19,6 +19,21 @@ Standing standing_of(const Interval& log_speedup, double min_gain) {
   return log_speedup.middle > 0 ? Standing::faster : Standing::slower;
 }
 
+/// By round, as far as both have it.
+std::vector<double> log_speedups(std::span<const double> own_us, std::span<const double> other_us) {
+  std::vector<double> logs;
+  const std::size_t rounds = std::min(own_us.size(), other_us.size());
+  for (std::size_t i = 0; i < rounds; ++i) logs.push_back(std::log(other_us[i] / own_us[i]));
+  return logs;
+}
+
+Contest contest_of(const Interval& log_speedup, double min_gain) {
+  return {.standing = standing_of(log_speedup, min_gain),
+          .speedup = std::exp(log_speedup.middle),
+          .low = std::exp(log_speedup.low),
+          .high = std::exp(log_speedup.high)};
+}
+
 }  // namespace
 
 std::string_view name_of(Standing standing) {
@@ -37,15 +52,16 @@ std::string_view name_of(Standing standing) {
 
 std::optional<Contest> contest(std::span<const double> own_us, std::span<const double> other_us,
                                const schema::Rounds& rule) {
-  std::vector<double> logs;
-  const std::size_t rounds = std::min(own_us.size(), other_us.size());
-  for (std::size_t i = 0; i < rounds; ++i) logs.push_back(std::log(other_us[i] / own_us[i]));
-  const auto interval = signed_rank_interval(logs, schema::error_of_look(rule));
-  if (!interval) return std::nullopt;
-  return Contest{.standing = standing_of(*interval, rule.min_gain),
-                 .speedup = std::exp(interval->middle),
-                 .low = std::exp(interval->low),
-                 .high = std::exp(interval->high)};
+  const auto interval = signed_rank_interval(log_speedups(own_us, other_us), schema::error_of_look(rule));
+  return interval ? std::optional(contest_of(*interval, rule.min_gain)) : std::nullopt;
+}
+
+std::optional<Contest> contest(std::span<const double> own_us, std::span<const double> other_us, double error,
+                               double min_gain) {
+  const auto logs = log_speedups(own_us, other_us);
+  auto interval = signed_rank_interval(logs, error);
+  if (!interval) interval = student_interval(logs, error);
+  return interval ? std::optional(contest_of(*interval, min_gain)) : std::nullopt;
 }
 
 bool needs_another_round(const std::vector<std::vector<double>>& rounds_us, const schema::Rounds& rule) {

@@ -33,6 +33,11 @@ struct Contest {
 std::optional<Contest> contest(std::span<const double> own_us, std::span<const double> other_us,
                                const schema::Rounds& rule);
 
+/// The same with an error of one's own, also from few rounds: where the ranks cannot give the level, Student's interval
+/// does (student_interval). Nothing for fewer than two.
+std::optional<Contest> contest(std::span<const double> own_us, std::span<const double> other_us, double error,
+                               double min_gain);
+
 /// Whether the candidates of a batch, all with the same number of rounds, go on to another one: until `rule.least`, and
 /// on to `rule.most` when any two of them are unclear then. What is in between is not looked at: each look more would
 /// be another chance to be wrong.

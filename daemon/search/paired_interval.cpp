@@ -1,6 +1,9 @@
 #include "daemon/search/paired_interval.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <numeric>
 #include <vector>
 
 namespace moetune::daemon::search {
@@ -33,7 +36,45 @@ std::vector<double> walsh_averages(std::span<const double> differences) {
   return means;
 }
 
+/// P(|T| <= t) for Student's distribution.
+double student_within(double t, int degrees) {
+  const double angle = std::atan(t / std::sqrt(degrees));
+  const double square = std::cos(angle) * std::cos(angle);
+  const bool odd = degrees % 2 == 1;
+  double term = odd ? std::cos(angle) : 1;
+  double sum = degrees == 1 ? 0 : term;
+  for (int i = odd ? 3 : 2; i < degrees; i += 2) {
+    term *= square * (i - 1) / i;
+    sum += term;
+  }
+  const double even_part = std::sin(angle) * sum;
+  return odd ? 2 / std::numbers::pi * (angle + even_part) : even_part;
+}
+
 }  // namespace
+
+double student_quantile(int degrees, double error) {
+  double low = 0;
+  double high = 1;
+  while (student_within(high, degrees) < 1 - error) high *= 2;
+  constexpr int k_halvings = 60;  // more than the digits of a double
+  for (int i = 0; i < k_halvings; ++i) {
+    const double middle = (low + high) / 2;
+    (student_within(middle, degrees) < 1 - error ? low : high) = middle;
+  }
+  return high;
+}
+
+std::optional<Interval> student_interval(std::span<const double> differences, double error) {
+  if (differences.size() < 2) return std::nullopt;
+  const auto count = static_cast<double>(differences.size());
+  const double mean = std::reduce(differences.begin(), differences.end()) / count;
+  double squares = 0;
+  for (const double difference : differences) squares += (difference - mean) * (difference - mean);
+  const double error_of_mean = std::sqrt(squares / (count - 1) / count);
+  const double reach = student_quantile(static_cast<int>(differences.size()) - 1, error) * error_of_mean;
+  return Interval{.low = mean - reach, .middle = mean, .high = mean + reach};
+}
 
 std::size_t signed_rank_rank(std::size_t count, double error) {
   if (count == 0) return 0;

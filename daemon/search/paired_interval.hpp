@@ -21,6 +21,16 @@ struct Interval {
 /// Nonparametric Statistical Methods, 3rd edition, sections 3.2 and 3.3.
 std::optional<Interval> signed_rank_interval(std::span<const double> differences, double error);
 
+/// The same from so few differences that the ranks alone cannot give the level: Student's t interval around the mean,
+/// which takes the differences for normally distributed; one disturbed difference makes it wide. Nothing for fewer than
+/// two.
+std::optional<Interval> student_interval(std::span<const double> differences, double error);
+
+/// The t that Student's distribution with so many degrees of freedom exceeds in magnitude with probability `error`.
+/// Source: Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.3 and 26.7.4. Precondition: degrees > 0 and
+/// 0 < error < 1.
+double student_quantile(int degrees, double error);
+
 /// How many of the least and of the greatest means of two lie outside the interval, plus one: the largest C with
 /// P(T < C) <= error / 2 where T is the signed-rank statistic of `count` differences. 0 when there is none.
 std::size_t signed_rank_rank(std::size_t count, double error);

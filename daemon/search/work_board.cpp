@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
+#include <tuple>
+#include <utility>
 
 namespace moetune::daemon::search {
 
@@ -91,7 +93,8 @@ bool WorkBoard::may_wait_in_queue(TrialIndex trial) const {
 }
 
 void WorkBoard::enqueue(TrialIndex trial) {
-  if (order_ == Order::rounds) {
+  const bool takes_turns = order_ == Order::rounds || (order_ == Order::heats && rounds_of(trial) > 0);
+  if (takes_turns) {
     enqueue_round(trials_[trial.value].batch);
   } else if (may_wait_in_queue(trial)) {
     to_measure_[worker_of_[trial.value]].insert(trial);
@@ -107,9 +110,18 @@ std::vector<TrialIndex> WorkBoard::unfinished_of_batch(std::int64_t batch) const
   return unfinished;
 }
 
+void WorkBoard::open_rounds() {
+  if (std::exchange(rounds_open_, true) || order_ != Order::heats) return;
+  for (const auto& [batch, trials] : trials_of_batch_) enqueue_round(batch);
+}
+
 void WorkBoard::enqueue_round(std::int64_t batch) {
   const auto unfinished = unfinished_of_batch(batch);
   if (unfinished.empty()) return;
+  if (order_ == Order::heats) {
+    const auto is_new = [&](TrialIndex trial) { return rounds_of(trial) == 0; };
+    if (!rounds_open_ || std::ranges::any_of(unfinished, is_new)) return;
+  }
   const bool lacks_kernels =
       std::ranges::any_of(unfinished, [&](TrialIndex trial) { return missing_[trial.value] > 0; });
   if (lacks_kernels) return;
@@ -136,7 +148,7 @@ void WorkBoard::had_round(TrialIndex trial) {
 void WorkBoard::resume_after(TrialIndex trial, std::size_t rounds) {
   rounds_[trial.value] = rounds;
   for (const TrialIndex other : trials_of_batch_[trials_[trial.value].batch]) {
-    to_measure_[worker_of_[other.value]].erase(other);
+    if (order_ == Order::rounds || other == trial) to_measure_[worker_of_[other.value]].erase(other);
   }
   enqueue(trial);
 }
@@ -160,7 +172,7 @@ void WorkBoard::finish(TrialIndex trial) {
   for (const KernelIndex kernel : kernels_of(trial)) {
     if (--kernels_[kernel.value].unfinished == 0) waiting_with(kernel).erase(kernel);
   }
-  if (order_ == Order::rounds) enqueue_round(trials_[trial.value].batch);
+  if (order_ != Order::plan) enqueue_round(trials_[trial.value].batch);
 }
 
 void WorkBoard::ready(KernelIndex index) {
@@ -241,6 +253,7 @@ std::optional<TrialIndex> WorkBoard::first_in_turn(std::size_t worker) const {
   if (queue.empty()) return std::nullopt;
   TrialIndex first = *queue.begin();
   if (order_ == Order::plan) return first;
+  if (order_ == Order::heats) return first_in_heats(queue);
   const auto batch_of = [&](TrialIndex trial) { return trials_[trial.value].batch; };
   for (std::size_t i = 0; i < flying_.size(); ++i) {
     if (flying_[i] && worker_of_[i] == worker && batch_of({i}) != batch_of(first)) return std::nullopt;
@@ -250,6 +263,16 @@ std::optional<TrialIndex> WorkBoard::first_in_turn(std::size_t worker) const {
     if (batch_of(trial) == batch_of(first)) first = trial;
   }
   return first;
+}
+
+/// First rounds in the order of the plan, then round by round, each batch's turns one after the other.
+TrialIndex WorkBoard::first_in_heats(const std::set<TrialIndex>& queue) const {
+  return std::ranges::min(queue, {}, [&](TrialIndex trial) {
+    const auto place = static_cast<std::int64_t>(trial.value);
+    const std::size_t rounds = rounds_of(trial);
+    if (rounds == 0) return std::tuple(rounds, std::int64_t{0}, place);
+    return std::tuple(rounds, trials_[trial.value].batch, rounds % 2 == 0 ? place : -place);
+  });
 }
 
 std::optional<WorkItem> WorkBoard::next_suspect() {
@@ -265,7 +288,8 @@ std::optional<WorkItem> WorkBoard::next_suspect() {
       kernels_[kernel->value].state = KernelState::compiling;
     } else {
       const auto trial = std::get<TrialIndex>(item);
-      if (missing_[trial.value] > 0 || is_ahead(trial)) {
+      const bool too_early = order_ == Order::heats && !rounds_open_ && rounds_of(trial) > 0;
+      if (missing_[trial.value] > 0 || is_ahead(trial) || too_early) {
         suspects_.push_back(item);  // a kernel of it, or another of its batch, is a suspect too and comes first
         continue;
       }

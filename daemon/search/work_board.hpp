@@ -32,6 +32,7 @@ enum class Verdict {
 enum class Order {
   plan,    ///< each once, as it stands in the plan
   rounds,  ///< the trials of a batch take turns, one round each, until all of them are finished
+  heats,   ///< a first round of each as in plan, then the unfinished ones of a batch take turns as in rounds
 };
 
 /// Which trials are to be measured.
@@ -46,7 +47,8 @@ enum class Admission {
 /// at a time, with nothing else in flight, after all other work, and only one that fails alone, twice, is failed. In
 /// Order::rounds a batch begins when all its kernels are there, a trial has its next round when every other unfinished
 /// one of its batch has had as many, a worker measures one batch at a time, and every second round runs in the opposite
-/// order, so that neither comes first (ABBA). Not thread-safe.
+/// order, so that neither comes first (ABBA). In Order::heats kernels are waited for by their own trials alone, all
+/// batches go on at the same time, round by round, and second rounds wait for open_rounds(). Not thread-safe.
 class WorkBoard {
  public:
   /// All trials wait; `workers` measure workers share the batches out, and at most half of the `compile_slots` are
@@ -69,6 +71,8 @@ class WorkBoard {
 
   /// From now on the trial is to be measured. When one of its kernels has failed it waits for finish().
   void admit(TrialIndex trial);
+  /// Nothing more will be admitted: what has had its first round may have others (Order::heats).
+  void open_rounds();
   /// Trials that are, or were, to be measured.
   std::size_t admitted() const { return admitted_count_; }
 
@@ -142,6 +146,7 @@ class WorkBoard {
   bool may_wait_in_queue(TrialIndex trial) const;
   bool is_ahead(TrialIndex trial) const;  ///< of another one of its batch, in rounds
   std::optional<TrialIndex> first_in_turn(std::size_t worker) const;
+  TrialIndex first_in_heats(const std::set<TrialIndex>& queue) const;
   void leave_flight(WorkItem item);
   bool needed(WorkItem item) const;
   std::set<KernelIndex>& waiting_with(KernelIndex kernel) {
@@ -158,6 +163,7 @@ class WorkBoard {
   std::vector<bool> finished_;
   std::vector<bool> flying_;  ///< trials in flight
   Order order_;
+  bool rounds_open_ = false;
   std::vector<std::size_t> rounds_;
   std::map<std::int64_t, std::vector<TrialIndex>> trials_of_batch_;
   std::vector<Kernel> kernels_;

@@ -104,7 +104,7 @@ Result<void> apply_recording(SweepPlan& plan, const SweepSpec& spec, const std::
 
 /// The candidates that the spec names.
 Result<std::vector<schema::TileConfig>> apply_named(SweepPlan& plan, const SweepSpec& spec) {
-  plan.in_rounds = spec.rounds.has_value();
+  if (spec.rounds) plan.order = search::Order::rounds;
   plan.default_of_batch = search::known_defaults(spec.problem, spec.batches);
   plan.default_source = schema::default_config_source();
   plan.candidates = search::named_plan(spec.problem, plan.default_of_batch, spec.candidates);
@@ -200,6 +200,7 @@ void choose_phase(SweepPlan& plan, const SweepSpec& spec, const Machine& machine
   const bool saves_kernels = has_groups(configs) && configs.size() > search::FinalistRule{}.at_least;
   if (!plan.pairs && !saves_kernels) return;
   plan.phase = SweepPhase::scan;
+  plan.order = search::Order::plan;
   plan.group.kernel = schema::scan_of(plan.kernel);
 }
 
@@ -313,6 +314,7 @@ Result<SweepPlan> plan_measure_phase(const SweepPlan& scan, const SweepSpec& spe
                                      const std::vector<db::ScannedRow>& rows) {
   SweepPlan plan = scan;
   plan.phase = SweepPhase::measure;
+  plan.order = search::Order::heats;
   plan.races = false;
   plan.group.kernel = plan.kernel;
   plan.candidates = search::finalist_plan(plan.default_of_batch, finalists_by_batch(scan, rows));

@@ -10,6 +10,7 @@
 
 #include "daemon/search/plan.hpp"
 #include "daemon/search/seeds.hpp"
+#include "daemon/search/work_board.hpp"
 #include "daemon/sweep/machine.hpp"
 #include "db/trial_store.hpp"
 #include "kernels/artifact_file.hpp"
@@ -31,14 +32,14 @@ struct KernelSpec {
 struct SweepPlan {
   schema::SweepPhase phase = schema::SweepPhase::measure;
   schema::Group group;
-  std::string kernel;      ///< the group's, also in a scan, whose rows are kept under another name
-  bool pairs = false;      ///< the GEMMs get tiles of their own; a scan times them apart
-  bool in_rounds = false;  ///< the candidates of a batch take turns
-  bool races = false;      ///< a race says which of the candidates are measured
-  std::string arch;        ///< "sm_90"
-  std::string target;      ///< "sm_90a"; what kernels are compiled for
-  bool compiles = true;    ///< false: a recording without compile
-  std::vector<Gpu> gpus;   ///< empty with a recording
+  std::string kernel;                          ///< the group's, also in a scan, whose rows are kept under another name
+  bool pairs = false;                          ///< the GEMMs get tiles of their own; a scan times them apart
+  search::Order order = search::Order::heats;  ///< how the candidates are measured; a scan has them as in the plan
+  bool races = false;                          ///< a race says which of the candidates are measured
+  std::string arch;                            ///< "sm_90"
+  std::string target;                          ///< "sm_90a"; what kernels are compiled for
+  bool compiles = true;                        ///< false: a recording without compile
+  std::vector<Gpu> gpus;                       ///< empty with a recording
   std::optional<std::filesystem::path> recording;
   std::vector<search::Candidate> candidates;
   std::map<std::int64_t, schema::TileConfig> default_of_batch;  ///< the engine's, as it really runs

@@ -138,6 +138,7 @@ class SweepRun {
   void judge_station_down(std::size_t index, const WorkerEnded& ended);
   void judge_measure_death(search::TrialIndex trial, schema::TrialStatus status, const std::string& explanation);
   void finish_trial(search::TrialIndex trial, schema::Trial row);
+  void note_latency(std::int64_t batch, double us);
   schema::Trial row_for(search::TrialIndex trial, schema::TrialStatus status) const;
   void submit(search::TrialIndex trial, bool alone);
   void send(search::TrialIndex trial, std::int64_t job);
@@ -151,10 +152,13 @@ class SweepRun {
   std::size_t kernels_to_come() const;
 
   // sweep_run_rounds.cpp
-  bool in_rounds() const { return sweep_.spec.rounds.has_value(); }
+  bool has_rounds() const { return plan_.order != search::Order::plan; }
+  bool stays(search::TrialIndex trial) const;
   schema::Result<void> take_up_rounds(db::Snapshot& snapshot);
+  void open_rounds();
   void finish_round(search::TrialIndex trial, schema::Trial row);
-  void finish_batch_if_clear(std::int64_t batch);
+  void finish_what_is_clear(std::int64_t batch);
+  void finish_after_rounds(search::TrialIndex trial);
   std::map<std::int64_t, std::size_t> rounds_to_come() const;
 
   // sweep_run.cpp

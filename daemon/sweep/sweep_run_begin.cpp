@@ -29,9 +29,8 @@ SweepRun::~SweepRun() {
 }
 
 WorkBoard SweepRun::board_for(const RunContext& context, const SweepPlan& plan) {
-  const auto order = plan.in_rounds ? search::Order::rounds : search::Order::plan;
   const auto admission = plan.races ? search::Admission::on_request : search::Admission::all;
-  return {plan.candidates, stations_needed(plan), plan.needs, context.crew.slots(), order, admission};
+  return {plan.candidates, stations_needed(plan), plan.needs, context.crew.slots(), plan.order, admission};
 }
 
 Result<std::unique_ptr<SweepRun>> SweepRun::begin(const RunContext& context, const db::Sweep& sweep, SweepPlan plan) {
@@ -54,6 +53,7 @@ Result<void> SweepRun::enter(SweepPlan plan) {
   own_kernels_.clear();
   race_.reset();
   raced_ = false;
+  rounds_.clear();
   best_us_.clear();
   trial_seconds_.clear();
   return take_up(true);
@@ -69,8 +69,10 @@ Result<void> SweepRun::take_up(bool first_time) {
     cut_off = std::move(*attempts);
     if (auto skipped = skip_finished(snapshot); !skipped) return skipped;
     if (auto read = read_earlier_outcomes(snapshot); !read) return read;
-    if (plan_.races) return begin_race(snapshot);
-    return in_rounds() ? take_up_rounds(snapshot) : Result<void>();
+    if (plan_.order != search::Order::plan) {
+      if (auto taken = take_up_rounds(snapshot); !taken) return taken;
+    }
+    return plan_.races ? begin_race(snapshot) : Result<void>();
   });
   if (!done) return done;
   // A sweep that goes on after a stop finds its own kernels in the cache: they were counted when they were compiled.
@@ -80,6 +82,7 @@ Result<void> SweepRun::take_up(bool first_time) {
   } else {
     for (std::size_t i = 0; i < board_.trials().size(); ++i) take_over_earlier({i});
     for (std::size_t i = 0; i < plan_.kernels.size(); ++i) look_up({i});
+    open_rounds();
   }
   counts_cached_ = true;
   suspect(cut_off);

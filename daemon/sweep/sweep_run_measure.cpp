@@ -68,7 +68,7 @@ void SweepRun::send(TrialIndex trial, std::int64_t job) {
     request.gemm_2 = kernels_.at(needed.back());
   }
   if (const auto best = best_us_.find(candidate.batch); best != best_us_.end()) request.best_us = best->second;
-  if (in_rounds()) request.round = static_cast<std::int64_t>(board_.rounds_of(trial));
+  if (has_rounds()) request.round = static_cast<std::int64_t>(board_.rounds_of(trial));
   request.quick = plan_.phase == schema::SweepPhase::scan;
   request.apart = request.quick && plan_.pairs;
   Station& station = stations_[board_.worker_of(trial)];
@@ -101,15 +101,17 @@ schema::Trial SweepRun::row_for(TrialIndex trial, TrialStatus status) const {
 
 void SweepRun::finish_trial(TrialIndex trial, schema::Trial row) {
   board_.finish(trial);
-  if (row.latency_us) {
-    const auto [best, first] = best_us_.try_emplace(row.batch, *row.latency_us);
-    if (!first) best->second = std::min(best->second, *row.latency_us);
-  }
+  if (row.latency_us) note_latency(row.batch, *row.latency_us);
   tell_race(row);
   const std::int64_t batch = row.batch;
   ledger_.add_row(std::move(row));
   // The others of its batch may have waited for its round alone.
-  if (in_rounds()) finish_batch_if_clear(batch);
+  if (has_rounds()) finish_what_is_clear(batch);
+}
+
+void SweepRun::note_latency(std::int64_t batch, double us) {
+  const auto [best, first] = best_us_.try_emplace(batch, us);
+  if (!first) best->second = std::min(best->second, us);
 }
 
 void SweepRun::take_station_events(std::size_t index) {
@@ -169,7 +171,7 @@ void SweepRun::accept_measured(std::size_t index, MeasuredJob& measured) {
   row.sm_clock_mhz = reply.sm_clock_mhz;
   row.throttle = reply.throttle;
   if (!reply.log_tail.empty()) row.log_tail = reply.log_tail;
-  if (in_rounds() && reply.status == TrialStatus::ok) {
+  if (has_rounds() && reply.status == TrialStatus::ok) {
     finish_round(trial, std::move(row));
   } else {
     finish_trial(trial, std::move(row));

@@ -4,6 +4,7 @@
 #include "daemon/sweep/gemm_times.hpp"
 #include "daemon/sweep/sweep_run.hpp"
 #include "db/trial_store.hpp"
+#include "kernels/sample_plan.hpp"
 
 namespace moetune::daemon {
 namespace {
@@ -20,6 +21,12 @@ RaceOutcome outcome_of(schema::TrialStatus status, double latency_us, const std:
   return {.latency_us = latency_us, .gemm_1_us = apart.gemm_1_us, .gemm_2_us = apart.gemm_2_us};
 }
 
+/// What a race goes by: the rounds that follow come when it is over, or were those of an earlier sweep.
+double first_round_us(const std::vector<double>& samples_us) {
+  const auto count = std::min<std::ptrdiff_t>(std::ssize(samples_us), kernels::k_min_samples);
+  return schema::median({samples_us.begin(), samples_us.begin() + count});
+}
+
 }  // namespace
 
 /// A race that is told what earlier runs of the sweep have measured wants what they wanted, and goes on after it.
@@ -28,13 +35,26 @@ Result<void> SweepRun::begin_race(db::Snapshot& snapshot) {
   if (!rows) return std::unexpected(rows.error());
   race_.emplace(plan_.candidates, plan_.default_of_batch, plan_.seeded.seeds, plan_.pairs);
   for (const db::ScannedRow& row : *rows) {
-    race_->tell({row.key.batch, row.key.config}, outcome_of(row.status, row.latency_us, row.stages_us));
+    double us = row.latency_us;
+    if (has_rounds() && row.status == schema::TrialStatus::ok) {
+      const auto samples = db::samples_of(snapshot, id(), row.key);
+      if (!samples) return std::unexpected(samples.error());
+      us = first_round_us(*samples);
+    }
+    race_->tell({row.key.batch, row.key.config}, outcome_of(row.status, us, row.stages_us));
+  }
+  for (const auto& [trial, so_far] : rounds_) {
+    const auto us = schema::median(so_far.samples_us.front());
+    race_->tell(board_.trials()[trial.value], outcome_of(schema::TrialStatus::ok, us, {}));
   }
   return {};
 }
 
 void SweepRun::tell_race(const schema::Trial& row) {
-  if (race_) race_->tell({row.batch, row.config}, outcome_of(row.status, row.latency_us.value_or(0), row.stages_us));
+  if (!race_) return;
+  const bool of_rounds = has_rounds() && !row.samples_us.empty();
+  const double us = of_rounds ? first_round_us(row.samples_us) : row.latency_us.value_or(0);
+  race_->tell({row.batch, row.config}, outcome_of(row.status, us, row.stages_us));
 }
 
 /// Admits what the race wants now. What is known of a candidate already may at once lead to others. Until the race is
@@ -48,6 +68,7 @@ void SweepRun::advance_race() {
   for (const auto& [batch, more] : race_->expected_beyond_wanted()) total += static_cast<std::int64_t>(more);
   if (std::exchange(raced_total_, total) != total) ledger_.set_total(total);
   raced_ = race_->done();
+  if (raced_) open_rounds();
 }
 
 void SweepRun::admit(TrialIndex trial) {
@@ -65,7 +86,7 @@ void SweepRun::admit(TrialIndex trial) {
 
 /// By batch, as far as one can say.
 std::map<std::int64_t, std::size_t> SweepRun::trials_to_come() const {
-  if (in_rounds()) return rounds_to_come();
+  if (plan_.order == search::Order::rounds) return rounds_to_come();
   auto trials = board_.unfinished_by_batch();
   if (race_) {
     for (const auto& [batch, more] : race_->expected_beyond_wanted()) trials[batch] += more;

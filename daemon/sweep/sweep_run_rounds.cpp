@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "daemon/search/contest.hpp"
+#include "daemon/search/heats.hpp"
 #include "daemon/sweep/sweep_run.hpp"
 #include "db/round_store.hpp"
 
@@ -33,37 +34,75 @@ Result<void> SweepRun::take_up_rounds(db::Snapshot& snapshot) {
   return {};
 }
 
+/// What others have to beat goes on as long as they do.
+bool SweepRun::stays(TrialIndex trial) const {
+  const auto& candidate = board_.trials()[trial.value];
+  const auto fallback = plan_.default_of_batch.find(candidate.batch);
+  return fallback != plan_.default_of_batch.end() && fallback->second == candidate.config;
+}
+
+/// Everybody is known who takes part.
+void SweepRun::open_rounds() {
+  if (!has_rounds()) return;
+  board_.open_rounds();
+  for (const auto& [batch, trials] : board_.unfinished_by_batch()) finish_what_is_clear(batch);
+}
+
 void SweepRun::finish_round(TrialIndex trial, schema::Trial row) {
   RoundsSoFar& so_far = rounds_[trial];
+  const bool is_first = so_far.samples_us.empty();
+  const double us = *row.latency_us;
   ledger_.add_round({row.batch, row.config}, row.samples_us);
   so_far.samples_us.push_back(row.samples_us);
+  if (is_first) tell_race(row);
+  note_latency(row.batch, us);
+  const std::int64_t batch = row.batch;
   so_far.last = std::move(row);
   board_.had_round(trial);
-  finish_batch_if_clear(board_.trials()[trial.value].batch);
+  const bool is_out = plan_.order == search::Order::heats && is_first && !stays(trial) &&
+                      search::is_out_of_heat(us, best_us_.at(batch));
+  if (is_out) finish_after_rounds(trial);
+  finish_what_is_clear(batch);
 }
 
 /// Looks at a batch whose candidates have all had the same number of rounds. The rows are committed together with the
 /// last round: a daemon that dies before has that round to measure again and comes to the same look.
-void SweepRun::finish_batch_if_clear(std::int64_t batch) {
+void SweepRun::finish_what_is_clear(std::int64_t batch) {
+  if (plan_.order == search::Order::heats && race_ && !raced_) return;
   const auto candidates = board_.unfinished_of_batch(batch);
-  std::vector<std::vector<double>> medians_us;
+  std::vector<search::HeatEntry> entries;
   for (const TrialIndex trial : candidates) {
-    if (board_.is_in_flight(trial) || board_.rounds_of(trial) != board_.rounds_of(candidates.front())) return;
-    medians_us.push_back(medians_of(rounds_[trial].samples_us));
+    const std::size_t rounds = board_.rounds_of(trial);
+    const bool in_turn = rounds > 0 && rounds == board_.rounds_of(candidates.front());
+    if (board_.is_in_flight(trial) || !in_turn) return;
+    entries.push_back({medians_of(rounds_[trial].samples_us), stays(trial)});
   }
-  if (search::needs_another_round(medians_us, *sweep_.spec.rounds)) return;
-  for (const TrialIndex trial : candidates) {
-    RoundsSoFar& so_far = rounds_[trial];
-    schema::Trial row = so_far.last ? std::move(*so_far.last) : row_for(trial, schema::TrialStatus::ok);
-    row.samples_us.clear();
-    for (const auto& samples_us : so_far.samples_us) {
-      row.samples_us.insert(row.samples_us.end(), samples_us.begin(), samples_us.end());
+  if (entries.empty()) return;
+  if (plan_.order == search::Order::heats) {
+    const auto verdict = search::judge_heat(entries, sweep_.spec.choice);
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      if (verdict.over || std::ranges::binary_search(verdict.out, i)) finish_after_rounds(candidates[i]);
     }
-    row.latency_us = schema::median(row.samples_us);
-    rounds_.erase(trial);
-    board_.finish(trial);
-    ledger_.add_row_of_rounds(std::move(row));
+    return;
   }
+  std::vector<std::vector<double>> medians_us;
+  for (search::HeatEntry& entry : entries) medians_us.push_back(std::move(entry.rounds_us));
+  if (search::needs_another_round(medians_us, *sweep_.spec.rounds)) return;
+  for (const TrialIndex trial : candidates) finish_after_rounds(trial);
+}
+
+/// The row of a candidate that has had its rounds.
+void SweepRun::finish_after_rounds(TrialIndex trial) {
+  RoundsSoFar& so_far = rounds_[trial];
+  schema::Trial row = so_far.last ? std::move(*so_far.last) : row_for(trial, schema::TrialStatus::ok);
+  row.samples_us.clear();
+  for (const auto& samples_us : so_far.samples_us) {
+    row.samples_us.insert(row.samples_us.end(), samples_us.begin(), samples_us.end());
+  }
+  row.latency_us = schema::median(row.samples_us);
+  rounds_.erase(trial);
+  board_.finish(trial);
+  ledger_.add_row_of_rounds(std::move(row));
 }
 
 /// As far as one can say: no batch needs more than the least.

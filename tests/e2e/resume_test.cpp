@@ -55,7 +55,7 @@ TEST_F(ResumeTest, AKilledDaemonGoesOnWithoutMeasuringAgain) {
     expected = count_attempts(other.path() / "data");
   }
   EXPECT_EQ(expected.compiles, small_problem().tiles());
-  EXPECT_EQ(expected.measurements, small_problem().trials());
+  EXPECT_GT(expected.measurements, small_problem().trials()) << "the best of each batch and its default have rounds";
 
   {
     RunningDaemon daemon(options());
@@ -65,7 +65,7 @@ TEST_F(ResumeTest, AKilledDaemonGoesOnWithoutMeasuringAgain) {
   }
   const Begun at_kill = count_attempts(folder_.path() / "data");
   EXPECT_GT(at_kill.measurements, 0u);
-  EXPECT_LT(at_kill.measurements, small_problem().trials());
+  EXPECT_LT(at_kill.measurements, expected.measurements);
 
   RunningDaemon daemon(options());
   const auto view = daemon.wait_for(1, {"done", "failed"});

@@ -111,5 +111,24 @@ TEST(PairedIntervalTest, OneWildRoundMovesTheEstimateLittle) {
   EXPECT_NEAR(signed_rank_interval(differences, 0.01)->middle, calm, 0.05);
 }
 
+/// The published tables of Student's distribution, two-sided.
+TEST(StudentIntervalTest, QuantilesAreThoseOfThePublishedTables) {
+  EXPECT_NEAR(student_quantile(1, 0.05), 12.706, 1e-3);
+  EXPECT_NEAR(student_quantile(2, 0.01), 9.925, 1e-3);
+  EXPECT_NEAR(student_quantile(3, 0.1), 2.353, 1e-3);
+  EXPECT_NEAR(student_quantile(4, 0.01), 4.604, 1e-3);
+  EXPECT_NEAR(student_quantile(5, 0.001), 6.869, 1e-3);
+  EXPECT_NEAR(student_quantile(9, 0.02), 2.821, 1e-3);
+  EXPECT_NEAR(student_quantile(30, 0.05), 2.042, 1e-3);
+}
+
+TEST(StudentIntervalTest, LiesAroundTheMean) {
+  const auto interval = student_interval(std::vector<double>{1, 2, 3}, 0.05);
+  EXPECT_NEAR(interval->middle, 2, 1e-12);
+  EXPECT_NEAR(interval->high - interval->middle, 4.3027 / std::sqrt(3), 1e-3);
+  EXPECT_NEAR(interval->middle - interval->low, 4.3027 / std::sqrt(3), 1e-3);
+  EXPECT_FALSE(student_interval(std::vector<double>{1}, 0.05));
+}
+
 }  // namespace
 }  // namespace moetune::daemon::search

@@ -197,6 +197,75 @@ TEST(WorkBoardSharingTest, EachWorkerMeasuresItsOwnBatches) {
   EXPECT_TRUE(board.done());
 }
 
+/// The small plan in heats: k_small and k_small_g16 of both batches need kernel 0, k_large kernel 1.
+class HeatsBoardTest : public testing::Test {
+ protected:
+  WorkBoard board_{plan(), 1, one_kernel_per_tile(plan()).needs, 1, Order::heats};
+
+  /// Measures one round of whatever is there and returns the trials in their turns.
+  std::vector<std::size_t> turn() {
+    std::vector<std::size_t> turns;
+    while (auto trial = board_.next_trial(0)) turns.push_back(trial->value);
+    for (const std::size_t trial : turns) board_.had_round({trial});
+    return turns;
+  }
+};
+
+TEST_F(HeatsBoardTest, FirstRoundsBeginAsKernelsComeAndSecondOnesWaitForAll) {
+  board_.open_rounds();
+  board_.ready(*board_.next_compile());
+  EXPECT_EQ(turn(), (std::vector<std::size_t>{0, 1, 2, 3}));
+  EXPECT_EQ(board_.next_trial(0), std::nullopt) << "k_large has had none";
+  board_.ready(*board_.next_compile());
+  EXPECT_EQ(turn(), (std::vector<std::size_t>{4, 5}));
+  EXPECT_EQ(turn(), (std::vector<std::size_t>{4, 2, 0, 5, 3, 1})) << "the other way round, batch after batch";
+  EXPECT_EQ(turn(), (std::vector<std::size_t>{0, 2, 4, 1, 3, 5}));
+}
+
+TEST_F(HeatsBoardTest, SecondRoundsWaitUntilNothingMoreIsAdmitted) {
+  for (int i = 0; i < 2; ++i) board_.ready(*board_.next_compile());
+  EXPECT_EQ(turn().size(), 6U);
+  EXPECT_EQ(board_.next_trial(0), std::nullopt);
+  board_.open_rounds();
+  EXPECT_EQ(turn().size(), 6U);
+}
+
+TEST_F(HeatsBoardTest, FinishedOnesHoldNobodyUp) {
+  board_.open_rounds();
+  for (int i = 0; i < 2; ++i) board_.ready(*board_.next_compile());
+  const auto first = board_.next_trial(0);
+  const auto second = board_.next_trial(0);
+  board_.had_round(*first);
+  board_.had_round(*second);
+  for (const std::size_t done : {2, 3, 4, 5}) board_.finish({done});
+  EXPECT_EQ(turn(), (std::vector<std::size_t>{0, 1}));
+  board_.finish({0});
+  board_.finish({1});
+  EXPECT_TRUE(board_.done());
+}
+
+TEST_F(HeatsBoardTest, GoesOnAfterRoundsOfAnEarlierRun) {
+  board_.resume_after({0}, 2);
+  board_.resume_after({2}, 1);
+  board_.open_rounds();
+  board_.finish({4});
+  for (int i = 0; i < 2; ++i) board_.ready(*board_.next_compile());
+  EXPECT_EQ(turn(), (std::vector<std::size_t>{1, 3, 5, 2})) << "first rounds of batch 2, and 2 catches up with 0";
+  EXPECT_EQ(turn(), (std::vector<std::size_t>{5, 3, 1, 0, 2}));
+}
+
+TEST_F(HeatsBoardTest, ASuspectHasItsRoundsAlone) {
+  board_.open_rounds();
+  for (int i = 0; i < 2; ++i) board_.ready(*board_.next_compile());
+  board_.suspect(TrialIndex{2});
+  EXPECT_EQ(turn(), (std::vector<std::size_t>{0, 1, 3, 4, 5}));
+  EXPECT_EQ(turn(), (std::vector<std::size_t>{5, 3, 1})) << "batch 1 waits for it";
+  while (const auto trial = board_.next_trial(0)) board_.finish(*trial);
+  EXPECT_EQ(board_.next_suspect(), WorkItem(TrialIndex{2}));
+  board_.had_round({2});
+  EXPECT_EQ(turn(), (std::vector<std::size_t>{4, 2, 0}));
+}
+
 /// Three candidates of batch 1 and two of batch 2, in rounds, on one worker.
 class WorkBoardRoundsTest : public testing::Test {
  protected:

@@ -1,0 +1,110 @@
+#include "daemon/search/heats.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "daemon/search/contest.hpp"
+
+namespace moetune::daemon::search {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+constexpr schema::ChoiceRule k_rule{};
+
+HeatEntry steady(double us, std::size_t rounds, bool stays = false) {
+  return {std::vector<double>(rounds, us), stays};
+}
+
+TEST(HeatsTest, WhoIsFarBehindAfterTheFirstRoundIsOut) {
+  const auto verdict =
+      judge_heat(std::vector{steady(100, 1), steady(100.5, 1), steady(102, 1), steady(110, 1, true)}, k_rule);
+  EXPECT_THAT(verdict.out, ElementsAre(2));
+  EXPECT_FALSE(verdict.over);
+}
+
+TEST(HeatsTest, WhatHasToBeBeatenStaysHoweverSlow) {
+  const auto verdict = judge_heat(std::vector{steady(100, 1), steady(300, 1, true)}, k_rule);
+  EXPECT_THAT(verdict.out, IsEmpty());
+  EXPECT_FALSE(verdict.over);
+}
+
+TEST(HeatsTest, ADefaultWithoutChallengersNeedsNoSecondRound) {
+  EXPECT_TRUE(judge_heat(std::vector{steady(100, 1, true)}, k_rule).over);
+  EXPECT_TRUE(judge_heat(std::vector{steady(100, 1, true), steady(103, 1)}, k_rule).over);
+}
+
+TEST(HeatsTest, FourChallengersGoOnAtMost) {
+  const auto verdict = judge_heat(std::vector{steady(100.4, 1), steady(100.3, 1), steady(100.2, 1), steady(100.1, 1),
+                                              steady(100, 1), steady(100.1, 1, true)},
+                                  k_rule);
+  EXPECT_THAT(verdict.out, ElementsAre(0));
+}
+
+TEST(HeatsTest, IsLookedAtAfterCertainRoundsOnly) {
+  for (std::size_t rounds = 2; rounds <= 20; ++rounds) {
+    const bool is_look = rounds == 3 || rounds == 5 || rounds == 10 || rounds == 20;
+    EXPECT_EQ(judge_heat(std::vector{steady(100, rounds), steady(120, rounds, true)}, k_rule).over, is_look) << rounds;
+  }
+}
+
+TEST(HeatsTest, EndsAtOnceWhereTheFastestIsOneThatStays) {
+  std::vector<HeatEntry> entries = {{{100, 101, 100}, true}, {{100.4, 100.1, 101.2}, false}};
+  EXPECT_TRUE(judge_heat(entries, k_rule).over);
+}
+
+TEST(HeatsTest, GoesOnWhileTheIntervalLeavesItOpen) {
+  // 1.5 % faster in the middle, in rounds that differ by as much.
+  std::vector<HeatEntry> entries(2);
+  entries[1].stays = true;
+  for (std::size_t round = 0; round < 20; ++round) {
+    entries[0].rounds_us.push_back(100);
+    entries[1].rounds_us.push_back(round % 2 == 0 ? 103.5 : 99.5);
+    EXPECT_EQ(judge_heat(entries, k_rule).over, round + 1 == 20) << round + 1;
+  }
+}
+
+/// A pair in the noise of an H200: 0.2 % between rounds.
+class Pair {
+ public:
+  explicit Pair(std::uint64_t seed) : generator_(seed) {}
+  /// The rounds that a challenger and the default had until it was clear, or the last.
+  std::vector<HeatEntry> settle(double gain) {
+    std::normal_distribution<double> noise(0, 0.002);
+    std::vector<HeatEntry> entries = {{{}, false}, {{}, true}};
+    do {
+      entries[0].rounds_us.push_back(100 * (1 + noise(generator_)));
+      entries[1].rounds_us.push_back(100 * (1 + gain) * (1 + noise(generator_)));
+    } while (!judge_heat(entries, k_rule).over);
+    return entries;
+  }
+
+ private:
+  std::mt19937_64 generator_;
+};
+
+TEST(HeatsTest, ClearGainsTakeFewRounds) {
+  Pair pair(7);
+  std::size_t rounds = 0;
+  constexpr int k_runs = 400;
+  for (int run = 0; run < k_runs; ++run) rounds += pair.settle(0.06).front().rounds_us.size();
+  EXPECT_LT(static_cast<double>(rounds) / k_runs, 4.0);
+}
+
+TEST(HeatsTest, WithoutADifferenceHardlyAnyoneWins) {
+  Pair pair(11);
+  constexpr int k_runs = 3000;
+  int wrong = 0;
+  for (int run = 0; run < k_runs; ++run) {
+    const auto entries = pair.settle(0);
+    const auto result = contest(entries[0].rounds_us, entries[1].rounds_us, error_of_look(k_rule), k_rule.min_gain);
+    if (result && result->standing == Standing::faster) ++wrong;
+  }
+  EXPECT_LE(wrong, k_runs * (1 - k_rule.level));
+}
+
+}  // namespace
+}  // namespace moetune::daemon::search
