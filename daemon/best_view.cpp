@@ -3,7 +3,7 @@
 namespace moetune::daemon {
 
 search::Measured measured(const db::MeasuredRow& row) {
-  return {row.config, row.latency_us, row.samples_us};
+  return {row.config, row.latency_us, row.samples_us, row.rounds_us};
 }
 
 search::Default default_of(const db::BatchBest& row) {
@@ -13,7 +13,8 @@ search::Default default_of(const db::BatchBest& row) {
 }
 
 search::Choice choice_for(const db::BatchBest& row) {
-  return search::choose(measured(row.best), row.default_config ? std::optional(default_of(row)) : std::nullopt);
+  return search::choose(measured(row.best), row.default_config ? std::optional(default_of(row)) : std::nullopt,
+                        row.rule);
 }
 
 nlohmann::ordered_json best_entry(const db::BatchBest& row, const search::Choice& choice) {

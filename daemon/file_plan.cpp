@@ -23,6 +23,7 @@ constexpr std::int64_t k_max_rows = 1'000'000;
 Result<void> add_rows(db::Snapshot& snapshot, EngineFormat format, const schema::Group& group, ProblemBatch& batch) {
   const db::BatchBest& best = batch.best;
   if (best.default_config) batch.rows.fallback = default_of(best);
+  batch.rows.rule = best.rule;
   if (!best.sweep) {
     if (can_hold(format, best.best.config)) batch.rows.rows.push_back(measured(best.best));
     return {};
@@ -35,7 +36,7 @@ Result<void> add_rows(db::Snapshot& snapshot, EngineFormat format, const schema:
   if (!trials) return std::unexpected(trials.error());
   for (const auto& row : *trials) {
     if (row.trial.group != group || !can_hold(format, row.trial.config)) continue;
-    batch.rows.rows.push_back({row.trial.config, *row.trial.latency_us, row.trial.samples_us});
+    batch.rows.rows.push_back({row.trial.config, *row.trial.latency_us, row.trial.samples_us, row.rounds_us});
     batch.trials.try_emplace(row.trial.config, row.id);
   }
   return {};
@@ -75,7 +76,7 @@ Result<FileProblem> read_problem(db::Snapshot& snapshot, EngineFormat format, co
 /// A lone problem's choice in the form of a merged one.
 search::MergedChoice choice_of(const db::BatchBest& best) {
   search::Choice choice = choice_for(best);
-  search::Standing standing{choice.latency_us, best.best.latency_us, std::nullopt};
+  search::ModelStanding standing{choice.latency_us, best.best.latency_us, std::nullopt};
   if (best.default_row) standing.default_us = best.default_row->latency_us;
   return {choice.config, choice.is_default, std::move(choice.reason), {standing}};
 }

@@ -15,7 +15,7 @@ ordered_json or_null(const std::optional<Value>& value) {
 
 /// What stands behind one key for one problem.
 Result<ordered_json> row_source(db::Snapshot& snapshot, const ProblemBatch& batch, const FileKey& key,
-                                const search::Standing& standing) {
+                                const search::ModelStanding& standing) {
   const db::BatchBest& best = batch.best;
   ordered_json row = {{"sweep", or_null(best.sweep)},
                       {"trial", nullptr},

@@ -10,6 +10,7 @@
 #include "db/run.hpp"
 #include "db/trial_rows.hpp"
 #include "queries.hpp"
+#include "schema/trial.hpp"
 
 namespace moetune::db {
 namespace {
@@ -57,10 +58,17 @@ struct Candidate {
   std::int64_t trial = 0;
 };
 
-/// The samples of a row: in `column` when it was imported, else in the chunks of its sweep.
-std::vector<double> samples_of_row(Connection& connection, const Candidate& candidate, std::int64_t config,
-                                   bool imported, const Query& row, int column) {
-  return imported ? row.doubles(column) : read_samples(connection, candidate.run, candidate.batch, config);
+/// Fills in the samples of a row: they are in `column` when it was imported, else in the chunks of its sweep.
+void add_samples(Connection& connection, const Candidate& candidate, std::int64_t config, bool imported,
+                 const Query& row, int column, MeasuredRow& measured) {
+  if (imported) {
+    measured.samples_us = row.doubles(column);
+    return;
+  }
+  for (const auto& round : read_rounds(connection, candidate.run, candidate.batch, config)) {
+    measured.samples_us.insert(measured.samples_us.end(), round.begin(), round.end());
+    measured.rounds_us.push_back(schema::median(round));
+  }
 }
 
 /// Adds what the engine's default did in the run of the best row. Rows without a label may come from many sweeps: of
@@ -75,9 +83,13 @@ void add_default_row(Connection& connection, const Candidate& candidate, std::in
   entry.default_row = {.trial = row.integer(0),
                        .config = *entry.default_config,
                        .latency_us = row.real(2),
-                       .samples_us = samples_of_row(connection, candidate, config, imported, row, 4),
+                       .samples_us = {},
+                       .rounds_us = {},
                        .measured_at = {row.integer(3)}};
+  add_samples(connection, candidate, config, imported, row, 4, *entry.default_row);
 }
+
+constexpr int k_level = 22;  // column of find_measured_row.sql; min_gain follows
 
 BatchBest read_best(Connection& connection, const Candidate& candidate) {
   auto row = connection.query(sql::find_measured_row_sql, candidate.trial);
@@ -91,8 +103,11 @@ BatchBest read_best(Connection& connection, const Candidate& candidate) {
   entry.best = {.trial = candidate.trial,
                 .config = read_config(connection, row, 6),
                 .latency_us = row.real(1),
-                .samples_us = samples_of_row(connection, candidate, row.integer(0), imported, row, 5),
+                .samples_us = {},
+                .rounds_us = {},
                 .measured_at = {row.integer(2)}};
+  add_samples(connection, candidate, row.integer(0), imported, row, 5, entry.best);
+  if (!row.is_null(k_level)) entry.rule = {.level = row.real(k_level), .min_gain = row.real(k_level + 1)};
   if (row.is_null(14)) return entry;
   entry.default_source = row.text(13);
   entry.default_config = read_config(connection, row, 15);

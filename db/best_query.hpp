@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "db/database.hpp"
+#include "schema/choice_rule.hpp"
 #include "schema/group.hpp"
 #include "schema/tile_config.hpp"
 #include "schema/timestamp.hpp"
@@ -34,6 +35,7 @@ struct MeasuredRow {
   schema::TileConfig config;
   double latency_us = 0;
   std::vector<double> samples_us;
+  std::vector<double> rounds_us;  ///< the median of each chunk of samples as they came; none of an imported row
   schema::Timestamp measured_at;
 };
 
@@ -47,6 +49,7 @@ struct BatchBest {
   std::optional<MeasuredRow> default_row;  ///< the default's row of the same sweep and group, if ok
   bool default_failed = false;             ///< the default has rows in that run, none of them ok
   std::int64_t rows = 0;                   ///< ok rows of this batch that count
+  schema::ChoiceRule rule = {};            ///< of the sweep
 };
 
 /// all: every row that counts. finished: without those of sweeps that are not done: queued, running, failed, ...

@@ -3,6 +3,7 @@
 #include "db/connection.hpp"
 #include "db/dictionary.hpp"
 #include "db/run.hpp"
+#include "db/trial_rows.hpp"
 #include "queries.hpp"
 
 namespace moetune::db {
@@ -11,12 +12,9 @@ Result<std::vector<std::vector<double>>> rounds_of(Snapshot& snapshot, std::int6
   return guarded([&]() -> Result<std::vector<std::vector<double>>> {
     Connection& connection = snapshot.connection();
     const std::int64_t run = run_of_sweep(connection, sweep);
-    std::vector<std::vector<double>> rounds;
     const auto config = find_config(connection, key.config);
-    if (!config) return rounds;
-    auto chunk = connection.query(sql::list_samples_sql, run, key.batch, *config);
-    while (chunk.step()) rounds.push_back(chunk.doubles(0));
-    return rounds;
+    if (!config) return std::vector<std::vector<double>>();
+    return read_rounds(connection, run, key.batch, *config);
   });
 }
 

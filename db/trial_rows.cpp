@@ -90,9 +90,23 @@ StoredTrial read_trial(Connection& connection, std::int64_t id) {
   }
   StoredTrial stored{.id = id, .discarded = row.integer(1) != 0, .trial = read_row(connection, row)};
   const bool imported = row.is_null(2);
-  stored.trial.samples_us = imported ? read_imported_samples(connection, id)
-                                     : read_samples(connection, row.integer(4), row.integer(6), row.integer(5));
+  if (imported) {
+    stored.trial.samples_us = read_imported_samples(connection, id);
+    return stored;
+  }
+  for (const auto& round : read_rounds(connection, row.integer(4), row.integer(6), row.integer(5))) {
+    stored.trial.samples_us.insert(stored.trial.samples_us.end(), round.begin(), round.end());
+    stored.rounds_us.push_back(schema::median(round));
+  }
   return stored;
+}
+
+std::vector<std::vector<double>> read_rounds(Connection& connection, std::int64_t run, std::int64_t batch,
+                                             std::int64_t config) {
+  std::vector<std::vector<double>> rounds;
+  auto chunk = connection.query(sql::list_samples_sql, run, batch, config);
+  while (chunk.step()) rounds.push_back(chunk.doubles(0));
+  return rounds;
 }
 
 std::vector<double> read_samples(Connection& connection, std::int64_t run, std::int64_t batch, std::int64_t config) {

@@ -39,7 +39,10 @@ StoredTrial read_trial(Connection& connection, std::int64_t id);
 /// The stages of a row, from their column; empty for null.
 std::map<std::string, double> read_stages(const Query& row, int column);
 
-/// The samples of a sweep's candidate, chunks in the order of their arrival.
+/// The samples of a sweep's candidate by chunk, in the order of their arrival: a round of a candidate that takes turns.
+std::vector<std::vector<double>> read_rounds(Connection& connection, std::int64_t run, std::int64_t batch,
+                                             std::int64_t config);
+/// The same in one row.
 std::vector<double> read_samples(Connection& connection, std::int64_t run, std::int64_t batch, std::int64_t config);
 /// The samples of an imported row.
 std::vector<double> read_imported_samples(Connection& connection, std::int64_t trial);

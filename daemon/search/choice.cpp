@@ -3,16 +3,41 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
+#include "daemon/search/heats.hpp"
 #include "schema/trial.hpp"
 
 namespace moetune::daemon::search {
+namespace {
+
+constexpr double k_least_speedup = 1e-3;  // a spread may be larger than the time itself
+
+std::string gain_text(const Contest& result) {
+  const auto percent = [](double speedup) { return 100 * (1 - 1 / speedup); };
+  return fmt::format("{:.2f} % ({:.2f} to {:.2f} %{})", percent(result.speedup), percent(result.low),
+                     percent(result.high), result.in_turns ? "" : " by the spread");
+}
+
+}  // namespace
 
 double spread_us(const Measured& row) {
   return schema::interquartile_range(row.samples_us);
 }
 
-Choice choose(const Measured& best, const std::optional<Default>& fallback) {
+Contest compare(const Measured& own, const Measured& other, const schema::ChoiceRule& rule) {
+  if (std::min(own.rounds_us.size(), other.rounds_us.size()) >= k_looks[0]) {
+    if (const auto pair = contest(own.rounds_us, other.rounds_us, error_of_look(rule), rule.min_gain)) return *pair;
+  }
+  const double spread = std::max(spread_us(own), spread_us(other)) / own.latency_us;
+  const double speedup = other.latency_us / own.latency_us;
+  const double low = std::max(speedup - spread, k_least_speedup);
+  Contest result = contest_of({std::log(low), std::log(speedup), std::log(speedup + spread)}, rule.min_gain);
+  result.in_turns = false;
+  return result;
+}
+
+Choice choose(const Measured& best, const std::optional<Default>& fallback, const schema::ChoiceRule& rule) {
   if (!fallback) {
     return {best.config, best.latency_us, false, "best measured; the engine's default is not known for these rows"};
   }
@@ -25,17 +50,15 @@ Choice choose(const Measured& best, const std::optional<Default>& fallback) {
   }
   const Measured& standard = *fallback->measured;
   if (best.config == standard.config) return {best.config, best.latency_us, true, "the default is the best"};
-  const double gain = standard.latency_us - best.latency_us;
-  const double noise = std::max(spread_us(best), spread_us(standard));
-  const double gain_percent = 100 * gain / standard.latency_us;
-  const double noise_percent = 100 * noise / standard.latency_us;
-  if (gain > noise) {
-    return {best.config, best.latency_us, false,
-            fmt::format("{:.2f} % faster than the default, spread {:.2f} %", gain_percent, noise_percent)};
+  const Contest result = compare(best, standard, rule);
+  const std::string gain = gain_text(result);
+  if (result.standing == Standing::faster) {
+    return {best.config, best.latency_us, false, fmt::format("{} faster than the default", gain)};
   }
-  return {
-      standard.config, standard.latency_us, true,
-      fmt::format("default kept: best is {:.2f} % faster, within the spread of {:.2f} %", gain_percent, noise_percent)};
+  const std::string why = result.low > 1 && result.standing == Standing::same
+                              ? fmt::format(", less than {:.3g} %", 100 * rule.min_gain)
+                              : ", which may be noise";
+  return {standard.config, standard.latency_us, true, fmt::format("default kept: best is {} faster{}", gain, why)};
 }
 
 }  // namespace moetune::daemon::search

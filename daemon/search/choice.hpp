@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "daemon/search/contest.hpp"
+#include "schema/choice_rule.hpp"
 #include "schema/tile_config.hpp"
 
 namespace moetune::daemon::search {
@@ -13,6 +15,7 @@ struct Measured {
   schema::TileConfig config;
   double latency_us = 0;
   std::vector<double> samples_us;
+  std::vector<double> rounds_us = {};  ///< the medians of its rounds, where it took turns with others of its sweep
 };
 
 /// What is known of the engine's default in the sweep that the best row comes from.
@@ -34,9 +37,13 @@ struct Choice {
 /// blow up; 0 with fewer than two samples.
 double spread_us(const Measured& row);
 
-/// The best row if it beats the default by more than the larger of both spreads, else the default. A default that was
-/// not measured in the same sweep is chosen all the same, since a file must not get slower by chance; one that cannot
-/// run, or that nobody knows (no `fallback`), leaves the best row.
-Choice choose(const Measured& best, const std::optional<Default>& fallback);
+/// How a row does against another one of its sweep: by the rounds that both had in turns, where these are three or more
+/// (contest); else by their medians, of which a difference within the larger spread says nothing.
+Contest compare(const Measured& own, const Measured& other, const schema::ChoiceRule& rule);
+
+/// The best row if it is faster than the default by the rule, else the default. A default that was not measured in the
+/// same sweep is chosen all the same, since a file must not get slower by chance; one that cannot run, or that nobody
+/// knows (no `fallback`), leaves the best row.
+Choice choose(const Measured& best, const std::optional<Default>& fallback, const schema::ChoiceRule& rule = {});
 
 }  // namespace moetune::daemon::search

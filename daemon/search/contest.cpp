@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "daemon/search/paired_interval.hpp"
-
 namespace moetune::daemon::search {
 namespace {
 
@@ -27,13 +25,6 @@ std::vector<double> log_speedups(std::span<const double> own_us, std::span<const
   return logs;
 }
 
-Contest contest_of(const Interval& log_speedup, double min_gain) {
-  return {.standing = standing_of(log_speedup, min_gain),
-          .speedup = std::exp(log_speedup.middle),
-          .low = std::exp(log_speedup.low),
-          .high = std::exp(log_speedup.high)};
-}
-
 }  // namespace
 
 std::string_view name_of(Standing standing) {
@@ -48,6 +39,14 @@ std::string_view name_of(Standing standing) {
       break;
   }
   return "unclear";
+}
+
+Contest contest_of(const Interval& log_speedup, double min_gain) {
+  return {.standing = standing_of(log_speedup, min_gain),
+          .speedup = std::exp(log_speedup.middle),
+          .low = std::exp(log_speedup.low),
+          .high = std::exp(log_speedup.high),
+          .in_turns = true};
 }
 
 std::optional<Contest> contest(std::span<const double> own_us, std::span<const double> other_us,

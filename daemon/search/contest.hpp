@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/search/paired_interval.hpp"
 #include "schema/rounds.hpp"
 
 namespace moetune::daemon::search {
@@ -25,6 +26,7 @@ struct Contest {
   double speedup = 1;
   double low = 1;
   double high = 1;
+  bool in_turns = true;  ///< judged round by round; else the ends are those of the spread, and have no level
 };
 
 /// What rounds say about a pair: `own_us` and `other_us` have the time of each in every round, and what was measured in
@@ -37,6 +39,9 @@ std::optional<Contest> contest(std::span<const double> own_us, std::span<const d
 /// does (student_interval). Nothing for fewer than two.
 std::optional<Contest> contest(std::span<const double> own_us, std::span<const double> other_us, double error,
                                double min_gain);
+
+/// What an interval of the logarithm of the other's time over one's own says.
+Contest contest_of(const Interval& log_speedup, double min_gain);
 
 /// Whether the candidates of a batch, all with the same number of rounds, go on to another one: until `rule.least`, and
 /// on to `rule.most` when any two of them are unclear then. What is in between is not looked at: each look more would

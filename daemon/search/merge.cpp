@@ -27,43 +27,42 @@ bool lacks_default_row(const ModelRows& model) {
   return model.fallback && !model.fallback->failed && !model.fallback->measured;
 }
 
-Standing standing_of(const ModelRows& model, const schema::TileConfig& config) {
-  Standing standing;
+ModelStanding standing_of(const ModelRows& model, const schema::TileConfig& config) {
+  ModelStanding standing;
   if (const Measured* row = row_of(model, config)) standing.latency_us = row->latency_us;
   if (!model.rows.empty()) standing.best_us = std::ranges::min(model.rows, {}, &Measured::latency_us).latency_us;
   if (const Measured* standard = default_row(model)) standing.default_us = standard->latency_us;
   return standing;
 }
 
-std::vector<Standing> standings_of(const std::vector<ModelRows>& models, const schema::TileConfig& config) {
-  std::vector<Standing> standings;
+std::vector<ModelStanding> standings_of(const std::vector<ModelRows>& models, const schema::TileConfig& config) {
+  std::vector<ModelStanding> standings;
   for (const ModelRows& model : models) standings.push_back(standing_of(model, config));
   return standings;
 }
 
 /// Slower than no default as far as defaults run.
-bool slows_nothing_down(const std::vector<Standing>& standings) {
-  return std::ranges::all_of(standings, [](const Standing& standing) {
+bool slows_nothing_down(const std::vector<ModelStanding>& standings) {
+  return std::ranges::all_of(standings, [](const ModelStanding& standing) {
     return !standing.default_us || *standing.latency_us <= *standing.default_us;
   });
 }
 
-/// Faster than some problem's default beyond the spread, or able to run where a default is not.
+/// Faster than some problem's default by the rule, or able to run where a default is not.
 bool gains(const std::vector<ModelRows>& models, const schema::TileConfig& config) {
   return std::ranges::any_of(models, [&](const ModelRows& model) {
     const Measured* standard = default_row(model);
     if (standard == nullptr) return true;
-    const Measured& row = *row_of(model, config);
-    return standard->latency_us - row.latency_us > std::max(spread_us(row), spread_us(*standard));
+    return compare(*row_of(model, config), *standard, model.rule).standing == Standing::faster;
   });
 }
 
 /// What orders candidates: the least is taken.
-std::tuple<double, double, schema::TileConfig> rank_of(const std::vector<Standing>& standings,
+std::tuple<double, double, schema::TileConfig> rank_of(const std::vector<ModelStanding>& standings,
                                                        const schema::TileConfig& config) {
   double worst = 1;
   double sum_of_logarithms = 0;
-  for (const Standing& standing : standings) {
+  for (const ModelStanding& standing : standings) {
     worst = std::max(worst, *standing.regret());
     sum_of_logarithms += std::log(*standing.regret());
   }
@@ -112,13 +111,13 @@ std::string why_default(const std::vector<ModelRows>& models, const Candidates& 
 
 }  // namespace
 
-std::optional<double> Standing::regret() const {
+std::optional<double> ModelStanding::regret() const {
   return latency_us && best_us ? std::optional(*latency_us / *best_us) : std::nullopt;
 }
 
 std::optional<double> MergedChoice::worst_regret() const {
   double worst = 1;
-  for (const Standing& standing : standings) {
+  for (const ModelStanding& standing : standings) {
     const auto regret = standing.regret();
     if (!regret) return std::nullopt;
     worst = std::max(worst, *regret);

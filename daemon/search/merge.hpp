@@ -12,10 +12,11 @@ namespace moetune::daemon::search {
 struct ModelRows {
   std::optional<Default> fallback;  ///< the engine's default there; nothing when it is not known
   std::vector<Measured> rows;       ///< ok rows, the default's among them when it ran
+  schema::ChoiceRule rule = {};     ///< of the sweep
 };
 
 /// How the configuration of a file does for one problem. Latencies in microseconds, empty where nothing was measured.
-struct Standing {
+struct ModelStanding {
   std::optional<double> latency_us;  ///< of that configuration
   std::optional<double> best_us;     ///< of the problem's own best one, in the same sweep
   std::optional<double> default_us;  ///< of the engine's default, in the same sweep
@@ -28,7 +29,7 @@ struct MergedChoice {
   schema::TileConfig config;
   bool is_default = false;
   std::string reason;
-  std::vector<Standing> standings;  ///< one a problem, in the order given
+  std::vector<ModelStanding> standings;  ///< one a problem, in the order given
   /// The largest regret; empty where a problem has none.
   std::optional<double> worst_regret() const;
 };
