@@ -2,7 +2,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <memory>
 
 #include "cli/commands/command.hpp"
@@ -50,13 +49,6 @@ struct CompareFlags {
   SweepFlags sweep;
 };
 
-Result<double> number(const std::string& flag, const std::string& text) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error == std::errc() && end == text.data() + text.size()) return value;
-  return fail(ErrorCode::invalid_argument, fmt::format("{} must be a number, not \"{}\"", flag, printable(text)));
-}
-
 /// The field "rounds" of the sweep.
 Result<ordered_json> rounds_of(const CompareFlags& flags) {
   ordered_json rounds = ordered_json::object();
@@ -70,13 +62,12 @@ Result<ordered_json> rounds_of(const CompareFlags& flags) {
     rounds["least"] = list->front();
     rounds["most"] = list->back();
   }
-  constexpr double k_percent = 100;
   for (const auto& [flag, field, text] :
        {std::tuple("--level", "level", flags.level), std::tuple("--min-gain", "min_gain", flags.min_gain)}) {
     if (text.empty()) continue;
-    const auto value = number(flag, text);
+    const auto value = share_of_percent(flag, text);
     if (!value) return std::unexpected(value.error());
-    rounds[field] = *value / k_percent;
+    rounds[field] = *value;
     const auto checked =
         schema::rounds_from_json(nlohmann::json{{field, rounds[field]}, {"least", schema::k_max_rounds}});
     if (checked) continue;

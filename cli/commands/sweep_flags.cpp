@@ -4,10 +4,12 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <limits>
 #include <sstream>
+#include <tuple>
 
 #include "cli/text.hpp"
 #include "schema/group.hpp"
@@ -51,6 +53,14 @@ Result<std::int64_t> whole_number(const std::string& flag, const std::string& te
   return number;
 }
 
+Result<double> share_of_percent(const std::string& flag, const std::string& text) {
+  constexpr double k_percent = 100;
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc() && end == text.data() + text.size()) return value / k_percent;
+  return fail(ErrorCode::invalid_argument, fmt::format("{} must be a number, not \"{}\"", flag, printable(text)));
+}
+
 Result<ordered_json> number_list(const std::string& flag, const std::string& text) {
   ordered_json numbers = ordered_json::array();
   for (const auto& part : split(text, ',')) {
@@ -91,6 +101,13 @@ Result<void> SweepFlags::put_numbers(ordered_json& spec) const {
     if (!seed) return std::unexpected(seed.error());
     spec["seed"] = *seed;
   }
+  for (const auto& [flag, field, text] :
+       {std::tuple("--level", "level", &level_), std::tuple("--min-gain", "min_gain", &min_gain_)}) {
+    if (text->empty()) continue;
+    const auto share = share_of_percent(flag, *text);
+    if (!share) return std::unexpected(share.error());
+    spec[field] = *share;
+  }
   return {};
 }
 
@@ -114,6 +131,7 @@ Result<void> SweepFlags::put(ordered_json& spec) const {
   if (retry_failed_) spec["retry_failed"] = true;
   if (no_scan_) spec["scan"] = false;
   if (no_imported_) spec["imported"] = false;
+  if (no_between_) spec["between"] = false;
   if (compile_) spec["compile"] = true;
   if (!recording_.empty()) spec["recording"] = "an upload";
   return {};
@@ -135,6 +153,9 @@ void SweepFlags::add_to(CLI::App& command) {
   flag("--reuse", reuse_, "take over finished rows of the same group");
   flag("--no-scan", no_scan_, "measure every candidate on the unchanged Triton kernel");
   flag("--no-imported", no_imported_, "leave out the tiles of imported engine files");
+  flag("--no-between", no_between_, "measure at these numbers of tokens alone, not between them");
+  text("--level", level_, "PERCENT", "how sure it must be that a tile beats the default (default: 99)");
+  text("--min-gain", min_gain_, "PERCENT", "a smaller gain over the default is none (default: 1)");
   flag("--detach", detach_, "return at once; the sweep goes on in the daemon");
 }
 

@@ -34,17 +34,21 @@ class SweepFlags {
   schema::Result<void> put_numbers(nlohmann::ordered_json& spec) const;
 
   // Empty text means not given.
-  std::string batch_, kernel_, space_, strategy_, routing_, l2_, gpus_, seed_, recording_;
+  std::string batch_, kernel_, space_, strategy_, routing_, l2_, gpus_, seed_, recording_, level_, min_gain_;
   bool reuse_ = false;
   bool retry_failed_ = false;
   bool no_scan_ = false;
   bool no_imported_ = false;
+  bool no_between_ = false;
   bool compile_ = false;
   bool detach_ = false;
 };
 
 /// A number without the limits that the field has: those are the schema's to check.
 schema::Result<std::int64_t> whole_number(const std::string& flag, const std::string& text);
+
+/// "99" as 0.99, without the limits that the field has. Errors: invalid_argument naming the flag.
+schema::Result<double> share_of_percent(const std::string& flag, const std::string& text);
 
 /// "1,2,4" as [1, 2, 4]. Errors: invalid_argument naming the flag.
 schema::Result<nlohmann::ordered_json> number_list(const std::string& flag, const std::string& text);

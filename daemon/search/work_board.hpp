@@ -76,6 +76,7 @@ class WorkBoard {
   /// Trials that are, or were, to be measured.
   std::size_t admitted() const { return admitted_count_; }
 
+  bool is_admitted(TrialIndex trial) const { return admitted_[trial.value]; }
   bool is_finished(TrialIndex trial) const { return finished_[trial.value]; }
   bool is_in_flight(TrialIndex trial) const { return flying_[trial.value]; }
   /// Rounds that a trial has had.

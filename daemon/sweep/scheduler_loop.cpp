@@ -25,7 +25,6 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr auto k_progress_interval = 250ms;
 constexpr auto k_idle_patience = 1000ms;
 constexpr auto k_busy_patience = 100ms;
-constexpr auto k_phase_pause = 1000ms;  // between attempts to enter a phase
 
 }  // namespace
 
@@ -197,38 +196,6 @@ Result<std::vector<schema::SeedingSet>> SchedulerLoop::sets_of(std::int64_t swee
   });
 }
 
-bool SchedulerLoop::is_measured_whole(const SweepPlan& scan) {
-  schema::Group group = scan.group;
-  group.kernel = scan.kernel;
-  const auto rows =
-      services_.database.read([&](db::Snapshot& snapshot) { return db::reusable_trials(snapshot, group); });
-  return rows && std::ranges::all_of(scan.candidates, [&](const search::Candidate& candidate) {
-           return rows->contains({candidate.batch, candidate.config});
-         });
-}
-
-Result<std::vector<db::ScannedRow>> SchedulerLoop::scanned_rows(std::int64_t sweep) {
-  return services_.database.read([&](db::Snapshot& snapshot) { return db::scanned_rows(snapshot, sweep); });
-}
-
-Result<SweepPlan> SchedulerLoop::resolve_measure_phase() {
-  const auto rows = scanned_rows(run_->id());
-  if (!rows) return std::unexpected(rows.error());
-  auto plan = plan_measure_phase(run_->plan(), run_->sweep().spec, services_.machine, *rows);
-  if (!plan) return plan;
-  const std::int64_t scanned = std::ssize(*rows);
-  auto resolved = services_.database.write([&](db::Transaction& transaction) {
-    return db::resolve_sweep(transaction, run_->id(),
-                             {.resolved = identity_of(*plan),
-                              .total = scanned + plan->known_trials(),
-                              .not_recorded = plan->not_recorded,
-                              .phase = plan->phase});
-  });
-  if (!resolved) return std::unexpected(resolved.error());
-  spdlog::info("sweep {} has scanned {} candidates and measures {}", run_->id(), scanned, plan->candidates.size());
-  return plan;
-}
-
 CompileCrew& SchedulerLoop::crew_for(const std::string& kernel) {
   if (!is_triton_kernel(kernel)) return nvrtc_crew_;
   if (!triton_crew_ || triton_kernel_ != kernel) {
@@ -265,32 +232,8 @@ void SchedulerLoop::conclude() {
   } else if (run_->stuck()) {
     run_->abandon();
     end_run(SweepState::paused, *run_->stuck());
-  } else if (run_->done() && !draining_ && run_->plan().phase == SweepPhase::scan) {
-    go_on_after_scan();
   } else if (run_->done() && !draining_) {
-    const double seconds = std::chrono::duration<double>(SteadyClock::now() - began_).count();
-    const double possible = seconds * static_cast<double>(run_->stations());
-    spdlog::info("sweep {} is done after {:.1f} s, {} device(s) measured for {:.1f} s in all ({:.0f} %)", run_->id(),
-                 seconds, run_->stations(), run_->busy_seconds(), 100 * run_->busy_seconds() / possible);
-    end_run(SweepState::done, "");
-  }
-}
-
-void SchedulerLoop::go_on_after_scan() {
-  if (!run_->quiet() || SteadyClock::now() < next_phase_try_) return;
-  auto plan = resolve_measure_phase();
-  if (!plan) {
-    next_phase_try_ = SteadyClock::now() + k_phase_pause;
-    phase_trouble_ = plan.error().message;
-    refuse_to_run(run_->id(), plan.error());
-    return;
-  }
-  phase_trouble_.clear();
-  if (auto entered = run_->enter(std::move(*plan)); !entered) {
-    // The next turn begins the sweep anew, in this phase.
-    spdlog::error("sweep {} begins again: {}", run_->id(), entered.error().message);
-    run_->abandon();
-    let_go();
+    go_on();
   }
 }
 

@@ -50,8 +50,14 @@ class SchedulerLoop {
   bool is_measured_whole(const SweepPlan& scan);
   /// The second phase of a sweep, from the rows of its first.
   schema::Result<std::vector<db::ScannedRow>> scanned_rows(std::int64_t sweep);
-  schema::Result<SweepPlan> resolve_measure_phase();
-  void go_on_after_scan();
+
+  // scheduler_phases.cpp
+  schema::Result<SweepPlan> resolved(SweepPlan plan, std::int64_t earlier);
+  schema::Result<SweepPlan> measure_phase();
+  schema::Result<std::optional<SweepPlan>> phase_between();
+  schema::Result<std::optional<SweepPlan>> next_phase();
+  void go_on();
+
   /// Pauses or fails a sweep that cannot run, or leaves it for another try.
   void refuse_to_run(std::int64_t id, const schema::Error& error);
   CompileCrew& crew_for(const std::string& kernel);

@@ -3,15 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 
 #include "daemon/recorded_groups.hpp"
+#include "daemon/search/between.hpp"
 #include "daemon/search/finalists.hpp"
 #include "daemon/search/space.hpp"
 #include "daemon/sweep/gemm_times.hpp"
-#include "daemon/sweep/triton_sweep_plan.hpp"
-#include "kernels/compile_plan.hpp"
+#include "daemon/sweep/kernel_plan.hpp"
 #include "kernels/cuda_kernel.hpp"
 #include "kernels/quantisation.hpp"
 #include "kernels/recording.hpp"
@@ -80,6 +81,32 @@ Result<void> check_compilers(const SweepPlan& plan, const SweepSpec& spec, const
                                              : kernels::check_supported(spec.problem);
 }
 
+void drop_unrecorded(SweepPlan& plan, const kernels::Recording& recording) {
+  std::erase_if(plan.candidates, [&](const search::Candidate& candidate) {
+    return !recording.rows.contains({candidate.batch, candidate.config});
+  });
+}
+
+/// The candidates of other batches than the sweep's that its recording has too; a point of which it lacks the
+/// neighbours says nothing.
+Result<void> keep_recorded(SweepPlan& plan, const SweepSpec& elsewhere) {
+  const kernels::RecordingQuery query{.problem = elsewhere.problem,
+                                      .batches = plan.resident,
+                                      .l2 = elsewhere.l2,
+                                      .routing = elsewhere.routing,
+                                      .kernel = plan.kernel};
+  auto recording = kernels::Recording::load(*plan.recording, query);
+  if (!recording) return std::unexpected(in_terms_of_upload(recording.error(), *plan.recording, *elsewhere.recording));
+  drop_unrecorded(plan, *recording);
+  std::set<std::int64_t> alive;
+  for (const auto& candidate : plan.candidates) {
+    if (plan.default_of_batch[candidate.batch] != candidate.config) alive.insert(candidate.batch);
+  }
+  std::erase_if(plan.candidates, [&](const auto& candidate) { return !alive.contains(candidate.batch); });
+  std::erase_if(plan.default_of_batch, [&](const auto& entry) { return !alive.contains(entry.first); });
+  return {};
+}
+
 Result<void> apply_recording(SweepPlan& plan, const SweepSpec& spec, const std::filesystem::path& path) {
   const kernels::RecordingQuery query{
       .problem = spec.problem, .batches = spec.batches, .l2 = spec.l2, .routing = spec.routing, .kernel = spec.kernel};
@@ -92,9 +119,7 @@ Result<void> apply_recording(SweepPlan& plan, const SweepSpec& spec, const std::
   plan.recording = path;
   plan.compiles = spec.compile;
   const auto size = plan.candidates.size();
-  std::erase_if(plan.candidates, [&](const search::Candidate& candidate) {
-    return !recording->rows.contains({candidate.batch, candidate.config});
-  });
+  drop_unrecorded(plan, *recording);
   plan.not_recorded = static_cast<std::int64_t>(size - plan.candidates.size());
   if (plan.candidates.empty()) {
     return fail(ErrorCode::not_found, "the recording has no row of a configuration in this space");
@@ -151,38 +176,6 @@ Result<std::vector<schema::TileConfig>> apply_space(SweepPlan& plan, const Sweep
   plan.seeded = search::seeds_for(spec.problem, spec.batches, plan.group.device, sets, fits_in(plan, spec));
   plan.candidates = candidates_in(plan, spec, *configs, plan.default_of_batch);
   return configs;
-}
-
-KernelSpec cuda_kernel(const kernels::CompileJob& job, const std::string& compiler) {
-  auto parts = kernels::artifact_parts(job, compiler);
-  if (!parts) return {.name = short_text(job.config), .parts = {}, .refused = parts.error().message, .job = {}};
-  nlohmann::json request = kernels::to_json(job);
-  request.erase("id");
-  request.erase("output");
-  return {.name = short_text(job.config), .parts = std::move(*parts), .refused = "", .job = std::move(request)};
-}
-
-/// Kernels of the kernel `cuda`, one for each tile.
-void apply_cuda_kernels(SweepPlan& plan, const SweepSpec& spec, const Machine& machine) {
-  auto tiles = search::one_kernel_per_tile(plan.candidates);
-  kernels::CompileJob job{
-      .id = 0, .unit = kernels::Unit::gemm, .arch = plan.target, .problem = spec.problem, .config = {}, .output = ""};
-  for (const schema::TileConfig& tile : tiles.tiles) {
-    job.config = tile;
-    plan.kernels.push_back(cuda_kernel(job, machine.compiler));
-  }
-  plan.needs = std::move(tiles.needs);
-}
-
-/// The rest of the step, which moetune's own device code computes for every kernel.
-void apply_step_kernels(SweepPlan& plan, const SweepSpec& spec, const Machine& machine) {
-  const kernels::CompileJob job{.id = 0,
-                                .unit = kernels::Unit::step,
-                                .arch = plan.target,
-                                .problem = spec.problem,
-                                .config = plan.candidates.front().config,  // it depends on no tile, but a job names one
-                                .output = ""};
-  plan.step = cuda_kernel(job, machine.compiler);
 }
 
 /// Whether the space has a tile with more than one GROUP_SIZE_M.
@@ -288,6 +281,8 @@ Result<SweepPlan> plan_sweep(const SweepSpec& spec, const Machine& machine,
     if (auto applied = apply_gpus(plan, spec, machine); !applied) return std::unexpected(applied.error());
   }
   plan.races = spec.strategy == schema::k_race && spec.candidates.empty();
+  plan.resident = spec.batches;
+  if (looks_between(spec)) std::ranges::copy(search::points_between(spec.batches), std::back_inserter(plan.resident));
   const auto configs = apply_space(plan, spec, sets);
   if (!configs) return std::unexpected(configs.error());
   if (recording) {
@@ -295,17 +290,12 @@ Result<SweepPlan> plan_sweep(const SweepSpec& spec, const Machine& machine,
   }
   if (!plan.compiles) return plan;
   if (auto able = check_compilers(plan, spec, machine); !able) return std::unexpected(able.error());
-  if (is_triton_kernel(plan.kernel)) {
-    choose_phase(plan, spec, machine, *configs);
-    const CandidatesFor candidates = [&](const auto& defaults) {
-      return spec.candidates.empty() ? candidates_in(plan, spec, *configs, defaults)
-                                     : search::named_plan(spec.problem, defaults, spec.candidates);
-    };
-    auto applied = apply_triton_kernels(plan, spec, machine.triton, candidates);
-    if (!applied) return std::unexpected(applied.error());
-  } else {
-    apply_cuda_kernels(plan, spec, machine);
-  }
+  if (is_triton_kernel(plan.kernel)) choose_phase(plan, spec, machine, *configs);
+  const CandidatesFor candidates = [&](const auto& defaults) {
+    return spec.candidates.empty() ? candidates_in(plan, spec, *configs, defaults)
+                                   : search::named_plan(spec.problem, defaults, spec.candidates);
+  };
+  if (auto applied = apply_kernels(plan, spec, machine, candidates); !applied) return std::unexpected(applied.error());
   if (!plan.recording) apply_step_kernels(plan, spec, machine);
   return plan;
 }
@@ -319,8 +309,38 @@ Result<SweepPlan> plan_measure_phase(const SweepPlan& scan, const SweepSpec& spe
   plan.group.kernel = plan.kernel;
   plan.candidates = search::finalist_plan(plan.default_of_batch, finalists_by_batch(scan, rows));
   plan.kernels.clear();
-  auto applied = apply_triton_kernels(plan, spec, machine.triton, nullptr);
-  if (!applied) return std::unexpected(applied.error());
+  if (auto applied = apply_kernels(plan, spec, machine, nullptr); !applied) return std::unexpected(applied.error());
+  return plan;
+}
+
+bool looks_between(const SweepSpec& spec) {
+  return spec.between && spec.candidates.empty();
+}
+
+Result<std::optional<SweepPlan>> plan_between(const SweepPlan& measured, const SweepSpec& spec, const Machine& machine,
+                                              const std::map<std::int64_t, schema::TileConfig>& chosen) {
+  SweepSpec elsewhere = spec;
+  elsewhere.batches = search::points_between(spec.batches);
+  if (elsewhere.batches.empty() || chosen.empty()) return std::nullopt;
+  elsewhere.candidates = search::neighbours_at(elsewhere.batches, chosen);
+  SweepPlan plan = measured;
+  plan.between = true;
+  plan.order = search::Order::heats;
+  plan.races = false;
+  plan.kernels.clear();
+  plan.default_of_batch = search::known_defaults(spec.problem, elsewhere.batches);
+  const CandidatesFor candidates = [&](const auto& defaults) {
+    return search::named_plan(spec.problem, defaults, elsewhere.candidates);
+  };
+  plan.candidates = candidates(plan.default_of_batch);
+  if (plan.recording) {
+    if (auto kept = keep_recorded(plan, elsewhere); !kept) return std::unexpected(kept.error());
+    if (plan.candidates.empty()) return std::nullopt;
+  }
+  if (!plan.compiles) return plan;
+  if (auto applied = apply_kernels(plan, elsewhere, machine, candidates); !applied) {
+    return std::unexpected(applied.error());
+  }
   return plan;
 }
 

@@ -41,6 +41,8 @@ struct SweepPlan {
   bool compiles = true;                        ///< false: a recording without compile
   std::vector<Gpu> gpus;                       ///< empty with a recording
   std::optional<std::filesystem::path> recording;
+  bool between = false;                ///< the candidates are at points between the sweep's batches
+  std::vector<std::int64_t> resident;  ///< batches that measure workers keep ready: those of all phases
   std::vector<search::Candidate> candidates;
   std::map<std::int64_t, schema::TileConfig> default_of_batch;  ///< the engine's, as it really runs
   std::string default_source;                                   ///< where those are known from
@@ -65,6 +67,16 @@ schema::Result<SweepPlan> plan_sweep(const schema::SweepSpec& spec, const Machin
 /// The second phase of a sweep whose scan has these rows. Errors: those of plan_sweep.
 schema::Result<SweepPlan> plan_measure_phase(const SweepPlan& scan, const schema::SweepSpec& spec,
                                              const Machine& machine, const std::vector<db::ScannedRow>& rows);
+
+/// Whether a sweep that has measured its batches goes on between them.
+bool looks_between(const schema::SweepSpec& spec);
+
+/// The last part of a sweep, given what a file would have at each of its batches: at the points between them
+/// (search::points_between) the engine's default and the configurations of the nearest batches on either side. Of a
+/// recording only what it has. Nothing where there is no such point. Errors: those of plan_sweep.
+schema::Result<std::optional<SweepPlan>> plan_between(const SweepPlan& measured, const schema::SweepSpec& spec,
+                                                      const Machine& machine,
+                                                      const std::map<std::int64_t, schema::TileConfig>& chosen);
 
 /// The part of a plan that must not change while a sweep is unfinished, as it is stored with the sweep.
 nlohmann::json identity_of(const SweepPlan& plan);

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <utility>
 
+#include "daemon/search/between.hpp"
 #include "daemon/search/finalists.hpp"
 #include "db/database.hpp"
 
@@ -14,6 +15,13 @@ namespace moetune::daemon {
 namespace {
 
 constexpr auto k_commit_pause = std::chrono::seconds(1);
+
+/// What a trial of the nearest batch takes that is known.
+std::optional<double> nearest_seconds(const std::map<std::int64_t, double>& by_batch, std::int64_t batch) {
+  if (by_batch.empty()) return std::nullopt;
+  const auto distance = [&](const auto& entry) { return std::abs(entry.first - batch); };
+  return std::ranges::min_element(by_batch, {}, distance)->second;
+}
 
 }  // namespace
 
@@ -111,6 +119,12 @@ std::optional<double> SweepRun::eta() const {
     for (const auto& [batch, config] : plan_.default_of_batch) trials[batch] += finalists;
     // Nothing had to be compiled so far: then the finalists' kernels are in the cache too, as far as one can say.
     if (seconds_per_compile_) compiles += plan_.default_of_batch.size() * search::k_expected_finalist_kernels;
+  }
+  if (looks_between(sweep_.spec) && !plan_.between) {
+    for (const auto batch : search::points_between(sweep_.spec.batches)) {
+      trials[batch] += search::k_expected_jobs_between;
+      if (const auto known = nearest_seconds(seconds_per_trial, batch)) seconds_per_trial[batch] = *known;
+    }
   }
   return search::eta_seconds({.trials = trials,
                               .seconds_per_trial = seconds_per_trial,

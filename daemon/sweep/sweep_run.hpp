@@ -160,6 +160,7 @@ class SweepRun {
   void finish_what_is_clear(std::int64_t batch);
   void finish_after_rounds(search::TrialIndex trial);
   std::map<std::int64_t, std::size_t> rounds_to_come() const;
+  std::map<std::int64_t, std::size_t> heats_to_come() const;
 
   // sweep_run.cpp
   static std::int64_t next_job_id();
@@ -184,6 +185,7 @@ class SweepRun {
   std::map<search::KernelIndex, KernelFailure> failed_kernels_;
   std::set<search::KernelIndex> looked_up_;    ///< in the kernel cache
   std::set<search::KernelIndex> own_kernels_;  ///< counted in an earlier run of the sweep
+  std::set<std::string> seen_artifacts_;       ///< keys that were looked up in any phase
   bool counts_cached_ = true;                  ///< kernels found in the cache are new to the sweep's counters
   std::optional<std::string> step_artifact_;
   std::optional<std::int64_t> step_job_;

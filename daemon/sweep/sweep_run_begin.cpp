@@ -158,6 +158,7 @@ void SweepRun::look_up(KernelIndex kernel) {
     return;
   }
   const auto key = kernels::ArtifactKey::of(*spec.parts);
+  const bool is_new = seen_artifacts_.insert(key.hex()).second;  // a phase before may have had it
   const auto cached = context_.cache.lookup(key);
   if (!cached) return;
   db::CompileCounts counts;
@@ -171,7 +172,7 @@ void SweepRun::look_up(KernelIndex kernel) {
     fail_kernel(kernel, cached->info.status, cached->info.log_tail);
     counts.failed = 1;
   }
-  if (counts_cached_ && !own_kernels_.contains(kernel)) ledger_.add_counts(counts);
+  if (counts_cached_ && is_new && !own_kernels_.contains(kernel)) ledger_.add_counts(counts);
 }
 
 void SweepRun::suspect(const std::vector<db::Attempt>& attempts) {

@@ -19,7 +19,7 @@ kernels::OpenProblem SweepRun::problem_for(std::size_t station) const {
   kernels::OpenProblem open;
   open.id = next_job_id();
   open.problem = sweep_.spec.problem;
-  open.batches = board_.batches_of(station);
+  open.batches = plan_.resident;
   open.l2 = sweep_.spec.l2;
   open.routing = sweep_.spec.routing;
   open.seed = sweep_.spec.seed;

@@ -87,6 +87,7 @@ void SweepRun::admit(TrialIndex trial) {
 /// By batch, as far as one can say.
 std::map<std::int64_t, std::size_t> SweepRun::trials_to_come() const {
   if (plan_.order == search::Order::rounds) return rounds_to_come();
+  if (plan_.order == search::Order::heats) return heats_to_come();
   auto trials = board_.unfinished_by_batch();
   if (race_) {
     for (const auto& [batch, more] : race_->expected_beyond_wanted()) trials[batch] += more;

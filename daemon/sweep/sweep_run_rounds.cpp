@@ -118,4 +118,19 @@ std::map<std::int64_t, std::size_t> SweepRun::rounds_to_come() const {
   return by_batch;
 }
 
+/// Jobs by batch, as far as one can say: who has had a round is likely to go on to the first look.
+std::map<std::int64_t, std::size_t> SweepRun::heats_to_come() const {
+  std::map<std::int64_t, std::size_t> by_batch;
+  for (std::size_t i = 0; i < board_.trials().size(); ++i) {
+    if (!board_.is_admitted({i}) || board_.is_finished({i})) continue;
+    const std::size_t had = board_.rounds_of({i});
+    const bool goes_on = had > 0 || stays({i});
+    by_batch[board_.trials()[i].batch] += goes_on ? std::max(search::k_looks[0], had + 1) - had : 1;
+  }
+  if (race_) {
+    for (const auto& [batch, more] : race_->expected_beyond_wanted()) by_batch[batch] += more;
+  }
+  return by_batch;
+}
+
 }  // namespace moetune::daemon

@@ -48,6 +48,7 @@ schema::Result<ordered_json> best_view(db::Snapshot& snapshot, const db::Sweep& 
   if (!rows) return std::unexpected(rows.error());
   ordered_json best = ordered_json::object();
   for (const auto& row : *rows) {
+    if (!std::ranges::binary_search(sweep.spec.batches, row.batch)) continue;  // a point between them
     best[std::to_string(row.batch)] = best_entry(row, choice_for(row));
   }
   return best;

@@ -125,6 +125,7 @@ const std::map<std::string, Words>& bad_values() {
       {"--retry-failed", flag},
       {"--no-scan", flag},
       {"--no-imported", flag},
+      {"--no-between", flag},
       {"--detach", flag},
       {"--follow", flag},
       {"--allow-recorded", flag},

@@ -61,6 +61,7 @@ nlohmann::json ProblemInSpace::sweep(const std::string& upload, bool compile) co
   spec["recording"] = upload;
   spec["compile"] = compile;
   spec["strategy"] = "exhaustive";
+  spec["between"] = false;
   return spec;
 }
 

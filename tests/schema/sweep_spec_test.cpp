@@ -30,12 +30,17 @@ TEST(SweepSpecTest, ReadsWhatItWrites) {
                {"retry_failed", true},
                {"scan", false},
                {"imported", false},
+               {"between", false},
+               {"level", 0.95},
+               {"min_gain", 0.02},
                {"recording", "ab"},
                {"compile", true}});
   const auto spec = sweep_spec_from_json(full);
   ASSERT_TRUE(spec) << spec.error().message;
   EXPECT_EQ(spec->batches, (std::vector<std::int64_t>{1, 64}));
   EXPECT_FALSE(spec->imported);
+  EXPECT_FALSE(spec->between);
+  EXPECT_EQ(spec->choice, (ChoiceRule{.level = 0.95, .min_gain = 0.02}));
   EXPECT_EQ(sweep_spec_from_json(nlohmann::json(to_json(*spec))).value(), *spec);
 }
 
@@ -49,6 +54,8 @@ TEST(SweepSpecTest, BadFieldsAreNamed) {
       {"routing", "zipf", "sweep.routing must be uniform, not \"zipf\""},
       {"l2", "hot", "l2 \"hot\" is not known; use cold or warm"},
       {"gpus", {0, 0}, "sweep.gpus lists 0 twice"},
+      {"level", 0.4, "sweep.level must be between 0.5 and 0.9999, not 0.4"},
+      {"min_gain", -0.1, "sweep.min_gain must be between 0 and 1, not -0.1"},
       {"seed", -1, "sweep.seed must be at least 0, not -1"},
       {"compile", true, "sweep.compile goes with recording: without one kernels are always compiled"},
   };
