@@ -200,7 +200,8 @@ Result<void> GpuDevice::State::prepare(const MeasureJob& job) {
   const auto begin = std::chrono::steady_clock::now();
   auto ready = resident->prepare(job.batch, job.config.block_size_m);
   const auto end = std::chrono::steady_clock::now();
-  watch.heat().worked(std::chrono::duration_cast<microseconds>(end - begin), end);
+  // Plain loops do not heat as the tiles do that they are compared with.
+  watch.heat().worked(std::chrono::duration_cast<microseconds>((end - begin) * k_least_heat), end);
   return ready;
 }
 
@@ -287,7 +288,7 @@ Result<MeasureReply> GpuDevice::measure(const MeasureJob& job) {
     judge(run.error(), reply);
     return reply;
   }
-  if (reply.status != TrialStatus::ok) return reply;
+  if (reply.status != TrialStatus::ok || !job.stages) return reply;
   if (auto attached = state.attach_stages(job, reply); !attached) return std::unexpected(attached.error());
   return reply;
 }

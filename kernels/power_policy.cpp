@@ -6,7 +6,6 @@ namespace moetune::kernels {
 
 namespace {
 constexpr double k_low_ratio = 0.97;
-constexpr double k_least_heat = 1.0 / 3;
 }  // namespace
 
 void HeatBudget::cool(SteadyTime now) {

@@ -28,6 +28,9 @@ class HeatBudget {
   SteadyTime seen_{};
 };
 
+/// The least share of busy time that counts as heat.
+inline constexpr double k_least_heat = 1.0 / 3;
+
 /// How much of its busy time counts as heat for a candidate that takes `us` where the best of its batch takes
 /// `best_us`: both do the same operations, and it is operations that heat. Between a third and all of it. On the H200 a
 /// tile four times slower than the best keeps its clock under continuous work.

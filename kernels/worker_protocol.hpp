@@ -90,6 +90,7 @@ struct MeasureJob {
       false;  ///< for a scan: few samples for everybody, and no rests; log_tail is k_clock_fell when the clock did
   /// One round, by its number, of a candidate that takes turns with others: three samples for everybody.
   std::optional<std::int64_t> round = {};
+  bool stages = true;  ///< the rest of the step is timed too, once for each batch and BLOCK_SIZE_M
   bool apart = false;  ///< each GEMM in a graph of its own: latency_us is their sum, stages_us has gemm_1 and gemm_2
 };
 

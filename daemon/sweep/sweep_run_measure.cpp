@@ -70,6 +70,7 @@ void SweepRun::send(TrialIndex trial, std::int64_t job) {
   if (const auto best = best_us_.find(candidate.batch); best != best_us_.end()) request.best_us = best->second;
   if (has_rounds()) request.round = static_cast<std::int64_t>(board_.rounds_of(trial));
   request.quick = plan_.phase == schema::SweepPhase::scan;
+  request.stages = !plan_.between;
   request.apart = request.quick && plan_.pairs;
   Station& station = stations_[board_.worker_of(trial)];
   if (station.station.send(request)) {

@@ -15,6 +15,7 @@ extern "C" __global__ void reference_gemm(const void* a, const void* w, const fl
   if (column >= n) return;
   const auto kind_of_a = static_cast<moetune::Type>(a_type);
   const auto kind_of_w = static_cast<moetune::Type>(w_type);
+  const bool in_runs = k % moetune::k_run == 0 && group_k % moetune::k_run == 0;
   const int scale_k = (k + group_k - 1) / group_k;
   const int scale_n = (n + group_n - 1) / group_n;
   for (long long row = blockIdx.y; row < count; row += gridDim.y) {
@@ -24,8 +25,17 @@ extern "C" __global__ void reference_gemm(const void* a, const void* w, const fl
     const long long weights = (expert * n + column) * static_cast<long long>(k);
     double sum = 0.0;
     for (int begin = 0, group = 0; begin < k; begin += group_k, ++group) {
+      const int end = min(begin + group_k, k);
       double part = 0.0;
-      for (int i = begin; i < min(begin + group_k, k); ++i) {
+      int i = begin;
+      for (; in_runs && i + moetune::k_run <= end; i += moetune::k_run) {
+        float of_a[moetune::k_run], of_w[moetune::k_run];
+        moetune::read_run(a, source * k + i, kind_of_a, of_a);
+        moetune::read_run(w, weights + i, kind_of_w, of_w);
+        for (int j = 0; j < moetune::k_run; ++j)
+          part += static_cast<double>(of_a[j] * of_w[j]);  // exact: both have 11 bits at most
+      }
+      for (; i < end; ++i) {
         part += static_cast<double>(moetune::read_value(a, source * k + i, kind_of_a)) *
                 static_cast<double>(moetune::read_value(w, weights + i, kind_of_w));
       }

@@ -65,6 +65,25 @@ __device__ inline float read_value(const void* tensor, long long index, Type typ
   const unsigned short bits = static_cast<const unsigned short*>(tensor)[index];
   return type == Type::float16 ? decode_half(bits) : decode_bfloat(bits);
 }
+
+constexpr int k_run = 8;
+
+// The values from `index` on, a multiple of k_run, with as few loads as there can be. The tensor lies at a multiple of
+// 16 bytes.
+__device__ inline void read_run(const void* tensor, long long index, Type type, float* values) {
+  const bool is_wide = type == Type::float16 || type == Type::bfloat16;
+  const auto* words = static_cast<const unsigned long long*>(tensor) + index / k_run * (is_wide ? 2 : 1);
+  for (int i = 0; i < k_run; ++i) {
+    if (is_wide) {
+      const auto bits = static_cast<unsigned short>(words[i / 4] >> (16 * (i % 4)));
+      values[i] = type == Type::float16 ? decode_half(bits) : decode_bfloat(bits);
+    } else {
+      const auto code = static_cast<unsigned char>(words[0] >> (8 * i));
+      values[i] = type == Type::fp8_e4m3 ? decode_e4m3(code) : static_cast<float>(static_cast<signed char>(code));
+    }
+  }
+}
+
 __device__ inline void write_value(void* tensor, long long index, Type type, float value) {
   if (type == Type::fp8_e4m3) {
     static_cast<unsigned char*>(tensor)[index] = static_cast<unsigned char>(encode_e4m3(value));
