@@ -1,0 +1,215 @@
+#include "daemon/search/key_cover.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <compare>
+#include <iterator>
+#include <optional>
+
+#include "daemon/search/safety.hpp"
+
+namespace moetune::daemon::search {
+namespace {
+
+using schema::TileConfig;
+
+/// What a file costs, the weightiest first. Integers, so that equal costs are equal whatever the order of their sums.
+struct Cost {
+  std::int64_t loss = 0;  ///< beyond near-ties
+  std::int64_t keys = 0;
+  std::int64_t added = 0;
+  std::int64_t whole_loss = 0;
+  std::int64_t other = 0;  ///< keys that do not run the choice of their point
+  auto operator<=>(const Cost&) const = default;
+};
+
+Cost operator+(const Cost& a, const Cost& b) {
+  return {a.loss + b.loss, a.keys + b.keys, a.added + b.added, a.whole_loss + b.whole_loss, a.other + b.other};
+}
+
+using OptionalCost = std::optional<Cost>;
+
+bool better(const OptionalCost& cost, const OptionalCost& than) {
+  return cost && (!than || *cost < *than);
+}
+
+/// A point and a configuration: places in the lists.
+struct Place {
+  std::size_t point = 0;
+  std::size_t config = 0;
+};
+
+/// The least cost of everything right of a key, and the next key of the file that has it.
+struct Tail {
+  OptionalCost cost;
+  std::optional<Place> next;
+};
+
+class Cover {
+ public:
+  explicit Cover(std::span<const CoverPoint> points);
+  std::vector<CoverKey> keys();
+
+ private:
+  void add_sums();
+  /// The cost of points [first, end) when they run a configuration; nothing where it is not safe at one of them.
+  OptionalCost range(std::size_t config, std::size_t first, std::size_t end) const;
+  /// The cost of a key itself; nothing where its configuration is not safe.
+  OptionalCost key(const Place& place) const;
+  /// The first point that the second of two neighbouring keys serves.
+  std::size_t split(std::size_t left, std::size_t right) const;
+  /// The cheapest configuration of a key that serves the points from `first` on, with all that comes after it.
+  std::pair<OptionalCost, Place> cheapest(std::size_t point, std::size_t first) const;
+  void find_tails(std::size_t point);
+
+  std::span<const CoverPoint> points_;
+  std::vector<bool> held_;
+  std::vector<TileConfig> configs_;  ///< sorted
+  /// Of the first n points, by configuration: sums of both losses, and how many points it is not safe at (in `keys`).
+  std::vector<std::vector<Cost>> sums_;
+  std::vector<std::vector<Tail>> tails_;  ///< by point and configuration
+};
+
+Cover::Cover(std::span<const CoverPoint> points) : points_(points), held_(held_points(points)) {
+  for (const CoverPoint& point : points_) {
+    for (const CoverOption& option : point.options) configs_.push_back(option.config);
+  }
+  std::ranges::sort(configs_);
+  const auto rest = std::ranges::unique(configs_);
+  configs_.erase(rest.begin(), rest.end());
+  tails_.assign(points_.size(), std::vector<Tail>(configs_.size()));
+  add_sums();
+}
+
+void Cover::add_sums() {
+  constexpr double k_weight_parts = 1 << 20;
+  constexpr double k_loss_parts = 1e6;
+  constexpr double k_largest_loss = 1000;
+  double heaviest = 0;
+  for (const CoverPoint& point : points_) heaviest = std::max(heaviest, point.weight);
+  sums_.assign(configs_.size(), std::vector<Cost>(points_.size() + 1));
+  for (std::size_t p = 0; p < points_.size(); ++p) {
+    const CoverPoint& point = points_[p];
+    const auto weight = std::max<std::int64_t>(1, std::llround(k_weight_parts * point.weight / heaviest));
+    for (auto& sums : sums_) sums[p + 1] = sums[p] + Cost{.keys = 1};
+    for (const CoverOption& option : point.options) {
+      if (!option.safe) continue;
+      const auto place = std::ranges::lower_bound(configs_, option.config) - configs_.begin();
+      auto& sums = sums_[static_cast<std::size_t>(place)];
+      const double loss = std::clamp(option.loss, 0.0, k_largest_loss);
+      const std::int64_t whole = weight * std::llround(k_loss_parts * loss);
+      sums[p + 1] = sums[p] + Cost{.loss = loss > k_near_tie ? whole : 0, .whole_loss = whole};
+    }
+  }
+}
+
+OptionalCost Cover::range(std::size_t config, std::size_t first, std::size_t end) const {
+  const Cost& before = sums_[config][first];
+  const Cost& after = sums_[config][end];
+  if (after.keys != before.keys) return std::nullopt;
+  return Cost{.loss = after.loss - before.loss, .whole_loss = after.whole_loss - before.whole_loss};
+}
+
+OptionalCost Cover::key(const Place& place) const {
+  const auto own = range(place.config, place.point, place.point + 1);
+  if (!own) return own;
+  const CoverPoint& point = points_[place.point];
+  return *own + Cost{.keys = 1, .added = point.asked ? 0 : 1, .other = configs_[place.config] == point.choice ? 0 : 1};
+}
+
+std::size_t Cover::split(std::size_t left, std::size_t right) const {
+  const std::int64_t sum = points_[left].batch + points_[right].batch;
+  std::size_t first = left + 1;
+  while (first < right && 2 * points_[first].batch <= sum) ++first;
+  return first;
+}
+
+std::pair<OptionalCost, Place> Cover::cheapest(std::size_t point, std::size_t first) const {
+  std::pair<OptionalCost, Place> least;
+  for (std::size_t config = 0; config < configs_.size(); ++config) {
+    const Tail& tail = tails_[point][config];
+    const auto own = tail.cost ? key({point, config}) : std::nullopt;
+    const auto before = own ? range(config, first, point) : std::nullopt;
+    if (!before) continue;
+    const OptionalCost cost = *before + *own + *tail.cost;
+    if (better(cost, least.first)) least = {cost, {point, config}};
+  }
+  return least;
+}
+
+void Cover::find_tails(std::size_t point) {
+  const auto next_held =
+      static_cast<std::size_t>(std::find(std::next(held_.begin(), static_cast<std::ptrdiff_t>(point) + 1), held_.end(),
+                                         true) -
+                               held_.begin());
+  std::vector<Tail>& tails = tails_[point];
+  if (next_held == points_.size()) {
+    for (std::size_t c = 0; c < configs_.size(); ++c) tails[c].cost = range(c, point + 1, points_.size());
+  }
+  for (std::size_t right = point + 1; right < points_.size() && right <= next_held; ++right) {
+    const std::size_t first = split(point, right);
+    const auto [cost, next] = cheapest(right, first);
+    if (!cost) continue;
+    for (std::size_t c = 0; c < configs_.size(); ++c) {
+      const auto between = range(c, point + 1, first);
+      if (between && better(*between + *cost, tails[c].cost)) tails[c] = {*between + *cost, next};
+    }
+  }
+}
+
+std::vector<CoverKey> Cover::keys() {
+  for (std::size_t point = points_.size(); point-- > 0;) find_tails(point);
+  std::pair<OptionalCost, Place> least;
+  for (std::size_t point = 0; point < points_.size(); ++point) {
+    auto found = cheapest(point, 0);
+    if (better(found.first, least.first)) least = found;
+    if (held_[point]) break;
+  }
+  std::vector<CoverKey> keys;
+  std::optional<Place> next = least.first ? std::optional(least.second) : std::nullopt;
+  while (next) {
+    keys.push_back({points_[next->point].batch, configs_[next->config]});
+    next = tails_[next->point][next->config].next;
+  }
+  return keys;
+}
+
+/// Whether a key may run that row at its batch.
+bool is_safe(const Measured& row, const std::optional<Default>& fallback) {
+  if (!fallback || fallback->failed || row.config == fallback->config) return true;
+  return fallback->measured && !slower_beyond_noise(row, *fallback->measured);
+}
+
+}  // namespace
+
+CoverPoint cover_point(std::int64_t batch, const ModelRows& rows, const Choice& choice) {
+  CoverPoint point{.batch = batch, .choice = choice.config, .options = {{choice.config, 0, true}}};
+  for (const Measured& row : rows.rows) {
+    if (std::ranges::find(point.options, row.config, &CoverOption::config) != point.options.end()) continue;
+    const double loss = choice.latency_us ? row.latency_us / *choice.latency_us - 1 : 0;
+    point.options.push_back({row.config, loss, is_safe(row, rows.fallback)});
+  }
+  return point;
+}
+
+std::vector<bool> held_points(std::span<const CoverPoint> points) {
+  std::vector<bool> held(points.size(), false);
+  std::optional<std::size_t> last;
+  for (std::size_t p = 0; p < points.size(); ++p) {
+    if (!points[p].asked) continue;
+    if (!last) {
+      held[p] = true;
+    } else if (*last + 1 == p && points[p].batch - points[*last].batch > 1) {
+      held[*last] = held[p] = true;
+    }
+    last = p;
+  }
+  if (last) held[*last] = true;
+  return held;
+}
+
+std::vector<CoverKey> key_cover(std::span<const CoverPoint> points) {
+  return Cover(points).keys();
+}
+
+}  // namespace moetune::daemon::search

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "daemon/search/merge.hpp"
+
+namespace moetune::daemon::search {
+
+/// A loss up to this share of the choice's time is a near-tie: it counts as none.
+inline constexpr double k_near_tie = 0.005;
+
+/// A configuration that was measured at one M.
+struct CoverOption {
+  schema::TileConfig config;
+  double loss = 0;    ///< its time over that of the point's choice, less 1; negative where it is faster
+  bool safe = false;  ///< not slower than the engine's default there beyond noise
+};
+
+/// One measured M.
+struct CoverPoint {
+  std::int64_t batch = 0;
+  schema::TileConfig choice;         ///< what a file would get for this M alone
+  bool asked = true;                 ///< a batch that somebody asked for, not one between such batches
+  double weight = 1;                 ///< how much a loss counts here: positive, of any unit
+  std::vector<CoverOption> options;  ///< the choice among them, which is safe
+};
+
+/// One key of a file.
+struct CoverKey {
+  std::int64_t batch = 0;
+  schema::TileConfig config;
+  bool operator==(const CoverKey&) const = default;
+};
+
+/// What the rows of one batch allow a key to run there. Where the default fails or is not known, everything that was
+/// measured is safe; where it was not measured, nothing but itself.
+CoverPoint cover_point(std::int64_t batch, const ModelRows& rows, const Choice& choice);
+
+/// Which points keep their key: those that were asked for, with M between them and the next one asked for on either side
+/// of which none was measured, and the first and last one asked for. In the order of the points.
+std::vector<bool> held_points(std::span<const CoverPoint> points);
+
+/// The keys of a file, ascending: each a point with one of its options, so that at every point the nearest key's
+/// configuration (of two equally near keys the lower one's) is one of that point's safe options, and held_points() are
+/// keys. Of all such files the one of the least
+///   1. sum of weight x loss, over the points whose loss is more than k_near_tie;
+///   2. number of keys;
+///   3. number of keys that nobody asked for;
+///   4. sum of weight x loss over all points;
+///   5. number of keys that do not run the choice of their point;
+/// and of equals the one whose list of (batch, configuration) is lexicographically the smallest. Exact, where weights
+/// count in 2^-20 of the largest one (at least one such part) and losses in millionths (up to 1000 times the choice's
+/// time). Such a file always exists: every point with its choice. Time: points^2 x configurations.
+/// Precondition: batches ascend, and every point's choice is among its safe options.
+std::vector<CoverKey> key_cover(std::span<const CoverPoint> points);
+
+}  // namespace moetune::daemon::search
