@@ -6,7 +6,9 @@
 
 #include "daemon/best_view.hpp"
 #include "daemon/known_groups.hpp"
-#include "db/trial_listing.hpp"
+#include "db/measured_batches.hpp"
+#include "db/traffic_store.hpp"
+#include "schema/engine_rules.hpp"
 
 namespace moetune::daemon {
 namespace {
@@ -16,28 +18,29 @@ using schema::ErrorCode;
 using schema::fail;
 using schema::Result;
 
-/// More rows than any sweep has for one batch.
-constexpr std::int64_t k_max_rows = 1'000'000;
+using Configs = std::set<schema::TileConfig>;
 
-/// Adds what the sweep of the best row measured for its batch; for a row without a sweep the row alone.
-Result<void> add_rows(db::Snapshot& snapshot, EngineFormat format, const schema::Group& group, ProblemBatch& batch) {
+/// What a batch always has: its best row, and the default's.
+void add_own_rows(EngineFormat format, ProblemBatch& batch) {
   const db::BatchBest& best = batch.best;
   if (best.default_config) batch.rows.fallback = default_of(best);
   batch.rows.rule = best.rule;
-  if (!best.sweep) {
-    if (can_hold(format, best.best.config)) batch.rows.rows.push_back(measured(best.best));
-    return {};
+  if (can_hold(format, best.best.config)) batch.rows.rows.push_back(measured(best.best));
+  if (best.default_row && best.default_row->config != best.best.config) {
+    batch.rows.rows.push_back(measured(*best.default_row));
   }
-  db::TrialFilter filter;
-  filter.batch = best.batch;
-  filter.sweep_label = best.sweep;
-  filter.status = schema::TrialStatus::ok;
-  const auto trials = db::list_trials(snapshot, filter, std::nullopt, k_max_rows);
-  if (!trials) return std::unexpected(trials.error());
-  for (const auto& row : *trials) {
-    if (row.trial.group != group || !can_hold(format, row.trial.config)) continue;
-    batch.rows.rows.push_back({row.trial.config, *row.trial.latency_us, row.trial.samples_us, row.rounds_us});
-    batch.trials.try_emplace(row.trial.config, row.id);
+}
+
+/// Adds what else the sweep of the best row measured for its batch, of the configurations in `wanted` alone where it is
+/// given. A row without a sweep stays alone.
+Result<void> add_rows(db::Snapshot& snapshot, EngineFormat format, const Configs* wanted, ProblemBatch& batch) {
+  if (!batch.best.sweep) return {};
+  const auto rows = db::rows_beside(snapshot, batch.best.best.trial, wanted);
+  if (!rows) return std::unexpected(rows.error());
+  for (const auto& row : *rows) {
+    if (!can_hold(format, row.config)) continue;
+    if (!batch.trials.try_emplace(row.config, row.trial).second) continue;
+    batch.rows.rows.push_back(measured(row));
   }
   return {};
 }
@@ -50,13 +53,11 @@ ProblemBatch batch_of(db::BatchBest best) {
   return batch;
 }
 
-enum class Rows { best, all };
-
 Result<FileProblem> read_problem(db::Snapshot& snapshot, EngineFormat format, const db::GroupMatch& match,
-                                 db::Runs runs, Rows wanted) {
+                                 db::Runs runs) {
   auto bests = db::best_of_group(snapshot, match.id, runs);
   if (!bests) return std::unexpected(bests.error());
-  FileProblem problem{match, {}};
+  FileProblem problem{match, {}, {}, {}};
   for (auto& best : *bests) {
     if (!can_hold(format, best.best.config)) {
       auto single = db::best_without_pair(snapshot, match.id, best.batch, runs);
@@ -64,18 +65,35 @@ Result<FileProblem> read_problem(db::Snapshot& snapshot, EngineFormat format, co
       if (*single) best = std::move(**single);
     }
     ProblemBatch batch = batch_of(std::move(best));
-    if (wanted == Rows::all) {
-      if (auto added = add_rows(snapshot, format, match.group, batch); !added) return std::unexpected(added.error());
-    }
+    add_own_rows(format, batch);
     const std::int64_t key = batch.best.batch;
     problem.batches.emplace(key, std::move(batch));
+  }
+  auto asked = db::asked_batches(snapshot, match.id, runs);
+  if (!asked) return std::unexpected(asked.error());
+  for (const auto& [batch, rows] : problem.batches) {
+    if (asked->empty() || asked->contains(batch)) problem.asked.insert(batch);
   }
   return problem;
 }
 
+/// Adds the rows that placing keys needs: all of the batches between those asked for, and of these, which may have
+/// thousands, those of the configurations that were measured in between.
+Result<void> add_rows_between(db::Snapshot& snapshot, EngineFormat format, FileProblem& problem) {
+  Configs wanted;
+  for (auto& [batch, entry] : problem.batches) {
+    if (problem.asked.contains(batch)) continue;
+    if (auto added = add_rows(snapshot, format, nullptr, entry); !added) return added;
+    for (const auto& row : entry.rows.rows) wanted.insert(row.config);
+  }
+  for (const auto batch : problem.asked) {
+    if (auto added = add_rows(snapshot, format, &wanted, problem.batches.at(batch)); !added) return added;
+  }
+  return {};
+}
+
 /// A lone problem's choice in the form of a merged one.
-search::MergedChoice choice_of(const db::BatchBest& best) {
-  search::Choice choice = choice_for(best);
+search::MergedChoice alone(search::Choice choice, const db::BatchBest& best) {
   search::ModelStanding standing{choice.latency_us, best.best.latency_us, std::nullopt};
   if (best.default_row) standing.default_us = best.default_row->latency_us;
   return {choice.config, choice.is_default, std::move(choice.reason), {standing}};
@@ -123,12 +141,89 @@ std::unexpected<schema::Error> only_pairs(EngineFormat format, std::int64_t batc
               {{"batch", batch}});
 }
 
+/// The keys of a lone problem.
+Result<void> add_keys(db::Snapshot& snapshot, EngineFormat format, FilePlan& plan) {
+  FileProblem& problem = plan.problems.front();
+  if (problem.asked.size() == problem.batches.size()) {
+    for (const auto& [batch, entry] : problem.batches) {
+      plan.keys.push_back({batch, alone(choice_for(entry.best), entry.best)});
+    }
+    return {};
+  }
+  if (auto added = add_rows_between(snapshot, format, problem); !added) return added;
+  const auto traffic = db::newest_traffic(snapshot);
+  if (!traffic) return std::unexpected(traffic.error());
+  std::map<std::int64_t, KeyCandidate> candidates;
+  for (const auto& [batch, entry] : problem.batches) {
+    auto choice = choice_for(entry.best);
+    if (!can_hold(format, choice.config) && !problem.asked.contains(batch)) continue;
+    candidates.emplace(batch, KeyCandidate{entry.rows, std::move(choice), problem.asked.contains(batch)});
+  }
+  auto placed = place_keys(candidates, *traffic ? std::optional((*traffic)->traffic) : std::nullopt);
+  for (PlacedKey& key : placed.keys) {
+    plan.keys.push_back({key.batch, alone(std::move(key.choice), problem.batches.at(key.batch).best)});
+  }
+  plan.left_out = std::move(placed.left_out);
+  return {};
+}
+
+/// The keys that all problems have.
+Result<void> add_common_keys(db::Snapshot& snapshot, EngineFormat format, FilePlan& plan) {
+  for (auto& problem : plan.problems) {
+    for (auto& [batch, entry] : problem.batches) {
+      if (auto added = add_rows(snapshot, format, nullptr, entry); !added) return added;
+    }
+  }
+  for (auto& batch : all_batches(plan)) {
+    if (!batch.problems.empty()) {
+      plan.missing.push_back(std::move(batch));
+      continue;
+    }
+    auto choice = choice_for_all(plan, batch.batch);
+    if (!choice) return std::unexpected(choice.error());
+    plan.keys.push_back({batch.batch, std::move(*choice)});
+  }
+  return {};
+}
+
+/// What the file does at every measured M.
+void add_points(FilePlan& plan) {
+  std::vector<std::int64_t> batches;
+  std::map<std::int64_t, schema::TileConfig> configs;
+  for (const auto& key : plan.keys) {
+    batches.push_back(key.batch);
+    configs.emplace(key.batch, key.choice.config);
+  }
+  for (auto& problem : plan.problems) {
+    for (const auto& [batch, entry] : problem.batches) {
+      const auto key = schema::nearest_key(batches, batch);
+      problem.points.push_back(file_point(batch, entry.rows, configs.at(key)));
+      problem.points.back().key = key;
+      problem.points.back().asked = problem.asked.contains(batch);
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<std::pair<std::int64_t, schema::TileConfig>> FilePlan::rows() const {
   std::vector<std::pair<std::int64_t, schema::TileConfig>> rows;
   for (const auto& key : keys) rows.emplace_back(key.batch, key.choice.config);
   return rows;
+}
+
+std::vector<std::int64_t> FilePlan::measured_batches() const {
+  std::map<std::int64_t, std::size_t> measured;
+  for (const auto& problem : problems) {
+    for (const auto& point : problem.points) {
+      measured[point.batch] += point.standing == PointStanding::not_measured ? 0 : 1;
+    }
+  }
+  std::vector<std::int64_t> batches;
+  for (const auto& [batch, count] : measured) {
+    if (count == problems.size()) batches.push_back(batch);
+  }
+  return batches;
 }
 
 bool can_hold(EngineFormat format, const schema::TileConfig& config) {
@@ -138,26 +233,21 @@ bool can_hold(EngineFormat format, const schema::TileConfig& config) {
 Result<FilePlan> plan_file(db::Snapshot& snapshot, EngineFormat format, const std::vector<db::GroupMatch>& groups,
                            db::Runs runs) {
   FilePlan plan;
-  const bool alone = groups.size() == 1;
   for (const auto& match : groups) {
-    auto problem = read_problem(snapshot, format, match, runs, alone ? Rows::best : Rows::all);
+    auto problem = read_problem(snapshot, format, match, runs);
     if (!problem) return std::unexpected(problem.error());
     plan.problems.push_back(std::move(*problem));
   }
-  for (auto& batch : all_batches(plan)) {
-    if (!batch.problems.empty()) {
-      plan.missing.push_back(std::move(batch));
-      continue;
-    }
-    auto choice = alone ? choice_of(plan.problems[0].batches.at(batch.batch).best) : choice_for_all(plan, batch.batch);
-    if (!choice) return std::unexpected(choice.error());
-    if (!can_hold(format, choice->config)) return only_pairs(format, batch.batch);
-    plan.keys.push_back({batch.batch, std::move(*choice)});
-  }
+  auto added = groups.size() == 1 ? add_keys(snapshot, format, plan) : add_common_keys(snapshot, format, plan);
+  if (!added) return std::unexpected(added.error());
   if (plan.keys.empty()) {
     return fail(ErrorCode::conflict, "the problems that share the file have no batch in common",
                 {{"groups", listed(groups)}});
   }
+  for (const auto& key : plan.keys) {
+    if (!can_hold(format, key.choice.config)) return only_pairs(format, key.batch);
+  }
+  add_points(plan);
   return plan;
 }
 

@@ -2,8 +2,11 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <vector>
 
+#include "daemon/file_point.hpp"
+#include "daemon/key_plan.hpp"
 #include "daemon/search/merge.hpp"
 #include "db/best_query.hpp"
 #include "schema/engine_file.hpp"
@@ -13,14 +16,15 @@ namespace moetune::daemon {
 /// What is known of one batch of a problem that a file is for.
 struct ProblemBatch {
   db::BatchBest best;      ///< the fastest row that the file can hold; where it can hold none, the fastest of all
-  search::ModelRows rows;  ///< what the sweep of that row measured, as far as the file can hold it; of a lone problem
-                           ///< nothing
+  search::ModelRows rows;  ///< what the sweep of that row measured, as far as the file can hold it and needs it
   std::map<schema::TileConfig, std::int64_t> trials;  ///< ids of the rows above and of the default's
 };
 
 struct FileProblem {
   db::GroupMatch match;
   std::map<std::int64_t, ProblemBatch> batches;
+  std::set<std::int64_t> asked;   ///< of the batches, those that somebody asked for (db::asked_batches)
+  std::vector<FilePoint> points;  ///< what the file does at each of the batches
 };
 
 /// One key of a file.
@@ -40,7 +44,10 @@ struct FilePlan {
   std::vector<FileProblem> problems;
   std::vector<FileKey> keys;  ///< by ascending batch
   std::vector<MissingBatch> missing;
+  std::vector<LeftOut> left_out;  ///< batches asked for without a key, of a lone problem
 
+  /// Where the file is known to do something: the batches of which every problem has what the file runs there.
+  std::vector<std::int64_t> measured_batches() const;
   /// What schema::engine_file_bytes takes.
   std::vector<std::pair<std::int64_t, schema::TileConfig>> rows() const;
 };
@@ -48,10 +55,12 @@ struct FilePlan {
 /// Whether a file of that engine can say what a configuration runs with: vLLM's has one tile for both GEMMs.
 bool can_hold(schema::EngineFormat format, const schema::TileConfig& config);
 
-/// The file for one problem (search::choose for each batch), or the one for all of several that share it
-/// (search::merged_choice, for the batches that every one of them has). Precondition: `groups` is not empty.
-/// Errors: conflict when the problems have no batch in common, or a batch for which they have different defaults and
-/// no configuration suits them all, or one that was measured with pairs of tiles only and the format holds none.
+/// The file for one problem, or the one for all of several that share it. The keys of several are the batches that
+/// every one of them has (search::merged_choice). Those of one are all batches asked for (search::choose for each),
+/// unless its sweeps measured between them too: then search::key_cover places them, so that at every measured M the
+/// file is not slower than the default beyond noise, weighed by the newest traffic. Precondition: `groups` is not
+/// empty. Errors: conflict when the problems have no batch in common, or a batch for which they have different defaults
+/// and no configuration suits them all, or one that was measured with pairs of tiles only and the format holds none.
 schema::Result<FilePlan> plan_file(db::Snapshot& snapshot, schema::EngineFormat format,
                                    const std::vector<db::GroupMatch>& groups, db::Runs runs = db::Runs::all);
 

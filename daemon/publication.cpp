@@ -90,9 +90,7 @@ std::vector<Groups> of_common_versions(const Groups& groups) {
 }
 
 std::optional<schema::BatchRange> gap_in(const FilePlan& plan) {
-  std::vector<std::int64_t> keys;
-  for (const auto& key : plan.keys) keys.push_back(key.batch);
-  return schema::untested_range(keys);
+  return schema::untested_range(plan.measured_batches());
 }
 
 /// What has to be waived for a plan.
@@ -116,7 +114,8 @@ std::string distrust(const PublicationQuery& query, const FilePlan& plan) {
   const auto gap = gap_in(plan);
   if (!gap || query.allow_gaps) return "";
   return fmt::format(
-      "it has no key between {} and {}, where the engine would take the nearest one, which may be slower there than "
+      "nothing was measured between {} and {}, where the engine would take the nearest key, which may be slower there "
+      "than "
       "the default: tune the batches in between too (--allow-gaps publishes all the same)",
       gap->low, gap->high);
 }

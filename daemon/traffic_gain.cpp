@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <map>
-
 #include "schema/engine_rules.hpp"
 #include "schema/rounds.hpp"
 
@@ -15,22 +13,6 @@ using nlohmann::ordered_json;
 std::optional<double> gain_of(const KeyTimes& key) {
   if (!key.default_us || !key.chosen_us) return std::nullopt;
   return *key.default_us / *key.chosen_us;
-}
-
-/// Time of all steps at each key, in the unit of the log or of the measured rows.
-std::map<std::int64_t, double> time_by_key(const schema::Traffic& traffic, std::span<const KeyTimes> keys) {
-  std::vector<std::int64_t> batches;
-  std::map<std::int64_t, double> measured;
-  for (const KeyTimes& key : keys) {
-    batches.push_back(key.batch);
-    measured[key.batch] = key.default_us.value_or(key.best_us);
-  }
-  std::map<std::int64_t, double> times;
-  for (const auto& batch : traffic.batches) {
-    const auto key = schema::nearest_key(batches, batch.tokens);
-    times[key] += static_cast<double>(batch.steps) * batch.time_ms.value_or(measured[key]);
-  }
-  return times;
 }
 
 std::string percent(double share) {
@@ -52,6 +34,21 @@ std::string verdict_of(const TrafficGain& gain) {
 
 bool TrafficGain::worth_it() const {
   return gain && *gain >= 1 + schema::Rounds{}.min_gain;
+}
+
+std::map<std::int64_t, double> time_by_key(const schema::Traffic& traffic, std::span<const KeyTimes> keys) {
+  std::vector<std::int64_t> batches;
+  std::map<std::int64_t, double> measured;
+  for (const KeyTimes& key : keys) {
+    batches.push_back(key.batch);
+    measured[key.batch] = key.default_us.value_or(key.best_us);
+  }
+  std::map<std::int64_t, double> times;
+  for (const auto& batch : traffic.batches) {
+    const auto key = schema::nearest_key(batches, batch.tokens);
+    times[key] += static_cast<double>(batch.steps) * batch.time_ms.value_or(measured[key]);
+  }
+  return times;
 }
 
 std::optional<TrafficGain> traffic_gain(const schema::Traffic& traffic, std::span<const KeyTimes> keys) {

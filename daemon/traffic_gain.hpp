@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -32,6 +34,10 @@ struct TrafficGain {
   std::vector<KeyShare> keys;  ///< those that steps fall on, ascending; the shares sum to 1
   bool worth_it() const;       ///< by Rounds' least gain
 };
+
+/// What all steps take that are nearest to each key, by key, in the unit of the log's times or of the measured ones:
+/// see traffic_gain. Keys without steps are left out. Precondition: `keys` is not empty.
+std::map<std::int64_t, double> time_by_key(const schema::Traffic& traffic, std::span<const KeyTimes> keys);
 
 /// Each step counts at the key that the engine picks for its tokens (the nearest), with the time that it takes: the
 /// log's where it has times, else the default's measured one at that key (the best one's where the default has none). A

@@ -10,7 +10,6 @@
 #include "db/run.hpp"
 #include "db/trial_rows.hpp"
 #include "queries.hpp"
-#include "schema/trial.hpp"
 
 namespace moetune::db {
 namespace {
@@ -65,10 +64,9 @@ void add_samples(Connection& connection, const Candidate& candidate, std::int64_
     measured.samples_us = row.doubles(column);
     return;
   }
-  for (const auto& round : read_rounds(connection, candidate.run, candidate.batch, config)) {
-    measured.samples_us.insert(measured.samples_us.end(), round.begin(), round.end());
-    measured.rounds_us.push_back(schema::median(round));
-  }
+  auto samples = read_row_samples(connection, candidate.run, candidate.batch, config);
+  measured.samples_us = std::move(samples.samples_us);
+  measured.rounds_us = std::move(samples.rounds_us);
 }
 
 /// Adds what the engine's default did in the run of the best row. Rows without a label may come from many sweeps: of

@@ -94,10 +94,9 @@ StoredTrial read_trial(Connection& connection, std::int64_t id) {
     stored.trial.samples_us = read_imported_samples(connection, id);
     return stored;
   }
-  for (const auto& round : read_rounds(connection, row.integer(4), row.integer(6), row.integer(5))) {
-    stored.trial.samples_us.insert(stored.trial.samples_us.end(), round.begin(), round.end());
-    stored.rounds_us.push_back(schema::median(round));
-  }
+  auto samples = read_row_samples(connection, row.integer(4), row.integer(6), row.integer(5));
+  stored.trial.samples_us = std::move(samples.samples_us);
+  stored.rounds_us = std::move(samples.rounds_us);
   return stored;
 }
 
@@ -107,6 +106,15 @@ std::vector<std::vector<double>> read_rounds(Connection& connection, std::int64_
   auto chunk = connection.query(sql::list_samples_sql, run, batch, config);
   while (chunk.step()) rounds.push_back(chunk.doubles(0));
   return rounds;
+}
+
+RowSamples read_row_samples(Connection& connection, std::int64_t run, std::int64_t batch, std::int64_t config) {
+  RowSamples row;
+  for (const auto& round : read_rounds(connection, run, batch, config)) {
+    row.samples_us.insert(row.samples_us.end(), round.begin(), round.end());
+    row.rounds_us.push_back(schema::median(round));
+  }
+  return row;
 }
 
 std::vector<double> read_samples(Connection& connection, std::int64_t run, std::int64_t batch, std::int64_t config) {

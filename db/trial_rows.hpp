@@ -42,7 +42,13 @@ std::map<std::string, double> read_stages(const Query& row, int column);
 /// The samples of a sweep's candidate by chunk, in the order of their arrival: a round of a candidate that takes turns.
 std::vector<std::vector<double>> read_rounds(Connection& connection, std::int64_t run, std::int64_t batch,
                                              std::int64_t config);
-/// The same in one row.
+/// All samples of a row of a sweep, and the median of each of its rounds.
+struct RowSamples {
+  std::vector<double> samples_us;
+  std::vector<double> rounds_us;
+};
+RowSamples read_row_samples(Connection& connection, std::int64_t run, std::int64_t batch, std::int64_t config);
+/// The same samples alone.
 std::vector<double> read_samples(Connection& connection, std::int64_t run, std::int64_t batch, std::int64_t config);
 /// The samples of an imported row.
 std::vector<double> read_imported_samples(Connection& connection, std::int64_t trial);

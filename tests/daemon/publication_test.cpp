@@ -33,8 +33,10 @@ class PublicationTest : public db::StoreTest {
   /// A sweep of vLLM's kernel that is still running: in each batch the default (configuration 0) takes 100 us, 1 takes
   /// 90, 2 takes 80. `change` may alter each row.
   std::int64_t running(const Change& change = {}, std::vector<std::int64_t> batches = {}) {
-    const auto id = new_sweep();
-    for (const auto batch : batches.empty() ? batches_ : batches) {
+    auto spec = db::example_spec();
+    spec.batches = batches.empty() ? batches_ : batches;
+    const auto id = new_sweep(spec);
+    for (const auto batch : spec.batches) {
       write([&](db::Transaction& transaction) {
         return db::set_sweep_default(transaction, id, batch, example_config(0), "vllm 0.33.0 get_default_config");
       });
@@ -164,7 +166,7 @@ TEST_F(PublicationTest, ADiscardedSweepCountsNoMore) {
 
 TEST_F(PublicationTest, FarApartKeysAreLeftOutUnlessAllowed) {
   done({}, {1, 64});
-  EXPECT_THAT(reason(), HasSubstr(k_vllm + ": it has no key between 1 and 64"));
+  EXPECT_THAT(reason(), HasSubstr(k_vllm + ": nothing was measured between 1 and 64"));
   EXPECT_EQ(file_in(published({.allow_gaps = true}).sets.at(0)).size(), 3U);
   done({}, {2, 4, 8, 16, 32, 128, 256, 512, 1024, 2048, 4096});
   EXPECT_EQ(file_in(published().sets.at(0)).size(), 14U) << "several sweeps complete each other";
@@ -222,7 +224,7 @@ TEST_F(PublicationTest, ProblemsThatShareAFileAreMerged) {
 TEST_F(PublicationTest, MergedKeysThatOneProblemLacksCountAsMissing) {
   done(hidden(2048, {100, 50, 60}));
   done(hidden(7168, {200, 210, 150}), {1, 2});
-  EXPECT_THAT(reason(), HasSubstr("no key between 2 and 4096"));
+  EXPECT_THAT(reason(), HasSubstr("nothing was measured between 2 and 4096"));
   const auto allowed = published({.allow_gaps = true});
   const auto& source = allowed.sets.at(0).source;
   EXPECT_EQ(source["missing"].size(), batches_.size() - 2);

@@ -1,0 +1,47 @@
+#include "db/measured_batches.hpp"
+
+#include "db/connection.hpp"
+#include "db/dictionary.hpp"
+#include "db/trial_rows.hpp"
+#include "queries.hpp"
+
+namespace moetune::db {
+
+Result<std::set<std::int64_t>> asked_batches(Snapshot& snapshot, std::int64_t group, Runs runs) {
+  return guarded([&]() -> Result<std::set<std::int64_t>> {
+    const std::int64_t only_finished = runs == Runs::finished ? 1 : 0;
+    auto row = snapshot.connection().query(sql::asked_batches_sql, group, only_finished);
+    std::set<std::int64_t> batches;
+    while (row.step()) batches.insert(row.integer(0));
+    return batches;
+  });
+}
+
+Result<std::vector<MeasuredRow>> rows_beside(Snapshot& snapshot, std::int64_t trial,
+                                             const std::set<schema::TileConfig>* wanted) {
+  return guarded([&]() -> Result<std::vector<MeasuredRow>> {
+    Connection& connection = snapshot.connection();
+    auto row = connection.query(sql::rows_beside_sql, trial);
+    std::vector<MeasuredRow> rows;
+    while (row.step()) {
+      auto config = read_config(connection, row, 7);
+      if (wanted != nullptr && !wanted->contains(config)) continue;
+      const bool imported = row.is_null(5);
+      RowSamples samples;
+      if (imported) {
+        samples.samples_us = row.doubles(6);
+      } else {
+        samples = read_row_samples(connection, row.integer(1), row.integer(14), row.integer(2));
+      }
+      rows.push_back({.trial = row.integer(0),
+                      .config = config,
+                      .latency_us = row.real(3),
+                      .samples_us = std::move(samples.samples_us),
+                      .rounds_us = std::move(samples.rounds_us),
+                      .measured_at = {row.integer(4)}});
+    }
+    return rows;
+  });
+}
+
+}  // namespace moetune::db

@@ -1,0 +1,10 @@
+SELECT t.id, t.run_id, t.config_id, t.latency_us, t.measured_at, r.sweep_id, i.samples_us,
+       c.block_size_m, c.block_size_n, c.block_size_k, c.group_size_m, c.num_warps, c.num_stages, c.down_config_id,
+       t.batch
+FROM trials b
+CROSS JOIN runs r ON r.id = b.run_id
+CROSS JOIN trials t ON t.run_id = b.run_id AND t.batch = b.batch AND t.group_id = b.group_id AND t.status = 'ok'
+CROSS JOIN configs c ON c.id = t.config_id
+LEFT JOIN imported_samples i ON i.trial_id = t.id
+WHERE b.id = ?1
+ORDER BY t.latency_us, t.id;
