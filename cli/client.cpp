@@ -175,7 +175,8 @@ Result<Attachment> Client::attachment(const std::string& path, const Query& quer
   if (!response) return std::unexpected(response.error());
   return Attachment{.name = disposition_filename(response->get_header_value("Content-Disposition")),
                     .bytes = std::move(response->body),
-                    .version = response->get_header_value("ETag")};
+                    .version = response->get_header_value("ETag"),
+                    .untested = response->get_header_value("Moetune-Untested")};
 }
 
 Result<void> Client::stream(const std::string& path, const Query& query, const Sink& sink) const {

@@ -24,7 +24,8 @@ struct Endpoint {
 struct Attachment {
   std::string name;  ///< empty when the daemon named none
   std::string bytes;
-  std::string version;  ///< the ETag; empty when the daemon sent none
+  std::string version;   ///< the ETag; empty when the daemon sent none
+  std::string untested;  ///< "513..1023": where nothing was measured of an engine's file; empty when it is dense enough
 };
 
 /// Speaks HTTP with one daemon, a connection per request. Every call blocks. Errors are the daemon's own (its error

@@ -64,14 +64,19 @@ std::vector<std::string> seed_lines(const SweepStatus& status) {
   return lines;
 }
 
-std::vector<std::string> next_steps(const json& fields, const std::string& prefix, const Endpoint& endpoint) {
-  const bool recorded = fields.value("origin", "") == "recorded";
+Query query_of_fields(const json& fields) {
   Query query;
   for (const auto& word : split("E N hidden_size topk dtype act_dtype block_shape gated per_channel_quant "
                                 "router_weight_on_input kernel l2 origin",
                                 ' ')) {
     if (fields.contains(word)) query.add(word, flag_value_text(fields[word]));
   }
+  return query;
+}
+
+std::vector<std::string> next_steps(const json& fields, const std::string& prefix, const Endpoint& endpoint) {
+  const bool recorded = fields.value("origin", "") == "recorded";
+  const Query query = query_of_fields(fields);
   // A file steers its engine's own kernel; vllm's format is the one that needs no word.
   const std::string format = fields.value("kernel", "") == "sglang" ? " --format sglang" : "";
   const std::string token = endpoint.token.empty() ? "" : "-H \"Authorization: Bearer $MOETUNE_TOKEN\" ";

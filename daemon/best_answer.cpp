@@ -1,8 +1,14 @@
 #include "daemon/best_answer.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "daemon/best_view.hpp"
+#include "daemon/file_plan.hpp"
 #include "daemon/known_groups.hpp"
 #include "daemon/traffic_gain.hpp"
+#include "daemon/verdict.hpp"
 #include "db/database.hpp"
 #include "db/traffic_store.hpp"
 #include "schema/engine_rules.hpp"
@@ -15,11 +21,52 @@ using schema::Result;
 
 using OptionalTraffic = std::optional<schema::StoredTraffic>;
 
-KeyTimes key_times(const db::BatchBest& row) {
-  const auto choice = choice_for(row);
-  KeyTimes times{.batch = row.batch, .best_us = row.best.latency_us, .default_us = {}, .chosen_us = choice.latency_us};
+/// What the file runs at one of its measured batches.
+struct Entry {
+  const db::BatchBest* row = nullptr;
+  search::Choice choice;
+};
+
+KeyTimes key_times(const Entry& entry) {
+  const db::BatchBest& row = *entry.row;
+  KeyTimes times{
+      .batch = row.batch, .best_us = row.best.latency_us, .default_us = {}, .chosen_us = entry.choice.latency_us};
   if (row.default_row) times.default_us = row.default_row->latency_us;
   return times;
+}
+
+std::vector<Entry> keys_of(const FilePlan& plan) {
+  const auto& batches = plan.problems.front().batches;
+  std::vector<Entry> keys;
+  for (const FileKey& key : plan.keys) {
+    const auto& choice = key.choice;
+    keys.push_back({&batches.at(key.batch).best,
+                    {choice.config, choice.standings.front().latency_us, choice.is_default, choice.reason}});
+  }
+  return keys;
+}
+
+/// Why a batch that is no key has none.
+std::string reason_without_key(const FilePlan& plan, const FilePoint& point) {
+  const auto found = std::ranges::find(plan.left_out, point.batch, &LeftOut::batch);
+  if (found != plan.left_out.end()) return found->reason;
+  return fmt::format("measured between the batches that were asked for: key {} serves it", point.key);
+}
+
+/// The measured batches that are no keys.
+ordered_json between_keys(const FilePlan& plan) {
+  const FileProblem& problem = plan.problems.front();
+  ordered_json between = ordered_json::object();
+  for (const FilePoint& point : problem.points) {
+    if (point.key == point.batch) continue;
+    const bool is_default = point.standing == PointStanding::is_default;
+    auto entry = best_entry(problem.batches.at(point.batch).best,
+                            {point.config, point.latency_us, is_default, reason_without_key(plan, point)});
+    entry["key"] = point.key;
+    entry["asked"] = point.asked;
+    between[std::to_string(point.batch)] = std::move(entry);
+  }
+  return between;
 }
 
 /// The import that the gain is asked for, or none.
@@ -30,46 +77,49 @@ Result<OptionalTraffic> traffic_for(db::Snapshot& snapshot, std::optional<std::i
   return OptionalTraffic(std::move(*found));
 }
 
-void add_gain(const std::vector<db::BatchBest>& rows, const schema::StoredTraffic& traffic, ordered_json& answer) {
-  std::vector<KeyTimes> keys;
-  for (const auto& row : rows) keys.push_back(key_times(row));
-  if (const auto gain = traffic_gain(traffic.traffic, keys)) answer["traffic"] = to_json(*gain, traffic);
+Result<FilePlan> plan_of(db::Snapshot& snapshot, const db::GroupMatch& match) {
+  // SGLang's form, since it holds whatever was measured.
+  return plan_file(snapshot, schema::EngineFormat::sglang, {match});
 }
 
-Result<ordered_json> group_answer(db::Snapshot& snapshot, const db::GroupMatch& match,
-                                  std::optional<std::int64_t> batch, const OptionalTraffic& traffic) {
-  const auto rows = db::best_of_group(snapshot, match.id);
-  if (!rows) return std::unexpected(rows.error());
-  std::optional<std::int64_t> only;
-  if (batch && !rows->empty()) {
-    std::vector<std::int64_t> keys;
-    for (const auto& row : *rows) keys.push_back(row.batch);
-    only = schema::nearest_key(keys, *batch);
+Result<ordered_json> group_answer(db::Snapshot& snapshot, const db::GroupMatch& match, const BestQuery& query,
+                                  const OptionalTraffic& traffic) {
+  const auto plan = plan_of(snapshot, match);
+  if (!plan) return std::unexpected(plan.error());
+  const auto keys = keys_of(*plan);
+  std::vector<std::int64_t> batches;
+  std::vector<KeyTimes> times;
+  for (const Entry& key : keys) {
+    batches.push_back(key.row->batch);
+    times.push_back(key_times(key));
   }
   ordered_json answer;
   schema::write_group(match.group, answer);
-  ordered_json configs = ordered_json::object();
-  for (const auto& row : *rows) {
-    if (only && row.batch != *only) continue;
-    configs[std::to_string(row.batch)] = best_entry(row, choice_for(row));
+  answer["configs"] = ordered_json::object();
+  for (const Entry& key : keys) {
+    if (query.batch && key.row->batch != schema::nearest_key(batches, *query.batch)) continue;
+    answer["configs"][std::to_string(key.row->batch)] = best_entry(*key.row, key.choice);
   }
-  answer["configs"] = std::move(configs);
-  if (traffic) add_gain(*rows, *traffic, answer);
+  auto between = query.batch ? ordered_json::object() : between_keys(*plan);
+  if (!between.empty()) answer["between"] = std::move(between);
+  const auto gain = traffic ? traffic_gain(traffic->traffic, times) : std::nullopt;
+  if (gain) answer["traffic"] = to_json(*gain, *traffic);
+  if (!query.batch || query.kernel_share) answer["verdict"] = to_json(verdict_on(times, gain, query.kernel_share));
   return answer;
 }
 
 }  // namespace
 
 Result<ordered_json> best_answer(const db::Database& database, const schema::GroupFilter& filter,
-                                 std::optional<std::int64_t> batch, std::optional<std::int64_t> traffic) {
+                                 const BestQuery& query) {
   return database.read([&](db::Snapshot& snapshot) -> Result<ordered_json> {
     const auto groups = known_groups(snapshot, filter);
     if (!groups) return std::unexpected(groups.error());
-    const auto weights = traffic_for(snapshot, traffic, !batch);
-    if (!weights) return std::unexpected(weights.error());
+    const auto traffic = traffic_for(snapshot, query.traffic, !query.batch);
+    if (!traffic) return std::unexpected(traffic.error());
     ordered_json results = ordered_json::array();
     for (const auto& match : *groups) {
-      auto answer = group_answer(snapshot, match, batch, *weights);
+      auto answer = group_answer(snapshot, match, query, *traffic);
       if (!answer) return std::unexpected(answer.error());
       results.push_back(std::move(*answer));
     }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "daemon/file_plan.hpp"
+#include "daemon/guarantee.hpp"
 #include "daemon/known_groups.hpp"
 #include "db/database.hpp"
 #include "kernels/sha256.hpp"
@@ -132,7 +133,20 @@ Result<ExportedFile> export_answer(const db::Database& database, const ExportQue
   return database.read([&](db::Snapshot& snapshot) -> Result<ExportedFile> {
     auto file = plan_export(snapshot, query);
     if (!file) return std::unexpected(file.error());
-    return ExportedFile{std::move(file->name), file->bytes(query.format, query.gemm), file->choice(query.format)};
+    return ExportedFile{.name = std::move(file->name),
+                        .bytes = file->bytes(query.format, query.gemm),
+                        .choice = file->choice(query.format),
+                        .untested = schema::untested_range(file->plan.measured_batches())};
+  });
+}
+
+Result<ordered_json> guarantee_answer(const db::Database& database, const ExportQuery& query) {
+  return database.read([&](db::Snapshot& snapshot) -> Result<ordered_json> {
+    const auto file = plan_export(snapshot, query);
+    if (!file) return std::unexpected(file.error());
+    ordered_json answer = {{"file", file->name}, {"choice", file->choice(query.format)}};
+    answer.update(to_json(guarantee_of(file->plan), file->plan));
+    return answer;
   });
 }
 

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "schema/engine_file.hpp"
+#include "schema/engine_rules.hpp"
 #include "schema/error.hpp"
 #include "schema/group.hpp"
 
@@ -30,6 +32,8 @@ struct ExportedFile {
   /// Names the choice that the file was made from: the same for the files of both GEMMs, another one when the rows
   /// that they were made from have changed in between.
   std::string choice;
+  /// Measured M that have none between them and are too far apart for what is there to be known.
+  std::optional<schema::BatchRange> untested;
 };
 
 /// The engine's file for the one group that the query matches, or for all of them with `merge`. vLLM's is made from
@@ -37,6 +41,10 @@ struct ExportedFile {
 /// when several groups match (detail lists them) and may not or cannot be merged, when the rows are of another kernel
 /// or recorded and not asked for by name, or when vLLM's file has a batch that was measured with pairs of tiles only.
 schema::Result<ExportedFile> export_answer(const db::Database& database, const ExportQuery& query);
+
+/// The body of GET /guarantee: how that file does against the engine's default wherever both were measured. {"file":
+/// name, "choice": as of the file, and what to_json(Guarantee) has}. Errors: as export_answer.
+schema::Result<nlohmann::ordered_json> guarantee_answer(const db::Database& database, const ExportQuery& query);
 
 /// The body of GET /merge: what that file costs each of the problems that share it. {"file": name, "choice": as of the
 /// file, "problems": [group fields], "batches": {"1": {"config", "default", "reason", "regret", "problems":

@@ -116,10 +116,9 @@ std::string Reasons::of_key(const CoverKey& key) const {
   const auto place = candidates_.find(key.batch);
   const auto below = std::find_if(std::make_reverse_iterator(place), candidates_.rend(), is_asked);
   const auto above = std::find_if(place, candidates_.end(), is_asked);
-  const auto where = below == candidates_.rend() ? std::string("below all batches asked for")
-                     : above == candidates_.end()
-                         ? fmt::format("above {}", below->first)
-                         : fmt::format("between {} and {}", below->first, above->first);
+  const auto where = below == candidates_.rend()  ? std::string("below all batches asked for")
+                     : above == candidates_.end() ? fmt::format("above {}", below->first)
+                                                  : fmt::format("between {} and {}", below->first, above->first);
   return fmt::format("added {}: {}", where, reason);
 }
 

@@ -9,8 +9,8 @@
 namespace moetune::db {
 
 /// Of the batches that a group has ok rows of which count, those that somebody asked for: they are in the spec of a
-/// sweep that measured them. The others were measured between such batches. Of imported rows nobody knows, so that
-/// they are asked for.
+/// sweep over a space that measured them. The others were measured between such batches, or to compare candidates. Of
+/// imported rows nobody knows, so that they are asked for.
 Result<std::set<std::int64_t>> asked_batches(Snapshot& snapshot, std::int64_t group, Runs runs = Runs::all);
 
 /// The ok rows of the run, group and batch of a trial, the fastest first; of configurations in `wanted` alone where it

@@ -6,6 +6,8 @@
 #include "cli/commands/command.hpp"
 #include "cli/format.hpp"
 #include "cli/group_flags.hpp"
+#include "cli/guarantee_report.hpp"
+#include "cli/kernel_share.hpp"
 #include "cli/sweep_status.hpp"
 #include "cli/text.hpp"
 #include "schema/group.hpp"
@@ -22,6 +24,7 @@ struct BestFlags {
   GroupFlags group;
   std::string batch;
   std::string traffic;
+  KernelShare share;
 };
 
 /// The fields that all rows of a group share, in one or two lines.
@@ -44,7 +47,8 @@ Table best_table(const std::map<std::int64_t, BatchBest>& bests) {
   for (const auto& [batch, best] : bests) {
     const TileRows config = tile_rows(best.config);
     const bool is_best = best.chosen == best.config;
-    const std::string chosen = is_best ? "best" : best.keeps_default ? "default" : "-";
+    const std::string other = best.chosen && !best.config->down ? tile_rows(best.chosen).tile : "-";
+    const std::string chosen = is_best ? "best" : best.keeps_default ? "default" : other;
     table.add({std::to_string(batch),
                config.tile,
                microseconds_text(best.latency_us),
@@ -69,6 +73,28 @@ void print_gain(Context& context, const ordered_json& gain) {
                                paint(worth == true ? Tone::good : Tone::plain, verdict)));
 }
 
+/// The measured M that are no keys of the file.
+void print_between(Context& context, const ordered_json& between) {
+  if (!between.is_object() || between.empty()) return;
+  std::vector<std::int64_t> batches;
+  for (const auto& [name, entry] : between.items()) {
+    if (const auto batch = schema::integer_from_text("batch", name, 1, schema::k_max_batch)) batches.push_back(*batch);
+  }
+  constexpr std::size_t k_most = 12;
+  context.out.line(
+      fmt::format("{} more M were measured, which the nearest of these keys serve: {} "
+                  "(moetune export --guarantee tells the worst)",
+                  batches.size(), some_of(batches, k_most)));
+}
+
+/// Whether the file is worth it, and what is not known.
+void print_verdict(Context& context, const ordered_json& verdict) {
+  if (!verdict.is_object()) return;
+  const Paint paint(context.out_traits.color);
+  const auto text = printable(verdict.value("text", std::string()));
+  context.out.line(paint(verdict.value("worth_it", ordered_json()) == true ? Tone::good : Tone::plain, text));
+}
+
 Result<void> print_groups(Context& context, const ordered_json& answer) {
   const auto results = answer.is_object() ? answer.value("results", ordered_json()) : ordered_json();
   if (!results.is_array()) return fail(ErrorCode::data_damaged, "the daemon's answer to /best has no results");
@@ -81,7 +107,9 @@ Result<void> print_groups(Context& context, const ordered_json& answer) {
     const Paint paint(context.out_traits.color);
     for (const auto& line : group_heading(group)) context.out.line(paint(Tone::accent, line));
     context.print(best_table(*bests));
+    print_between(context, group.value("between", ordered_json()));
     print_gain(context, group.value("traffic", ordered_json()));
+    print_verdict(context, group.value("verdict", ordered_json()));
   }
   return {};
 }
@@ -99,6 +127,7 @@ Result<ExitStatus> show_best(Context& context, const BestFlags& flags) {
     if (!id) return std::unexpected(id.error());
     query->add("traffic", flags.traffic);
   }
+  if (auto put = flags.share.put(*query); !put) return std::unexpected(put.error());
   const auto client = context.daemon();
   if (!client) return std::unexpected(client.error());
   const auto answer = client->get("/best", *query);
@@ -125,6 +154,7 @@ void add_best(CommandLine& line) {
   command
       .add_option("--traffic", flags->traffic, "the import of traffic that the gain is told for (default: the newest)")
       ->type_name("ID");
+  flags->share.add_to(command);
 }
 
 }  // namespace moetune::cli

@@ -10,10 +10,10 @@
 #include "cli/commands/command.hpp"
 #include "cli/engine_file_set.hpp"
 #include "cli/group_flags.hpp"
+#include "cli/guarantee_report.hpp"
 #include "cli/merge_report.hpp"
 #include "cli/text.hpp"
 #include "schema/engine_file.hpp"
-#include "schema/engine_rules.hpp"
 #include "schema/group.hpp"
 
 namespace moetune::cli {
@@ -32,24 +32,15 @@ struct ExportFlags {
   std::string folder = ".";
   bool allow_recorded = false;
   bool merge = false;
+  bool guarantee = false;
 };
-
-std::vector<std::int64_t> keys_of(const std::string& bytes) {
-  std::vector<std::int64_t> keys;
-  const auto file = json::parse(bytes, nullptr, false);
-  if (!file.is_object()) return keys;
-  for (const auto& [name, value] : file.items()) {
-    const auto key = schema::integer_from_text("key", name, 1, schema::k_max_batch);
-    if (key) keys.push_back(*key);
-  }
-  return keys;
-}
 
 /// The files that one engine needs.
 struct EngineFiles {
   Attachment first;                  ///< for both GEMMs, or GEMM 1's
   std::optional<Attachment> second;  ///< GEMM 2's, of SGLang; its bytes may be the first one's
   nlohmann::ordered_json merge;      ///< what GET /merge says of them; null where nothing was to be merged
+  nlohmann::ordered_json guarantee;  ///< what GET /guarantee says of them; null where nobody needs to know
   bool is_pair() const { return second && second->bytes != first.bytes; }
 };
 
@@ -87,15 +78,13 @@ Error with_ways_out(Error error, const ExportFlags& flags, const Context& contex
   return error;
 }
 
-/// The engine takes the nearest key: between keys that are far apart, and above the last one, it uses a tile that
-/// nobody compared with the default there.
+/// The engine takes the nearest key: where nothing was measured it may be slower than the default.
 void warn_of_gaps(Context& context, const Attachment& file) {
-  const auto gap = schema::untested_range(keys_of(file.bytes));
-  if (!gap) return;
+  if (file.untested.empty()) return;
   context.err.line(fmt::format(
-      "warning: the file has no key between {} and {}, where the engine takes the nearest one although it may "
-      "be slower there than the default: tune the batches in between too (the default --batch covers them)",
-      gap->low, gap->high));
+      "warning: nothing was measured in M={}, where the engine takes the nearest key although it may be slower there "
+      "than the default: tune the batches in between too (the default --batch covers them)",
+      printable(file.untested)));
 }
 
 /// Whether SGLang would find a file for GEMM 2 that is not of this export: in the folder itself, or, as it looks there
@@ -161,6 +150,7 @@ void tell(Context& context, const std::vector<std::filesystem::path>& paths, con
     nlohmann::ordered_json answer = {{"file", paths[0].string()}};
     if (paths.size() > 1) answer["down_file"] = paths[1].string();
     if (!files.merge.is_null()) answer["merge"] = files.merge;
+    if (flags.guarantee) answer["guarantee"] = files.guarantee;
     context.print(answer);
   } else {
     for (const auto& path : paths) context.out.line(path.string());
@@ -226,7 +216,7 @@ Result<std::optional<EngineFiles>> fetch_once(const Client& client, const Query&
   };
   auto first = file_for(flags.gemm);
   if (!first) return std::unexpected(first.error());
-  EngineFiles files{.first = std::move(*first), .second = std::nullopt, .merge = nullptr};
+  EngineFiles files{.first = std::move(*first), .second = std::nullopt, .merge = nullptr, .guarantee = nullptr};
   if (flags.format == "sglang" && flags.gemm.empty()) {
     auto second = file_for("down");
     if (!second) return std::unexpected(second.error());
@@ -240,7 +230,29 @@ Result<std::optional<EngineFiles>> fetch_once(const Client& client, const Query&
     if (fmt::format("\"{}\"", choice) != files.first.version) return std::nullopt;
     files.merge = std::move(*merge);
   }
+  if (flags.guarantee) {
+    Query one = query;
+    if (flags.merge) one.add("merge", "1");
+    auto guarantee = client.get("/guarantee", one);
+    if (!guarantee) return std::unexpected(guarantee.error());
+    const auto choice = guarantee->is_object() ? guarantee->value("choice", "") : "";
+    if (fmt::format("\"{}\"", choice) != files.first.version) return std::nullopt;
+    files.guarantee = std::move(*guarantee);
+  }
   return files;
+}
+
+/// Prints how the file does wherever it was measured: beside a file on stdout, on stderr.
+Result<ExitStatus> tell_guarantee(Context& context, const EngineFiles& files, const ExportFlags& flags) {
+  if (!flags.guarantee) return ExitStatus::done;
+  const bool apart = flags.folder == "-";
+  const auto& traits = apart ? context.err_traits : context.out_traits;
+  const auto report = guarantee_report(files.guarantee, Paint(traits.color));
+  if (!report) return std::unexpected(report.error());
+  if (apart || !context.options.json) {
+    for (const auto& line : report->lines) (apart ? context.err : context.out).line(line);
+  }
+  return report->safe ? ExitStatus::done : ExitStatus::failed;
 }
 
 Result<EngineFiles> fetch(const Client& client, const Query& query, const ExportFlags& flags) {
@@ -277,7 +289,7 @@ Result<ExitStatus> export_file(Context& context, const ExportFlags& flags) {
     return std::unexpected(written.error());
   }
   if (auto told = tell_merge(context, *files); !told) return std::unexpected(told.error());
-  return ExitStatus::done;
+  return tell_guarantee(context, *files, flags);
 }
 
 }  // namespace
@@ -288,6 +300,7 @@ void add_export(CommandLine& line) {
       line, line.app, "export", "Write an engine's configuration file under its exact name",
       "  moetune export -E 256 -N 512 --dtype fp8_w8a8 --block-shape 128,128\n"
       "  moetune export -E 256 -N 512 --format sglang --kernel cuda -o configs/\n"
+      "  moetune export -E 256 -N 512 --dtype fp8_w8a8 --block-shape 128,128 --guarantee\n"
       "A file steers its engine's own kernel: rows of another kernel or from a recording are taken only when named\n"
       "(--kernel NAME, --allow-recorded). Where GEMM 2 has tiles of its own, SGLang's format is two files, X.json and\n"
       "X_down.json: both are written or neither.",
@@ -300,6 +313,9 @@ void add_export(CommandLine& line) {
       ->type_name("DIR");
   command.add_flag("--merge", flags->merge,
                    "one file for all problems that share its name, of least worst regret: none gets slower by it");
+  command.add_flag("--guarantee", flags->guarantee,
+                   "print the worst of all measured M against the default; exit status 1 when the file is not known to "
+                   "be safe");
   command.add_flag("--allow-recorded", flags->allow_recorded, "take rows that come from a recording");
 }
 

@@ -33,6 +33,15 @@ std::string time_taken(const SweepStatus& status) {
   return fmt::format(" in {}", duration_text(static_cast<double>(end->ms - start->ms) / 1000));
 }
 
+/// Whether the rows of a sweep make a file that is worth it. Where several groups match it is not known which is meant.
+std::optional<std::string> verdict_on(const Client& client, const nlohmann::json& fields) {
+  const auto answer = client.get("/best", query_of_fields(fields));
+  if (!answer || !answer->is_object()) return std::nullopt;
+  const auto results = answer->value("results", nlohmann::ordered_json());
+  if (!results.is_array() || results.size() != 1 || !results[0].contains("verdict")) return std::nullopt;
+  return printable(results[0]["verdict"].value("text", std::string()));
+}
+
 void report(Context& context, const SweepStatus& status, const Client& client) {
   context.out.line(fmt::format("sweep {} {}{}: {} of {} trials", status.id, schema::name_of(status.state),
                                time_taken(status), status.done, status.total));
@@ -40,6 +49,9 @@ void report(Context& context, const SweepStatus& status, const Client& client) {
   if (!status.best.empty()) context.print(result_table(status.best));
   if (status.state != SweepState::done || status.best.empty()) return;
   const auto fields = fields_of_rows(status);
+  if (status.spec.value("candidates", nlohmann::ordered_json()).empty()) {
+    if (const auto verdict = verdict_on(client, fields)) context.out.line(*verdict);
+  }
   context.out.line("\nnext:");
   for (const auto& step : next_steps(fields, command_prefix(context.options), client.endpoint()))
     context.out.line("  " + step);

@@ -156,7 +156,7 @@ void add_publish(CommandLine& line) {
   command.add_option("--kernel", flags->kernel, "take rows of this kernel instead of each engine's own")
       ->type_name("NAME");
   command.add_flag("--allow-recorded", flags->allow_recorded, "take rows that come from a recording");
-  command.add_flag("--allow-gaps", flags->allow_gaps, "files too whose keys are far apart");
+  command.add_flag("--allow-gaps", flags->allow_gaps, "files too where measured M are far apart");
   command.add_flag("--force", flags->force, "replace files that moetune did not write, or that somebody changed");
 }
 

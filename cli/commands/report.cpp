@@ -29,6 +29,7 @@ struct ReportFlags {
   CLI::Option* plot_option = nullptr;
   std::vector<std::string> serve;
   bool allow_recorded = false;
+  KernelShare share;
 
   bool plots() const { return plot_option->count() > 0; }
 };
@@ -61,6 +62,8 @@ struct Inputs {
 Result<Inputs> read_inputs(Context& context, const ReportFlags& flags) {
   if (auto right = flags.group.query(); !right) return std::unexpected(right.error());
   if (auto right = flags.model.check(); !right) return std::unexpected(right.error());
+  Query share;
+  if (auto right = flags.share.put(share); !right) return std::unexpected(right.error());
   const auto engine = schema::engine_format_from_name(flags.format);
   if (!engine) {
     return fail(ErrorCode::invalid_argument, fmt::format("--format must be vllm or sglang, not \"{}\"", flags.format));
@@ -137,8 +140,9 @@ Result<ExitStatus> report(Context& context, const ReportFlags& flags) {
   if (!inputs) return std::unexpected(inputs.error());
   const auto client = context.daemon();
   if (!client) return std::unexpected(client.error());
-  const auto evidence =
-      gather(*client, {.group = flags.group, .engine = inputs->engine, .allow_recorded = flags.allow_recorded});
+  const auto evidence = gather(
+      *client,
+      {.group = flags.group, .engine = inputs->engine, .allow_recorded = flags.allow_recorded, .share = flags.share});
   if (!evidence) return std::unexpected(evidence.error());
   const auto parts = parts_of(*inputs, flags, *evidence);
   if (!parts) return std::unexpected(parts.error());
@@ -174,6 +178,7 @@ void add_report(CommandLine& line) {
           ->type_name("FILE");
   command.add_option("--serve", flags->serve, "results of vllm bench serve: the runs before, then as many after")
       ->type_name("FILE");
+  flags->share.add_to(command);
   command.add_flag("--allow-recorded", flags->allow_recorded, "take rows that come from a recording");
 }
 

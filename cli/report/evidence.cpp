@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "cli/guarantee_report.hpp"
 #include "cli/text.hpp"
 #include "schema/engine_rules.hpp"
 #include "schema/trial.hpp"
@@ -30,14 +31,15 @@ Result<ordered_json> only_group(const Client& client, const Query& filter, bool 
   if (!groups.is_array() || groups.empty() || !groups[0].is_object() || !groups[0].contains("configs")) {
     return fail(ErrorCode::data_damaged, "the daemon's answer to /best has no results");
   }
-  // What they gain under somebody's traffic is no field that tells groups apart.
+  // What is said of a file as a whole is no field that tells groups apart.
   for (auto& group : groups) {
-    if (group.is_object()) group.erase("traffic");
+    if (!group.is_object()) continue;
+    for (const char* name : {"traffic", "between"}) group.erase(name);
   }
   if (groups.size() == 1) return groups[0];
   std::vector<std::string> choices;
   for (const auto& field : differing_fields(groups)) {
-    if (field == "configs") continue;
+    if (field == "configs" || field == "verdict") continue;
     std::set<std::string> values;
     for (const auto& group : groups) {
       for (const auto& word : flag_of(field, group.value(field, ordered_json()))) values.insert(word);
@@ -52,7 +54,7 @@ Result<ordered_json> only_group(const Client& client, const Query& filter, bool 
 Query query_of(const ordered_json& group) {
   Query query;
   for (const auto& [name, value] : group.items()) {
-    if (name != "configs") query.add(name, flag_value_text(value));
+    if (name != "configs" && name != "verdict") query.add(name, flag_value_text(value));
   }
   return query;
 }
@@ -137,6 +139,18 @@ Result<void> name_files(const Client& client, const EvidenceRequest& request, Qu
   return {};
 }
 
+Result<void> add_guarantee(const Client& client, const EvidenceRequest& request, Query query, Evidence& evidence) {
+  query.add("format", std::string(name_of(evidence.engine)));
+  if (request.allow_recorded) query.add("allow_recorded", "1");
+  const auto answer = client.get("/guarantee", query);
+  if (!answer) return std::unexpected(answer.error());
+  auto report = guarantee_report(*answer, Paint(false));
+  if (!report) return std::unexpected(report.error());
+  evidence.guarantee = std::move(report->lines);
+  evidence.measured = std::move(report->measured);
+  return {};
+}
+
 /// The fields of a problem that its file's name carries.
 ordered_json named_fields(const ordered_json& problem) {
   ordered_json fields;
@@ -196,6 +210,7 @@ Result<Evidence> gather(const Client& client, const EvidenceRequest& request) {
   if (!filter) return std::unexpected(filter.error());
   if (!request.group.has("kernel")) filter->add("kernel", std::string(name_of(request.engine)));
   if (!request.group.has("origin") && !request.allow_recorded) filter->add("origin", "measured");
+  if (auto put = request.share.put(*filter); !put) return std::unexpected(put.error());
   const auto group = only_group(client, *filter, request.allow_recorded);
   if (!group) return std::unexpected(group.error());
   const auto bests = batch_bests_from_json(group->value("configs", ordered_json::object()));
@@ -211,9 +226,13 @@ Result<Evidence> gather(const Client& client, const EvidenceRequest& request) {
   Evidence evidence;
   evidence.engine = request.engine;
   evidence.group = *group;
-  evidence.group.erase("configs");
+  if (const auto verdict = group->value("verdict", ordered_json()); verdict.is_object()) {
+    evidence.verdict = printable(verdict.value("text", ""));
+  }
+  for (const char* name : {"configs", "verdict"}) evidence.group.erase(name);
   const Query exact = query_of(evidence.group);
   if (auto named = name_files(client, request, exact, evidence); !named) return std::unexpected(named.error());
+  if (auto added = add_guarantee(client, request, exact, evidence); !added) return std::unexpected(added.error());
   for (const auto& [batch, best] : *bests) {
     auto found = evidence_of(client, exact, batch, best, evidence);
     if (!found) return std::unexpected(found.error());

@@ -10,6 +10,7 @@
 
 #include "cli/client.hpp"
 #include "cli/group_flags.hpp"
+#include "cli/kernel_share.hpp"
 #include "cli/sweep_status.hpp"
 #include "schema/engine_file.hpp"
 #include "schema/error.hpp"
@@ -41,6 +42,9 @@ struct Evidence {
   std::set<std::int64_t> clocks_mhz;
   std::optional<schema::Timestamp> first_measured_at, last_measured_at;
 
+  std::string verdict;                  ///< whether the file is worth it; empty where the daemon gives none
+  std::vector<std::string> guarantee;   ///< how it does wherever it was measured, in lines
+  std::vector<std::int64_t> measured;   ///< M where it was compared with the default
   std::vector<std::string> unfinished;  ///< "abc-1 is cancelled": of those sweeps, what is not done
 
   /// Other problems with rows whose file has the same name.
@@ -55,6 +59,7 @@ struct EvidenceRequest {
   const GroupFlags& group;
   schema::EngineFormat engine = schema::EngineFormat::vllm;
   bool allow_recorded = false;
+  const KernelShare& share;
 };
 
 /// Errors: not_found, conflict (several groups: the message says how they differ), forbidden (recorded rows that were

@@ -186,6 +186,7 @@ void add_summary(Page& page, const Evidence& evidence) {
     if (found.best.keeps_default) kept.push_back(fmt::format("M={}: {}", batch, printable(found.best.reason)));
   }
   page.gap();
+  if (!evidence.verdict.empty()) page.line(fmt::format("Verdict: {}.\n", evidence.verdict));
   if (count > 0) {
     page.line(
         fmt::format("Geometric mean of the speedup over {} values of M: **{:.3f}x**; most {:.3f}x (M={}), least "
@@ -211,10 +212,11 @@ void add_look_up(Page& page, const Evidence& evidence) {
       fmt::format("The engine takes the nearest key (of two equally near ones the smaller): M=1 to {} is covered by "
                   "{} keys, {}.",
                   keys.back(), keys.size(), joined(keys)));
-  if (const auto gap = schema::untested_range(keys)) {
-    page.line(fmt::format("There is no key between {} and {}; there the file was not compared with the default.",
+  if (const auto gap = schema::untested_range(evidence.measured)) {
+    page.line(fmt::format("Nothing was measured between {} and {}; there the file was not compared with the default.",
                           gap->low, gap->high));
   }
+  for (const std::string& line : evidence.guarantee) page.line("- " + line);
 }
 
 void add_picture(Page& page, const ReportParts& parts) {

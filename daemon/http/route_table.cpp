@@ -24,8 +24,9 @@ const std::vector<Route>& route_table() {
   using enum BodyKind;
   static const std::vector<Route> table = {
       get("/", get_index),
-      get("/best", get_best, with_group_parameters({"batch", "traffic"})),
+      get("/best", get_best, with_group_parameters({"batch", "traffic", "kernel_share"})),
       get("/export", get_export, with_group_parameters({"format", "gemm", "allow_recorded", "merge"})),
+      get("/guarantee", get_guarantee, with_group_parameters({"format", "gemm", "allow_recorded", "merge"})),
       get("/merge", get_merge, with_group_parameters({"format", "allow_recorded"})),
       get("/publication", get_publication, {"kernel", "format", "allow_recorded", "allow_gaps"}),
       get("/sweeps", get_sweeps, {"limit", "after"}),

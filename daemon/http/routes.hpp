@@ -8,6 +8,7 @@ namespace moetune::daemon::http {
 // answers
 schema::Result<Response> get_best(App& app, Request& request);
 schema::Result<Response> get_export(App& app, Request& request);
+schema::Result<Response> get_guarantee(App& app, Request& request);
 schema::Result<Response> get_merge(App& app, Request& request);
 schema::Result<Response> get_publication(App& app, Request& request);
 

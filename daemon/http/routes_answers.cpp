@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <charconv>
+
 #include "daemon/best_answer.hpp"
 #include "daemon/export_answer.hpp"
 #include "daemon/http/app.hpp"
@@ -27,7 +29,7 @@ Result<schema::GroupFilter> problem_filter(const Query& query) {
   return group_filter(query);
 }
 
-/// What GET /export and GET /merge have in common.
+/// What GET /export, GET /guarantee and GET /merge have in common.
 Result<ExportQuery> export_query(const Query& query) {
   auto filter = problem_filter(query);
   if (!filter) return std::unexpected(filter.error());
@@ -36,6 +38,32 @@ Result<ExportQuery> export_query(const Query& query) {
   const auto format = schema::engine_format_from_name(query.get("format").value_or("vllm"));
   if (!format) return std::unexpected(format.error());
   return ExportQuery{.filter = std::move(*filter), .format = *format, .allow_recorded = *allow_recorded};
+}
+
+/// What GET /export and GET /guarantee ask for.
+Result<ExportQuery> file_query(const Query& query) {
+  auto wanted = export_query(query);
+  if (!wanted) return wanted;
+  const auto merge = flag(query, "merge");
+  if (!merge) return std::unexpected(merge.error());
+  const auto gemm = schema::gemm_from_name(query.get("gemm").value_or("up"));
+  if (!gemm) return std::unexpected(gemm.error());
+  wanted->merge = *merge;
+  wanted->gemm = *gemm;
+  return wanted;
+}
+
+/// The share of a step that the kernel takes: over 0, at most 1.
+Result<std::optional<double>> kernel_share(const Query& query) {
+  const auto text = query.get("kernel_share");
+  if (!text) return std::optional<double>();
+  double share = 0;
+  const char* end = text->data() + text->size();
+  const auto [rest, error] = std::from_chars(text->data(), end, share);
+  if (error == std::errc() && rest == end && share > 0 && share <= 1) return std::optional(share);
+  return fail(ErrorCode::invalid_argument,
+              fmt::format("query parameter \"kernel_share\" must be a number over 0 and at most 1, not \"{}\"", *text),
+              {{"parameter", "kernel_share"}});
 }
 
 }  // namespace
@@ -47,20 +75,17 @@ Result<Response> get_best(App& app, Request& request) {
   if (!batch) return std::unexpected(batch.error());
   const auto traffic = optional_integer(request.query, "traffic", 1, schema::ObjectReader::k_max);
   if (!traffic) return std::unexpected(traffic.error());
-  auto answer = best_answer(app.services.database, *filter, *batch, *traffic);
+  const auto share = kernel_share(request.query);
+  if (!share) return std::unexpected(share.error());
+  auto answer =
+      best_answer(app.services.database, *filter, {.batch = *batch, .traffic = *traffic, .kernel_share = *share});
   if (!answer) return std::unexpected(answer.error());
   return json_response(*answer);
 }
 
 Result<Response> get_export(App& app, Request& request) {
-  auto wanted = export_query(request.query);
+  const auto wanted = file_query(request.query);
   if (!wanted) return std::unexpected(wanted.error());
-  const auto merge = flag(request.query, "merge");
-  if (!merge) return std::unexpected(merge.error());
-  const auto gemm = schema::gemm_from_name(request.query.get("gemm").value_or("up"));
-  if (!gemm) return std::unexpected(gemm.error());
-  wanted->merge = *merge;
-  wanted->gemm = *gemm;
   auto file = export_answer(app.services.database, *wanted);
   if (!file) return std::unexpected(file.error());
   auto disposition = attachment(file->name);
@@ -69,7 +94,18 @@ Result<Response> get_export(App& app, Request& request) {
   response.body = std::move(file->bytes);
   response.headers.emplace_back("Content-Disposition", std::move(*disposition));
   response.headers.emplace_back("ETag", fmt::format("\"{}\"", file->choice));
+  if (const auto& gap = file->untested) {
+    response.headers.emplace_back("Moetune-Untested", fmt::format("{}..{}", gap->low + 1, gap->high - 1));
+  }
   return response;
+}
+
+Result<Response> get_guarantee(App& app, Request& request) {
+  const auto wanted = file_query(request.query);
+  if (!wanted) return std::unexpected(wanted.error());
+  const auto answer = guarantee_answer(app.services.database, *wanted);
+  if (!answer) return std::unexpected(answer.error());
+  return json_response(*answer);
 }
 
 Result<Response> get_merge(App& app, Request& request) {

@@ -138,10 +138,8 @@ std::pair<OptionalCost, Place> Cover::cheapest(std::size_t point, std::size_t fi
 }
 
 void Cover::find_tails(std::size_t point) {
-  const auto next_held =
-      static_cast<std::size_t>(std::find(std::next(held_.begin(), static_cast<std::ptrdiff_t>(point) + 1), held_.end(),
-                                         true) -
-                               held_.begin());
+  const auto next_held = static_cast<std::size_t>(
+      std::find(std::next(held_.begin(), static_cast<std::ptrdiff_t>(point) + 1), held_.end(), true) - held_.begin());
   std::vector<Tail>& tails = tails_[point];
   if (next_held == points_.size()) {
     for (std::size_t c = 0; c < configs_.size(); ++c) tails[c].cost = range(c, point + 1, points_.size());

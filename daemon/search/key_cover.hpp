@@ -38,8 +38,8 @@ struct CoverKey {
 /// measured is safe; where it was not measured, nothing but itself.
 CoverPoint cover_point(std::int64_t batch, const ModelRows& rows, const Choice& choice);
 
-/// Which points keep their key: those that were asked for, with M between them and the next one asked for on either side
-/// of which none was measured, and the first and last one asked for. In the order of the points.
+/// Which points keep their key: those that were asked for, with M between them and the next one asked for on either
+/// side of which none was measured, and the first and last one asked for. In the order of the points.
 std::vector<bool> held_points(std::span<const CoverPoint> points);
 
 /// The keys of a file, ascending: each a point with one of its options, so that at every point the nearest key's

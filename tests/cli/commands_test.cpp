@@ -89,6 +89,18 @@ TEST_F(CommandsTest, TuneEndsWithATableAndWhatToDoNext) {
   EXPECT_THAT(err(), HasSubstr("sweep 3 at " + daemon_.url()));
 }
 
+TEST_F(CommandsTest, TuneEndsWithTheVerdict) {
+  daemon_.on("POST /sweeps", {.status = 202, .body = R"({"id":3})"});
+  serve_sweep(sample_sweep("done", 5760, 2));
+  daemon_.on("GET /best", {.body = R"({"results": [{"verdict": {"text": "worth it: 1.124x over 2 keys"}}]})"});
+  EXPECT_EQ(run_with(tune()), ExitStatus::done);
+  EXPECT_THAT(out(), HasSubstr("\nworth it: 1.124x over 2 keys\n\nnext:\n"));
+  EXPECT_THAT(daemon_.seen("GET /best").at(0).target, StartsWith("/best?E=256&N=512&hidden_size=2048"));
+  daemon_.on("GET /best", {.body = R"({"results": [{"verdict": {"text": "one"}}, {"verdict": {"text": "two"}}]})"});
+  EXPECT_EQ(run_with(tune()), ExitStatus::done);
+  EXPECT_THAT(out(), AllOf(Not(HasSubstr("\none\n")), Not(HasSubstr("\ntwo\n")))) << "nobody knows which is meant";
+}
+
 TEST_F(CommandsTest, TuneNamesItsOwnKernelWhateverOtherRowsThereAre) {
   auto sweep = sample_sweep("done", 5760, 1);
   sweep["spec"]["recording"] = "upload-7";
@@ -231,6 +243,29 @@ TEST_F(CommandsTest, BestTellsWhatTheTrafficGains) {
   EXPECT_EQ(run_with({"best", "-E", "256", "-N", "512", "--traffic", "2"}), ExitStatus::done) << err();
   EXPECT_EQ(daemon_.seen().back().target, "/best?E=256&N=512&traffic=2");
   EXPECT_THAT(out(), HasSubstr("\nunder traffic 2 (server.log): worth it: the kernel takes 4.1 % less time\n"));
+}
+
+TEST_F(CommandsTest, BestTellsTheVerdictAndWhatElseWasMeasured) {
+  auto answer = best_answer();
+  auto& group = answer["results"][0];
+  group["verdict"] = {{"worth_it", true}, {"text", "worth it: 1.100x over 3 keys"}};
+  group["between"] = {{"3", group["configs"]["1"]}, {"5", group["configs"]["1"]}};
+  group["configs"]["1"]["chosen"]["config"]["num_warps"] = 8;
+  group["configs"]["1"]["chosen"]["default"] = false;
+  daemon_.on("GET /best", {.body = answer.dump()});
+  EXPECT_EQ(run_with({"best", "-E", "256", "-N", "512", "--kernel-share", "0.35"}), ExitStatus::done) << err();
+  EXPECT_EQ(daemon_.seen().back().target, "/best?E=256&N=512&kernel_share=0.35");
+  EXPECT_THAT(out(), HasSubstr("\n2 more M were measured, which the nearest of these keys serve: 3, 5 (moetune export "
+                               "--guarantee tells the worst)\n"));
+  EXPECT_THAT(out(), HasSubstr("\nworth it: 1.100x over 3 keys\n"));
+  EXPECT_THAT(out(), HasSubstr("16x128x128 g1 w8 s3")) << "a key that runs something else than its best";
+}
+
+TEST_F(CommandsTest, AShareIsANumberUpToOne) {
+  for (const char* share : {"0", "1.1", "35%", "-0.2", "x"}) {
+    EXPECT_EQ(run_with({"best", "-E", "256", "-N", "512", "--kernel-share", share}), ExitStatus::usage) << share;
+    EXPECT_THAT(err(), HasSubstr("--kernel-share")) << share;
+  }
 }
 
 TEST_F(CommandsTest, BestEndsWithOneAndNamesTheNearest) {

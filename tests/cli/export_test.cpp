@@ -49,6 +49,66 @@ TEST_F(ExportTest, SaysWhenItReplacesAnotherFile) {
   EXPECT_EQ(read_file(folder_.path() / name), "{\n    \"1\": {}\n}\n");
 }
 
+TEST_F(ExportTest, WarnsWhereNothingWasMeasured) {
+  daemon_.on("GET /export", {.body = "{}",
+                             .headers = {{"Content-Disposition", "attachment; filename=\"X.json\""},
+                                         {"Moetune-Untested", "65..4095"}}});
+  EXPECT_EQ(run_with(words({"-o", folder_.path().string()})), ExitStatus::done) << err();
+  EXPECT_THAT(err(), HasSubstr("warning: nothing was measured in M=65..4095, where the engine takes the nearest key"));
+}
+
+/// A file with what the daemon guarantees of it.
+class GuaranteeTest : public ExportTest {
+ protected:
+  void serve(bool safe, const std::string& choice = "a") {
+    daemon_.on(
+        "GET /export",
+        {.body = "{}", .headers = {{"Content-Disposition", "attachment; filename=\"X.json\""}, {"ETag", "\"a\""}}});
+    nlohmann::ordered_json answer = {{"choice", choice},
+                                     {"safe", safe},
+                                     {"text", safe ? "safe: at worst 0.9" : "not safe: at M=3"},
+                                     {"measured", {1, 2, 3}},
+                                     {"widest_gap", nullptr},
+                                     {"pinned", nlohmann::ordered_json::array()},
+                                     {"keys", nlohmann::ordered_json::object()},
+                                     {"left_out", nlohmann::ordered_json::array()}};
+    answer["problems"] = nlohmann::ordered_json::parse(R"([{"points": {}}])");
+    daemon_.on("GET /guarantee", {.body = answer.dump()});
+  }
+  std::string folder() const { return folder_.path().string(); }
+};
+
+TEST_F(GuaranteeTest, IsPrintedBesideTheFile) {
+  serve(true);
+  EXPECT_EQ(run_with(words({"-o", folder(), "--guarantee", "--merge"})), ExitStatus::failed) << "no answer to /merge";
+  EXPECT_EQ(run_with(words({"-o", folder(), "--guarantee"})), ExitStatus::done) << err();
+  EXPECT_EQ(daemon_.seen().back().target, "/guarantee?E=8&N=512&format=vllm");
+  EXPECT_THAT(out(), HasSubstr("X.json\nsafe: at worst 0.9\nmeasured: 3 of M=1..3\n"));
+  EXPECT_EQ(run_with(words({"-o", folder(), "--guarantee", "--json"})), ExitStatus::done) << err();
+  EXPECT_EQ(nlohmann::json::parse(out())["guarantee"]["safe"], true);
+}
+
+TEST_F(GuaranteeTest, AFileThatIsNotKnownToBeSafeEndsWithOne) {
+  serve(false);
+  EXPECT_EQ(run_with(words({"-o", folder(), "--guarantee"})), ExitStatus::failed);
+  EXPECT_THAT(out(), HasSubstr("not safe: at M=3\n"));
+  EXPECT_TRUE(std::filesystem::exists(folder_.path() / "X.json"));
+  EXPECT_EQ(run_with(words({"-o", folder()})), ExitStatus::done) << "nobody asked";
+}
+
+TEST_F(GuaranteeTest, StdoutIsTheFileAlone) {
+  serve(true);
+  EXPECT_EQ(run_with(words({"-o", "-", "--guarantee"})), ExitStatus::done) << err();
+  EXPECT_EQ(out(), "{}");
+  EXPECT_THAT(err(), HasSubstr("safe: at worst 0.9\n"));
+}
+
+TEST_F(GuaranteeTest, OfAnotherChoiceIsNotTold) {
+  serve(true, "b");
+  EXPECT_EQ(run_with(words({"-o", folder(), "--guarantee"})), ExitStatus::failed);
+  EXPECT_THAT(err(), HasSubstr("come in too fast"));
+}
+
 class SglangExportTest : public ExportTest {
  protected:
   static constexpr const char* k_up = "{\n    \"1\": {\"BLOCK_SIZE_M\": 16}\n}\n";

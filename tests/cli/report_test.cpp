@@ -71,6 +71,9 @@ class ReportTest : public CommandsTest {
                                         : ordered_json{row(1, 64, 20), row(1, 128, 16), row(1, 32, 40)};
       return FakeAnswer{.body = ordered_json{{"items", items}, {"next", nullptr}}.dump()};
     });
+    daemon_.on("GET /guarantee",
+               {.body = R"({"safe": true, "text": "safe: at worst 0.8", "measured": [1, 64], "pinned": [64],
+                 "widest_gap": {"from": 2, "to": 63}, "keys": {}, "left_out": [], "problems": [{"points": {}}]})"});
     auto other = group();
     other["hidden_size"] = 4096;
     other["rows"] = 77;
@@ -125,11 +128,26 @@ TEST_F(ReportTest, FillsVllmsFormFromTheRows) {
   EXPECT_THAT(out(), HasSubstr("| 64 | 16x64x64 g1 w4 s3 | 30.00 | the default | 30.00 | 1.000x | 1.00 % |\n"));
   EXPECT_THAT(out(), HasSubstr("speedup over 2 values of M: **1.118x**; most 1.250x (M=1), least 1.000x (M=64)"));
   EXPECT_THAT(out(), HasSubstr("Rows kept at the default:\n- M=64: the default is the best\n"));
-  EXPECT_THAT(out(), HasSubstr("no key between 1 and 64"));
+  EXPECT_THAT(out(), HasSubstr("Nothing was measured between 1 and 64; there the file was not compared"));
+  EXPECT_THAT(out(),
+              HasSubstr("\n- safe: at worst 0.8\n- measured: 2 of M=1..64; the widest range without a measured one: "
+                        "2..63\n- runs the default at M=64\n"));
+  EXPECT_THAT(out(), Not(HasSubstr("Verdict")));
   EXPECT_THAT(out(), HasSubstr("| driver | 580.159.04 |\n"));
   EXPECT_THAT(out(), HasSubstr("also read for K=4096, topk=2 (77 rows in this database)"));
   EXPECT_THAT(out(), Not(HasSubstr("recording")));
   EXPECT_THAT(daemon_.seen()[0].target, HasSubstr("/best?E=8&N=512&kernel=vllm&origin=measured"));
+}
+
+TEST_F(ReportTest, HasTheVerdict) {
+  auto judged = group();
+  judged["verdict"] = {{"text", "worth it: 1.118x over 2 keys"}};
+  judged["between"] = ordered_json::object();
+  serve(judged);
+  ASSERT_EQ(run_with(words({"--kernel-share", "0.35"})), ExitStatus::done) << err();
+  EXPECT_THAT(daemon_.seen()[0].target, HasSubstr("&kernel_share=0.35"));
+  EXPECT_THAT(daemon_.seen()[1].target, AllOf(Not(HasSubstr("verdict")), Not(HasSubstr("between"))));
+  EXPECT_THAT(out(), HasSubstr("\nVerdict: worth it: 1.118x over 2 keys.\n"));
 }
 
 TEST_F(ReportTest, FillsSglangsForm) {

@@ -91,7 +91,7 @@ TEST_F(ExportAnswerTest, ADefaultThatRanInAnotherGroupOfTheSweepHasNotFailed) {
   record(id, warm);
   record(id, ok_trial(1, 1, 50));
   EXPECT_EQ(file()["1"], entry(0)) << "nobody knows whether it beats the default";
-  const auto best = best_answer(database(), {}, std::nullopt);
+  const auto best = best_answer(database(), {});
   ASSERT_TRUE(best);
   EXPECT_NE((*best)["results"][0]["configs"]["1"]["reason"].get<std::string>().find("not measured"), std::string::npos);
 }

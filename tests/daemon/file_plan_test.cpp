@@ -1,7 +1,7 @@
 #include "daemon/file_plan.hpp"
 
 #include "db/traffic_store.hpp"
-#include "tests/db/store_fixture.hpp"
+#include "tests/daemon/planned_sweeps.hpp"
 
 namespace moetune::daemon {
 namespace {
@@ -9,36 +9,10 @@ namespace {
 using db::example_config;
 using db::ok_trial;
 using testing::ElementsAre;
-using testing::HasSubstr;
 using testing::IsEmpty;
 
-/// Rows of sweeps whose default is always the configuration 0, with 100 microseconds.
-class FilePlanTest : public db::StoreTest {
+class FilePlanTest : public PlannedSweepsTest {
  protected:
-  /// A batch with what its configurations take.
-  struct Rows {
-    std::int64_t batch = 0;
-    std::map<int, double> us;
-  };
-  std::int64_t sweep_of(std::vector<std::int64_t> asked, const std::vector<Rows>& measured) {
-    auto spec = db::example_spec();
-    spec.batches = std::move(asked);
-    const auto id = new_sweep(spec);
-    for (const auto& rows : measured) {
-      write([&](db::Transaction& transaction) {
-        return db::set_sweep_default(transaction, id, rows.batch, example_config(0), "vllm 0.33");
-      });
-      record(id, ok_trial(rows.batch, 0, 100));
-      for (const auto& [config, us] : rows.us) record(id, ok_trial(rows.batch, config, us));
-    }
-    return id;
-  }
-  FilePlan plan(schema::EngineFormat format = schema::EngineFormat::vllm) {
-    return read([&](db::Snapshot& snapshot) {
-      const auto groups = db::matching_groups(snapshot, {});
-      return plan_file(snapshot, format, *groups);
-    });
-  }
   static std::vector<std::pair<std::int64_t, int>> keys(const FilePlan& plan) {
     std::vector<std::pair<std::int64_t, int>> keys;
     for (int config = 0; config < 10; ++config) {
@@ -91,7 +65,8 @@ TEST_F(FilePlanTest, AKeyIsPinnedToTheDefaultWhereThatIsCheaperThanAnotherKey) {
 }
 
 TEST_F(FilePlanTest, ABatchIsLeftOutWhereItsNeighbourServesIt) {
-  sweep_of({16, 32, 64}, {{16, {{1, 80}}}, {24, {{1, 80}}}, {32, {{1, 80}, {2, 79.8}}}, {48, {{1, 80}}}, {64, {{1, 80}}}});
+  sweep_of({16, 32, 64},
+           {{16, {{1, 80}}}, {24, {{1, 80}}}, {32, {{1, 80}, {2, 79.8}}}, {48, {{1, 80}}}, {64, {{1, 80}}}});
   const auto file = plan();
   EXPECT_THAT(keys(file), ElementsAre(Key(16, 1), Key(64, 1)));
   ASSERT_EQ(file.left_out.size(), 1U);
@@ -110,10 +85,8 @@ TEST_F(FilePlanTest, ABatchThatAnySweepAskedForIsAskedFor) {
 }
 
 TEST_F(FilePlanTest, TrafficDecidesBetweenNearTies) {
-  const std::vector<Rows> rows = {{10, {{5, 50}}},
-                                  {12, {{1, 80}, {2, 80.3}}},
-                                  {13, {{1, 80.3}, {2, 80}}},
-                                  {16, {{5, 50}}}};
+  const std::vector<Rows> rows = {
+      {10, {{5, 50}}}, {12, {{1, 80}, {2, 80.3}}}, {13, {{1, 80.3}, {2, 80}}}, {16, {{5, 50}}}};
   sweep_of({10, 16}, rows);
   const auto steps_of = [&](std::int64_t tokens) {
     write([&](db::Transaction& transaction) {

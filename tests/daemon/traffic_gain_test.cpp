@@ -81,8 +81,10 @@ TEST(TrafficGainTest, WhatIsUnderTheLeastGainIsNotWorthIt) {
 class BestUnderTrafficTest : public db::StoreTest {
  protected:
   void SetUp() override {
-    const auto id = new_sweep();
-    for (const std::int64_t batch : {1, 64}) {
+    auto spec = db::example_spec();
+    spec.batches = {1, 64};
+    const auto id = new_sweep(spec);
+    for (const std::int64_t batch : spec.batches) {
       write([&](db::Transaction& transaction) {
         return db::set_sweep_default(transaction, id, batch, example_config(0), "vllm 0.11");
       });
@@ -96,7 +98,7 @@ class BestUnderTrafficTest : public db::StoreTest {
     write([&](db::Transaction& transaction) { return db::add_traffic(transaction, traffic); });
   }
   nlohmann::ordered_json result(std::optional<std::int64_t> batch = {}, std::optional<std::int64_t> traffic = {}) {
-    return must(best_answer(database(), {}, batch, traffic))["results"][0];
+    return must(best_answer(database(), {}, {.batch = batch, .traffic = traffic, .kernel_share = {}}))["results"][0];
   }
 };
 
@@ -117,7 +119,8 @@ TEST_F(BestUnderTrafficTest, AnotherImportCanBeChosen) {
   EXPECT_EQ(result({}, 1)["traffic"]["worth_it"], false);
   EXPECT_FALSE(result(1).contains("traffic"));
   EXPECT_EQ(result(1, 2)["traffic"]["id"], 2);
-  EXPECT_EQ(best_answer(database(), {}, {}, 9).error().code, schema::ErrorCode::not_found);
+  EXPECT_EQ(best_answer(database(), {}, {.batch = {}, .traffic = 9, .kernel_share = {}}).error().code,
+            schema::ErrorCode::not_found);
 }
 
 }  // namespace

@@ -38,6 +38,17 @@ TEST_F(MeasuredBatchesTest, AskedForIsWhatASpecNamesAndHasRows) {
   EXPECT_THAT(asked(), ElementsAre(8));
 }
 
+TEST_F(MeasuredBatchesTest, WhoComparesCandidatesAsksForNoKey) {
+  record(sweep_over({1, 16}), ok_trial(1, 0, 10));
+  auto spec = example_spec();
+  spec.batches = {16, 24};
+  for (const auto batch : spec.batches) spec.candidates[batch] = {example_config(0)};
+  const auto compared = new_sweep(spec);
+  record(compared, ok_trial(16, 0, 10));
+  record(compared, ok_trial(24, 0, 10));
+  EXPECT_THAT(asked(), ElementsAre(1));
+}
+
 TEST_F(MeasuredBatchesTest, RowsBesideARowAreThoseOfItsRunAndBatch) {
   const auto first = sweep_over({1, 16});
   record(first, ok_trial(1, 0, 30));

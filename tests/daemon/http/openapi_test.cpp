@@ -176,7 +176,10 @@ TEST_F(OpenapiTest, LiveAnswersKeepItsPromises) {
   expect_promised("GET", "/best", get("/best?E=256&N=512&batch=1&traffic=1"));
   expect_promised("GET", "/export", get("/export?E=256&N=512"));
   expect_promised("GET", "/export", get("/export?E=256&N=512&kernel=vllm&format=sglang&gemm=down"));
+  expect_promised("GET", "/best", get("/best?E=256&N=512&batch=1&kernel_share=0.35"));
   expect_promised("GET", "/merge", get("/merge?E=256&N=512"));
+  expect_promised("GET", "/guarantee", get("/guarantee?E=256&N=512"));
+  expect_promised("GET", "/guarantee", get("/guarantee?E=256&N=512&kernel=vllm&format=sglang&gemm=down&merge=1"));
   expect_promised("GET", "/publication", get("/publication?allow_gaps=1"));
   expect_promised("GET", "/trials", get("/trials?format=csv"));
   expect_promised("GET", "/trials", get("/trials?format=jsonl"));
