@@ -44,8 +44,7 @@ GuaranteeReport read(const ordered_json& answer, const Paint& paint) {
   GuaranteeReport report;
   report.safe = answer.at("safe").get<bool>();
   report.measured = answer.at("measured").get<std::vector<std::int64_t>>();
-  report.lines.push_back(
-      paint(report.safe ? Tone::good : Tone::bad, printable(answer.at("text").get<std::string>())));
+  report.lines.push_back(paint(report.safe ? Tone::good : Tone::bad, printable(answer.at("text").get<std::string>())));
   report.lines.push_back(coverage(answer, report.measured));
   const auto pinned = answer.at("pinned").get<std::vector<std::int64_t>>();
   if (!pinned.empty()) report.lines.push_back("runs the default at M=" + some_of(pinned, k_most_listed));

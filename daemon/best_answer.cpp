@@ -27,11 +27,16 @@ struct Entry {
   search::Choice choice;
 };
 
-KeyTimes key_times(const Entry& entry) {
-  const db::BatchBest& row = *entry.row;
-  KeyTimes times{
-      .batch = row.batch, .best_us = row.best.latency_us, .default_us = {}, .chosen_us = entry.choice.latency_us};
-  if (row.default_row) times.default_us = row.default_row->latency_us;
+/// What the file does at the measured batches, or at those of them that were asked for.
+std::vector<KeyTimes> times_at(const FileProblem& problem, bool asked_alone) {
+  std::vector<KeyTimes> times;
+  for (const FilePoint& point : problem.points) {
+    if (asked_alone && !point.asked) continue;
+    times.push_back({.batch = point.batch,
+                     .best_us = problem.batches.at(point.batch).best.best.latency_us,
+                     .default_us = point.default_us,
+                     .chosen_us = point.latency_us});
+  }
   return times;
 }
 
@@ -88,11 +93,7 @@ Result<ordered_json> group_answer(db::Snapshot& snapshot, const db::GroupMatch& 
   if (!plan) return std::unexpected(plan.error());
   const auto keys = keys_of(*plan);
   std::vector<std::int64_t> batches;
-  std::vector<KeyTimes> times;
-  for (const Entry& key : keys) {
-    batches.push_back(key.row->batch);
-    times.push_back(key_times(key));
-  }
+  for (const Entry& key : keys) batches.push_back(key.row->batch);
   ordered_json answer;
   schema::write_group(match.group, answer);
   answer["configs"] = ordered_json::object();
@@ -102,9 +103,11 @@ Result<ordered_json> group_answer(db::Snapshot& snapshot, const db::GroupMatch& 
   }
   auto between = query.batch ? ordered_json::object() : between_keys(*plan);
   if (!between.empty()) answer["between"] = std::move(between);
-  const auto gain = traffic ? traffic_gain(traffic->traffic, times) : std::nullopt;
+  const FileProblem& problem = plan->problems.front();
+  const auto gain = traffic ? traffic_gain(traffic->traffic, times_at(problem, false)) : std::nullopt;
   if (gain) answer["traffic"] = to_json(*gain, *traffic);
-  if (!query.batch || query.kernel_share) answer["verdict"] = to_json(verdict_on(times, gain, query.kernel_share));
+  if (!query.batch || query.kernel_share)
+    answer["verdict"] = to_json(verdict_on(times_at(problem, true), gain, query.kernel_share));
   return answer;
 }
 

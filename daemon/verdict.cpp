@@ -38,24 +38,24 @@ std::optional<bool> Verdict::worth_it() const {
 
 std::string Verdict::text() const {
   if (!decisive()) return "unknown: nothing of the file was compared with the engine's default";
-  std::string gains = gain ? fmt::format("{:.3f}x over {} keys (geometric mean)", *gain, compared) : "";
+  std::string gains = gain ? fmt::format("{:.3f}x over {} batches (geometric mean)", *gain, compared) : "";
   if (traffic) gains += fmt::format("{}{:.3f}x under the traffic", gain ? ", " : "", *traffic);
   const double least_percent = 100 * schema::Rounds{}.min_gain;
   std::string text = *worth_it() ? fmt::format("worth it: {}", gains)
                                  : fmt::format("not worth it: under {:.0f} % ({})", least_percent, gains);
-  if (compared < keys) text += fmt::format("; {} of {} keys could not be compared", keys - compared, keys);
+  if (compared < batches) text += fmt::format("; {} of {} batches could not be compared", batches - compared, batches);
   return text + "; " + step_text(*this);
 }
 
-Verdict verdict_on(std::span<const KeyTimes> keys, const std::optional<TrafficGain>& traffic,
+Verdict verdict_on(std::span<const KeyTimes> batches, const std::optional<TrafficGain>& traffic,
                    std::optional<double> share) {
   Verdict verdict;
-  verdict.keys = keys.size();
+  verdict.batches = batches.size();
   double logarithms = 0;
-  for (const KeyTimes& key : keys) {
-    if (!key.default_us || !key.chosen_us) continue;
+  for (const KeyTimes& batch : batches) {
+    if (!batch.default_us || !batch.chosen_us) continue;
     ++verdict.compared;
-    logarithms += std::log(*key.default_us / *key.chosen_us);
+    logarithms += std::log(*batch.default_us / *batch.chosen_us);
   }
   if (verdict.compared > 0) verdict.gain = std::exp(logarithms / static_cast<double>(verdict.compared));
   if (traffic) verdict.traffic = traffic->gain;
@@ -66,7 +66,7 @@ Verdict verdict_on(std::span<const KeyTimes> keys, const std::optional<TrafficGa
 
 ordered_json to_json(const Verdict& verdict) {
   const auto worth = verdict.worth_it();
-  return {{"keys", verdict.keys},
+  return {{"batches", verdict.batches},
           {"compared", verdict.compared},
           {"gain", or_null(verdict.gain)},
           {"traffic_gain", or_null(verdict.traffic)},

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cli/format.hpp"
 #include "cli/progress_display.hpp"
 #include "cli/sweep_follower.hpp"
@@ -42,11 +44,25 @@ std::optional<std::string> verdict_on(const Client& client, const nlohmann::json
   return printable(results[0]["verdict"].value("text", std::string()));
 }
 
+/// The batches that the sweep was asked for. It may have measured others between them.
+std::map<std::int64_t, BatchBest> asked_for(const SweepStatus& status) {
+  const auto asked = status.spec.value("batch", std::vector<std::int64_t>());
+  auto best = status.best;
+  if (!asked.empty()) {
+    std::erase_if(best, [&](const auto& entry) { return std::ranges::find(asked, entry.first) == asked.end(); });
+  }
+  return best;
+}
+
 void report(Context& context, const SweepStatus& status, const Client& client) {
   context.out.line(fmt::format("sweep {} {}{}: {} of {} trials", status.id, schema::name_of(status.state),
                                time_taken(status), status.done, status.total));
   for (const auto& line : seed_lines(status)) context.out.line("  " + line);
-  if (!status.best.empty()) context.print(result_table(status.best));
+  const auto best = asked_for(status);
+  if (!best.empty()) context.print(result_table(best));
+  if (const auto more = status.best.size() - best.size(); more > 0) {
+    context.out.line(fmt::format("{} more M were measured between these batches, to place the keys of a file", more));
+  }
   if (status.state != SweepState::done || status.best.empty()) return;
   const auto fields = fields_of_rows(status);
   if (status.spec.value("candidates", nlohmann::ordered_json()).empty()) {

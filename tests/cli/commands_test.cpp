@@ -89,6 +89,16 @@ TEST_F(CommandsTest, TuneEndsWithATableAndWhatToDoNext) {
   EXPECT_THAT(err(), HasSubstr("sweep 3 at " + daemon_.url()));
 }
 
+TEST_F(CommandsTest, TuneShowsTheBatchesThatWereAskedFor) {
+  daemon_.on("POST /sweeps", {.status = 202, .body = R"({"id":3})"});
+  auto sweep = sample_sweep("done", 5760, 2);
+  sweep["best"]["3"] = sweep["best"]["1"];
+  serve_sweep(sweep);
+  EXPECT_EQ(run_with(tune()), ExitStatus::done);
+  EXPECT_THAT(out(), AllOf(HasSubstr("\n    2  "), Not(HasSubstr("\n    3  ")),
+                           HasSubstr("\n1 more M were measured between these batches, to place the keys of a file\n")));
+}
+
 TEST_F(CommandsTest, TuneEndsWithTheVerdict) {
   daemon_.on("POST /sweeps", {.status = 202, .body = R"({"id":3})"});
   serve_sweep(sample_sweep("done", 5760, 2));

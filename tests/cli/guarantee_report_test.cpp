@@ -24,11 +24,11 @@ TEST(GuaranteeReportTest, SaysWhatWasMeasuredAndWhichKeysAreOutOfTheOrdinary) {
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_TRUE(report->safe);
   EXPECT_THAT(report->measured, ElementsAre(1, 2, 16, 24, 32, 64));
-  EXPECT_THAT(report->lines,
-              ElementsAre("safe: at worst 0.9", "measured: 6 of M=1..64; the widest range without a measured one: 3..15",
-                          "runs the default at M=24", "key 16: pinned to the default: a, b",
-                          "key 24: added between 16 and 32: the default is the best",
-                          "no key 32: key 24 has the same configuration"));
+  EXPECT_THAT(report->lines, ElementsAre("safe: at worst 0.9",
+                                         "measured: 6 of M=1..64; the widest range without a measured one: 3..15",
+                                         "runs the default at M=24", "key 16: pinned to the default: a, b",
+                                         "key 24: added between 16 and 32: the default is the best",
+                                         "no key 32: key 24 has the same configuration"));
 }
 
 TEST(GuaranteeReportTest, ADenseFileHasNoGap) {

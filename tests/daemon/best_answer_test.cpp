@@ -1,5 +1,8 @@
 #include "daemon/best_answer.hpp"
 
+#include <cmath>
+
+#include "db/traffic_store.hpp"
 #include "tests/daemon/planned_sweeps.hpp"
 
 namespace moetune::daemon {
@@ -47,15 +50,27 @@ TEST_F(BestAnswerTest, AKeyShowsItsBestRowAndWhatTheFileHas) {
   EXPECT_EQ(key["chosen"]["default"], true);
 }
 
-TEST_F(BestAnswerTest, TheVerdictIsOverTheKeys) {
+TEST_F(BestAnswerTest, TheVerdictIsOverTheBatchesAskedFor) {
   sweep_of({1, 2}, {{1, {{1, 50}}}, {2, {}}});
   const auto verdict = result()["verdict"];
-  EXPECT_EQ(verdict["keys"], 2);
+  EXPECT_EQ(verdict["batches"], 2);
   EXPECT_NEAR(verdict["gain"].get<double>(), 1.41421, 1e-5);
   EXPECT_EQ(verdict["worth_it"], true);
   EXPECT_TRUE(verdict["step_gain"].is_null());
   const auto shared = result({.batch = 1, .traffic = {}, .kernel_share = 0.5})["verdict"];
   EXPECT_NEAR(shared["step_gain"].get<double>(), 1 / (0.5 + 0.5 / 1.41421), 1e-5);
+}
+
+TEST_F(BestAnswerTest, WhatTheFileDoesWithoutAKeyCountsToo) {
+  sweep_of({16, 32, 64}, {{16, {{1, 80}}}, {24, {{1, 85}}}, {32, {{1, 50}}}, {48, {{1, 80}}}, {64, {{1, 80}}}});
+  write([&](db::Transaction& transaction) {
+    return db::add_traffic(transaction, {"a.log", schema::TrafficSource::cudagraph, 1, {{33, 1, {}}}});
+  });
+  const auto found = result();
+  EXPECT_FALSE(found["configs"].contains("32"));
+  EXPECT_EQ(found["verdict"]["batches"], 3);
+  EXPECT_NEAR(found["verdict"]["gain"].get<double>(), std::cbrt(100.0 / 80 * 100 / 80 * 100 / 50), 1e-9);
+  EXPECT_DOUBLE_EQ(found["verdict"]["traffic_gain"].get<double>(), 2) << "of the nearest that was measured";
 }
 
 }  // namespace

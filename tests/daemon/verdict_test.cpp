@@ -18,16 +18,16 @@ TEST(VerdictTest, IsTheGeometricMeanOfTheKeysThatWereCompared) {
       verdict_on(std::vector{key(1, 200, 100), key(2, 100, 50), key(4, {}, 10), key(8, 10, {})}, {}, {});
   EXPECT_DOUBLE_EQ(verdict.gain.value(), 2);
   EXPECT_EQ(verdict.worth_it(), true);
-  EXPECT_EQ(
-      verdict.text(),
-      "worth it: 2.000x over 2 keys (geometric mean); 2 of 4 keys could not be compared; what a whole step gains is "
-      "not known without the share of it that this kernel takes (moetune best --kernel-share)");
+  EXPECT_EQ(verdict.text(),
+            "worth it: 2.000x over 2 batches (geometric mean); 2 of 4 batches could not be compared; what a whole step "
+            "gains is "
+            "not known without the share of it that this kernel takes (moetune best --kernel-share)");
 }
 
 TEST(VerdictTest, UnderOnePercentIsNotWorthIt) {
   const auto verdict = verdict_on(std::vector{key(1, 100.9, 100)}, {}, {});
   EXPECT_EQ(verdict.worth_it(), false);
-  EXPECT_THAT(verdict.text(), StartsWith("not worth it: under 1 % (1.009x over 1 keys"));
+  EXPECT_THAT(verdict.text(), StartsWith("not worth it: under 1 % (1.009x over 1 batches"));
   EXPECT_EQ(verdict_on(std::vector{key(1, 101, 100)}, {}, {}).worth_it(), true);
 }
 
@@ -36,7 +36,7 @@ TEST(VerdictTest, TheTrafficDecides) {
   traffic.gain = 1.001;
   const auto verdict = verdict_on(std::vector{key(1, 200, 100)}, traffic, {});
   EXPECT_EQ(verdict.worth_it(), false);
-  EXPECT_THAT(verdict.text(), HasSubstr("2.000x over 1 keys (geometric mean), 1.001x under the traffic"));
+  EXPECT_THAT(verdict.text(), HasSubstr("2.000x over 1 batches (geometric mean), 1.001x under the traffic"));
   traffic.gain.reset();
   EXPECT_EQ(verdict_on(std::vector{key(1, 200, 100)}, traffic, {}).worth_it(), true);
 }
