@@ -30,6 +30,7 @@ json fields_of_rows(const SweepStatus& status) {
   if (recorded) fields["origin"] = "recorded";
   if (status.spec.contains("kernel")) fields["kernel"] = json(status.spec["kernel"]);
   if (status.spec.value("l2", "cold") != "cold") fields["l2"] = json(status.spec["l2"]);
+  if (status.spec.value("routing", "uniform") != "uniform") fields["routing"] = json(status.spec["routing"]);
   return fields;
 }
 

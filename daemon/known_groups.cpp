@@ -60,9 +60,26 @@ nlohmann::json differing(const GroupFilter& filter, const schema::Group& group) 
   compare("kernel_digest", filter.kernel_digest, group.kernel_digest);
   compare("compiler", filter.compiler, group.compiler);
   compare("l2", std::optional(filter.l2.value_or(schema::L2::cold)), group.l2);
-  compare("routing", filter.routing, group.routing);
+  compare("routing", std::optional(filter.routing.value_or("uniform")), group.routing);
   compare("origin", filter.origin, group.origin);
   return fields;
+}
+
+/// Those that match with any l2 and any routing.
+Result<std::vector<db::GroupMatch>> groups_of_all_conditions(db::Snapshot& snapshot, GroupFilter filter) {
+  const auto routings = db::known_routings(snapshot, filter);
+  if (!routings) return std::unexpected(routings.error());
+  std::vector<db::GroupMatch> all;
+  for (const auto l2 : {schema::L2::cold, schema::L2::warm}) {
+    for (const std::string& routing : *routings) {
+      filter.l2 = l2;
+      filter.routing = routing;
+      auto groups = db::matching_groups(snapshot, filter, db::Versions::all);
+      if (!groups) return groups;
+      all.insert(all.end(), groups->begin(), groups->end());
+    }
+  }
+  return all;
 }
 
 /// What is known of the problem asked for where only device, kernel, origin and their like are others; the fewest
@@ -71,19 +88,16 @@ Result<std::optional<schema::Error>> known_otherwise(db::Snapshot& snapshot, con
   std::vector<nlohmann::json> nearest;
   std::set<std::string> names;
   GroupFilter bare = of_problem(filter);
-  for (const auto l2 : {schema::L2::cold, schema::L2::warm}) {
-    bare.l2 = l2;
-    const auto groups = db::matching_groups(snapshot, bare, db::Versions::all);
-    if (!groups) return std::unexpected(groups.error());
-    for (const auto& match : *groups) {
-      const nlohmann::json fields = differing(filter, match.group);
-      for (const auto& [name, value] : fields.items()) names.insert(name);
-      ordered_json entry;
-      schema::write_problem(match.group.problem, entry);
-      nlohmann::json object(entry);
-      object.update(fields);
-      if (std::ranges::find(nearest, object) == nearest.end()) nearest.push_back(std::move(object));
-    }
+  const auto groups = groups_of_all_conditions(snapshot, bare);
+  if (!groups) return std::unexpected(groups.error());
+  for (const auto& match : *groups) {
+    const nlohmann::json fields = differing(filter, match.group);
+    for (const auto& [name, value] : fields.items()) names.insert(name);
+    ordered_json entry;
+    schema::write_problem(match.group.problem, entry);
+    nlohmann::json object(entry);
+    object.update(fields);
+    if (std::ranges::find(nearest, object) == nearest.end()) nearest.push_back(std::move(object));
   }
   if (nearest.empty()) return std::optional<schema::Error>();
   std::ranges::stable_sort(nearest, {}, [](const nlohmann::json& object) { return object.size(); });

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <compare>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include "db/connection.hpp"
@@ -155,6 +156,16 @@ Result<std::vector<GroupMatch>> matching_groups(Snapshot& snapshot, const schema
     if (versions == Versions::newest) matches = newest_versions(std::move(matches));
     std::ranges::sort(matches, {}, &GroupMatch::group);
     return matches;
+  });
+}
+
+Result<std::vector<std::string>> known_routings(Snapshot& snapshot, const schema::GroupFilter& filter) {
+  return guarded([&]() -> Result<std::vector<std::string>> {
+    schema::GroupFilter any = filter;
+    any.routing.reset();
+    std::set<std::string> names;
+    for (const auto& match : groups_with_rows(snapshot.connection(), any)) names.insert(match.group.routing);
+    return std::vector<std::string>(names.begin(), names.end());
   });
 }
 

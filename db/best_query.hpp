@@ -29,6 +29,10 @@ enum class Versions { newest, all };
 Result<std::vector<GroupMatch>> matching_groups(Snapshot& snapshot, const schema::GroupFilter& filter,
                                                 Versions versions = Versions::newest);
 
+/// The routings of which there are rows that the filter matches apart from its routing, whatever their l2 where it has
+/// none; ascending.
+Result<std::vector<std::string>> known_routings(Snapshot& snapshot, const schema::GroupFilter& filter);
+
 /// An ok row, as far as choosing needs it.
 struct MeasuredRow {
   std::int64_t trial = 0;

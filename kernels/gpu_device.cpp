@@ -141,16 +141,15 @@ GpuDevice::~GpuDevice() = default;
 
 Result<std::unique_ptr<GpuDevice>> GpuDevice::open(const OpenProblem& request, const Options& options) {
   if (auto known = check_measurable(request.problem); !known) return std::unexpected(known.error());
-  if (request.routing != "uniform") {
-    return fail(ErrorCode::invalid_argument, fmt::format("routing \"{}\" is not known; use uniform", request.routing));
-  }
+  const auto popularity = ExpertPopularity::of(request.routing, request.expert_counts, request.problem);
+  if (!popularity) return std::unexpected(popularity.error());
   auto context = Context::open(request.gpu);
   if (!context) return std::unexpected(context.error());
   const auto memory = context->memory();
   if (!memory) return std::unexpected(memory.error());
-  const auto plan =
-      plan_residency(request.problem, request.batches, request.l2, context->device().l2_bytes,
-                     allocatable_bytes(context->device(), *memory, host_available_bytes()), request.alignment);
+  const auto plan = plan_residency(request.problem, request.batches, request.l2, context->device().l2_bytes,
+                                   allocatable_bytes(context->device(), *memory, host_available_bytes()),
+                                   request.alignment, *popularity);
   if (!plan) return std::unexpected(plan.error());
   auto step = load_step(request.step_artifact);
   if (!step) return std::unexpected(step.error());
@@ -161,7 +160,7 @@ Result<std::unique_ptr<GpuDevice>> GpuDevice::open(const OpenProblem& request, c
   auto timer = ReplayTimer::create(state->stream, state->watch);
   if (!timer) return std::unexpected(timer.error());
   state->timer = std::move(*timer);
-  auto resident = ResidentProblem::create(state->step, state->stream, request, *plan);
+  auto resident = ResidentProblem::create(state->step, state->stream, request, *plan, *popularity);
   if (!resident) return std::unexpected(resident.error());
   state->resident.emplace(std::move(*resident));
   return std::unique_ptr<GpuDevice>(new GpuDevice(std::move(state)));

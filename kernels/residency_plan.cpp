@@ -45,13 +45,14 @@ std::int64_t quantised_bytes(const Problem& problem, const GemmShape& gemm) {
   return quantises_activations(problem) ? gemm.a_rows * gemm.k * bytes_of(activation_operand(problem)) : 0;
 }
 
-BatchPlan plan_batch(const Problem& problem, std::int64_t batch, schema::L2 l2, std::int64_t l2_bytes) {
+BatchPlan plan_batch(const Problem& problem, std::int64_t batch, schema::L2 l2, std::int64_t l2_bytes,
+                     const ExpertPopularity& popularity) {
   BatchPlan plan;
   plan.batch = batch;
-  plan.heavy = is_heavy(problem, batch);
+  plan.heavy = is_heavy(problem, batch, popularity);
   const double per_expert =
       static_cast<double>(weight_sizes(problem).total()) / static_cast<double>(problem.num_experts);
-  const double touched = expected_experts(problem, batch) * per_expert;
+  const double touched = popularity.touched(problem, batch) * per_expert;
   const double passes = std::ceil(static_cast<double>(k_l2_multiple * l2_bytes) / touched);
   plan.passes = std::clamp<std::int64_t>(static_cast<std::int64_t>(passes), 1, k_max_passes);
   plan.routings = l2 == schema::L2::cold ? plan.passes : 1;
@@ -78,14 +79,12 @@ std::int64_t fewest_sets(std::int64_t most, std::int64_t set_bytes, schema::L2 l
 }  // namespace
 
 double expected_experts(const Problem& problem, std::int64_t batch) {
-  const auto experts = static_cast<double>(problem.num_experts);
-  const double missed = 1 - static_cast<double>(problem.topk) / experts;
-  return experts * (1 - std::pow(missed, static_cast<double>(batch)));
+  return ExpertPopularity().touched(problem, batch);
 }
 
-bool is_heavy(const Problem& problem, std::int64_t batch) {
+bool is_heavy(const Problem& problem, std::int64_t batch, const ExpertPopularity& popularity) {
   const double pairs = static_cast<double>(batch * problem.topk);
-  return 2 * pairs / (expected_experts(problem, batch) * static_cast<double>(weight_bytes(problem))) >
+  return 2 * pairs / (popularity.touched(problem, batch) * static_cast<double>(weight_bytes(problem))) >
          k_heavy_intensity;
 }
 
@@ -136,18 +135,25 @@ WorkspaceSizes workspace_sizes(const Problem& problem, std::int64_t largest_batc
   return sizes;
 }
 
+std::int64_t popularity_bytes(const Problem& problem, const ResidencyPlan& plan) {
+  return plan.popularity_rows * problem.num_experts * k_word;
+}
+
 Result<ResidencyPlan> plan_residency(const Problem& problem, std::span<const std::int64_t> batches, schema::L2 l2,
-                                     std::int64_t l2_bytes, std::int64_t free_bytes, const AlignmentRule& rule) {
+                                     std::int64_t l2_bytes, std::int64_t free_bytes, const AlignmentRule& rule,
+                                     const ExpertPopularity& popularity) {
   if (batches.empty()) return fail(ErrorCode::invalid_argument, "there is no batch to measure");
   ResidencyPlan plan;
   std::int64_t most_passes = 1;
   std::int64_t rest = workspace_sizes(problem, *std::ranges::max_element(batches)).total() + k_code_bytes;
   for (const std::int64_t batch : batches) {
-    plan.batches.push_back(plan_batch(problem, batch, l2, l2_bytes));
+    plan.batches.push_back(plan_batch(problem, batch, l2, l2_bytes, popularity));
     plan.batches.back().rule = rule;
     most_passes = std::max(most_passes, plan.batches.back().passes);
     rest += batch_sizes(problem, plan.batches.back()).total(plan.batches.back().routings);
   }
+  if (!popularity.is_uniform()) plan.popularity_rows = l2 == schema::L2::cold ? most_passes : 1;
+  rest += popularity_bytes(problem, plan);
   const std::int64_t set_bytes = weight_sizes(problem).total();
   const std::int64_t fewest = fewest_sets(most_passes, set_bytes, l2, l2_bytes);
   const std::int64_t most = l2 == schema::L2::cold ? most_passes : 1;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/alignment.hpp"
+#include "kernels/expert_popularity.hpp"
 #include "schema/error.hpp"
 #include "schema/group.hpp"
 #include "schema/problem.hpp"
@@ -18,7 +19,7 @@ double expected_experts(const schema::Problem& problem, std::int64_t batch);
 /// True for work that heats the clock down when it is kept up: above 48 operations per byte of touched weights. On the
 /// H200, bf16 with E=128 falls from 1980 to 1500-1700 MHz after 35 ms at M = 1024 (64 per byte) and never at M = 512
 /// (32 per byte). Where the clock falls all the same, PowerWatch sees it.
-bool is_heavy(const schema::Problem& problem, std::int64_t batch);
+bool is_heavy(const schema::Problem& problem, std::int64_t batch, const ExpertPopularity& popularity = {});
 
 /// Bytes of one copy of the weights.
 struct WeightSizes {
@@ -71,17 +72,22 @@ WorkspaceSizes workspace_sizes(const schema::Problem& problem, std::int64_t larg
 /// What a problem keeps on the device, and how its batches are measured there.
 struct ResidencyPlan {
   std::vector<BatchPlan> batches;
-  std::int64_t weight_sets = 1;  ///< distinct copies of all weights; pass i uses i modulo this
+  std::int64_t weight_sets = 1;      ///< distinct copies of all weights; pass i uses i modulo this
+  std::int64_t popularity_rows = 0;  ///< of ExpertPopularity::table; pass i uses row i. 0 for uniform routing
   std::int64_t total_bytes = 0;
 };
 
+/// Bytes of that table.
+std::int64_t popularity_bytes(const schema::Problem& problem, const ResidencyPlan& plan);
+
 /// Cold: one replay touches weights of at least 6 times the L2, from as many distinct copies as it has passes; when
 /// memory is short from fewer, as long as at most 5 % of what a pass touches can still be in L2. Warm: as many passes,
-/// over one copy and one routing. `rule` is the kernel's. Pure. Errors: too_large when the least of that and
+/// over one copy and one routing. `rule` is the kernel's; `popularity` says how many experts a pass touches: of skewed
+/// routing fewer, so that it takes more passes. Pure. Errors: too_large when the least of that and
 /// 512 MiB for code do not fit into `free_bytes`, with both figures in message and detail.
 schema::Result<ResidencyPlan> plan_residency(const schema::Problem& problem, std::span<const std::int64_t> batches,
                                              schema::L2 l2, std::int64_t l2_bytes, std::int64_t free_bytes,
-                                             const AlignmentRule& rule = {});
+                                             const AlignmentRule& rule = {}, const ExpertPopularity& popularity = {});
 
 /// "12.3 GiB".
 std::string size_text(std::int64_t bytes);

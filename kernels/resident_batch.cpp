@@ -63,7 +63,20 @@ Result<ResidentBatch> ResidentBatch::allocate(const schema::Problem& problem, co
   return batch;
 }
 
-Result<void> ResidentBatch::fill(const StepKernels& step, const Stream& stream, std::uint64_t seed) {
+Result<void> ResidentBatch::draw_routing(const StepKernels& step, const Stream& stream, std::int64_t i,
+                                         DeviceAddress popularity) {
+  const auto place = static_cast<std::uint64_t>(i);
+  const std::uint64_t offset = place * static_cast<std::uint64_t>(pairs()) * k_word;
+  const DeviceAddress ids = topk_ids_.address() + offset;
+  const DeviceAddress weights = topk_weights_.address() + offset;
+  const std::uint64_t seed = sub_seed(seed_, routing, place);
+  if (popularity == 0) return step.random_routing(stream, problem_, plan_.batch, ids, weights, seed);
+  const auto row = place * static_cast<std::uint64_t>(problem_.num_experts) * sizeof(float);
+  return step.popular_routing(stream, problem_, plan_.batch, popularity + row, ids, weights, seed);
+}
+
+Result<void> ResidentBatch::fill(const StepKernels& step, const Stream& stream, std::uint64_t seed,
+                                 DeviceAddress popularity) {
   seed_ = sub_seed(seed, routing, static_cast<std::uint64_t>(plan_.batch));
   alignments_.clear();
   has_reference_ = false;
@@ -74,13 +87,7 @@ Result<void> ResidentBatch::fill(const StepKernels& step, const Stream& stream, 
     made = step.quantise(stream, problem_, plan_.batch, problem_.hidden_size, x_.address(), a1_.address(),
                          a1_scale_.address());
   }
-  const std::uint64_t one_routing = static_cast<std::uint64_t>(pairs()) * k_word;
-  for (std::int64_t i = 0; made && i < plan_.routings; ++i) {
-    const std::uint64_t offset = static_cast<std::uint64_t>(i) * one_routing;
-    made =
-        step.random_routing(stream, problem_, plan_.batch, topk_ids_.address() + offset,
-                            topk_weights_.address() + offset, sub_seed(seed_, routing, static_cast<std::uint64_t>(i)));
-  }
+  for (std::int64_t i = 0; made && i < plan_.routings; ++i) made = draw_routing(step, stream, i, popularity);
   return made;
 }
 

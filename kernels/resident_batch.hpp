@@ -32,8 +32,9 @@ class ResidentBatch {
   static Result<ResidentBatch> allocate(const schema::Problem& problem, const BatchPlan& plan);
   const BatchPlan& plan() const { return plan_; }
 
-  /// Makes activations and routings from `seed` and forgets alignments and reference; launches only.
-  Result<void> fill(const StepKernels& step, const Stream& stream, std::uint64_t seed);
+  /// Makes activations and routings from `seed` and forgets alignments and reference; launches only. `popularity`:
+  /// float (routings, E) on the device (ExpertPopularity::table), null for uniform routing.
+  Result<void> fill(const StepKernels& step, const Stream& stream, std::uint64_t seed, DeviceAddress popularity = 0);
   /// Aligns every routing to row blocks of `block_size_m`, unless that has been done; launches only.
   Result<void> align(const StepKernels& step, const Stream& stream, int block_size_m, const Workspace& workspace);
   /// Computes the reference with pass 0's weights and routing, and GEMM 2's operand from it, unless that has been done;
@@ -51,6 +52,7 @@ class ResidentBatch {
 
  private:
   ResidentBatch(const schema::Problem& problem, const BatchPlan& plan) : problem_(problem), plan_(plan) {}
+  Result<void> draw_routing(const StepKernels& step, const Stream& stream, std::int64_t i, DeviceAddress popularity);
   Result<void> reference_input_of_gemm_2(const StepKernels& step, const Stream& stream, const Workspace& workspace);
   std::int64_t pairs() const { return plan_.batch * problem_.topk; }
 

@@ -1,11 +1,18 @@
 #include "kernels/resident_problem.hpp"
 
 #include <algorithm>
+#include <span>
 
 namespace moetune::kernels {
+namespace {
+
+constexpr std::uint64_t k_popularity = 21;  // the stream of seeds that says who is popular
+
+}  // namespace
 
 Result<ResidentProblem> ResidentProblem::create(const StepKernels& step, const Stream& stream,
-                                                const OpenProblem& request, const ResidencyPlan& plan) {
+                                                const OpenProblem& request, const ResidencyPlan& plan,
+                                                const ExpertPopularity& popularity) {
   auto weights = WeightPool::allocate(request.problem, plan.weight_sets);
   if (!weights) return std::unexpected(weights.error());
   const std::int64_t largest = std::ranges::max(plan.batches, {}, &BatchPlan::batch).batch;
@@ -14,6 +21,11 @@ Result<ResidentProblem> ResidentProblem::create(const StepKernels& step, const S
   ResidentProblem resident(step, stream, std::move(*weights), std::move(*workspace));
   resident.problem_ = request.problem;
   resident.seed_ = request.seed;
+  if (plan.popularity_rows > 0) {
+    resident.popularity_table_ = popularity.table(plan.popularity_rows, sub_seed(request.seed, k_popularity, 0));
+    auto allocated = allocate_all({{&resident.popularity_, popularity_bytes(request.problem, plan)}});
+    if (!allocated) return std::unexpected(allocated.error());
+  }
   for (const BatchPlan& batch_plan : plan.batches) {
     auto batch = ResidentBatch::allocate(request.problem, batch_plan);
     if (!batch) return std::unexpected(batch.error());
@@ -25,8 +37,12 @@ Result<ResidentProblem> ResidentProblem::create(const StepKernels& step, const S
 
 Result<void> ResidentProblem::refill() {
   if (auto filled = weights_.fill(*step_, *stream_, seed_); !filled) return filled;
+  if (!popularity_table_.empty()) {
+    auto there = popularity_.upload(std::as_bytes(std::span(popularity_table_)));
+    if (!there) return there;
+  }
   for (auto& [size, batch] : batches_) {
-    if (auto filled = batch.fill(*step_, *stream_, seed_); !filled) return filled;
+    if (auto filled = batch.fill(*step_, *stream_, seed_, popularity_.address()); !filled) return filled;
   }
   return stream_->synchronize();
 }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <vector>
 
 #include "kernels/residency_plan.hpp"
 #include "kernels/resident_batch.hpp"
@@ -18,7 +19,7 @@ class ResidentProblem {
  public:
   /// Allocates and fills everything that `plan` names, and waits until it is there.
   static Result<ResidentProblem> create(const StepKernels& step, const Stream& stream, const OpenProblem& request,
-                                        const ResidencyPlan& plan);
+                                        const ResidencyPlan& plan, const ExpertPopularity& popularity = {});
 
   const schema::Problem& problem() const { return problem_; }
   bool has(std::int64_t batch) const { return batches_.contains(batch); }
@@ -43,6 +44,8 @@ class ResidentProblem {
   std::uint64_t seed_ = 0;
   WeightPool weights_;
   Workspace workspace_;
+  std::vector<float> popularity_table_;  ///< (rows, E); empty for uniform routing
+  DeviceBuffer popularity_;              ///< the same on the device
   std::map<std::int64_t, ResidentBatch> batches_;
 };
 

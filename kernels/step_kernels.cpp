@@ -26,6 +26,7 @@ enum class StepKernels::Kernel : std::size_t {
   random_values,
   random_floats,
   random_routing,
+  popular_routing,
   reference_gemm,
   round_rows,
   compare,
@@ -34,10 +35,10 @@ enum class StepKernels::Kernel : std::size_t {
 
 namespace {
 
-constexpr std::array k_names{"align_naive",     "align_count",    "align_scan",    "align_scatter",
-                             "activate",        "quantise",       "forget_scale",  "collect_scale",
-                             "encode_by_scale", "reduce_topk",    "random_values", "random_floats",
-                             "random_routing",  "reference_gemm", "round_rows",    "compare"};
+constexpr std::array k_names{"align_naive",   "align_count",   "align_scan",     "align_scatter",   "activate",
+                             "quantise",      "forget_scale",  "collect_scale",  "encode_by_scale", "reduce_topk",
+                             "random_values", "random_floats", "random_routing", "popular_routing", "reference_gemm",
+                             "round_rows",    "compare"};
 constexpr unsigned k_threads = 256;
 constexpr std::int64_t k_stride_blocks = 132 * 32;  // enough for kernels whose threads stride over their work
 
@@ -46,7 +47,8 @@ std::vector<SourceHeader> step_headers() {
           {"alignment.cuh", std::string(embedded::alignment_cuh)},
           {"activation.cuh", std::string(embedded::activation_cuh)},
           {"random.cuh", std::string(embedded::random_cuh)},
-          {"reference.cuh", std::string(embedded::reference_cuh)}};
+          {"reference.cuh", std::string(embedded::reference_cuh)},
+          {"routing.cuh", std::string(embedded::routing_cuh)}};
 }
 
 int type_code(Operand operand) {
@@ -181,6 +183,14 @@ Result<void> StepKernels::random_floats(const Stream& stream, DeviceAddress out,
 Result<void> StepKernels::random_routing(const Stream& stream, const schema::Problem& problem, std::int64_t batch,
                                          DeviceAddress topk_ids, DeviceAddress topk_weights, std::uint64_t seed) const {
   return start(function(Kernel::random_routing), blocks_for(batch), stream, topk_ids, topk_weights,
+               static_cast<int>(batch), static_cast<int>(problem.topk), static_cast<int>(problem.num_experts),
+               static_cast<unsigned long long>(seed));
+}
+
+Result<void> StepKernels::popular_routing(const Stream& stream, const schema::Problem& problem, std::int64_t batch,
+                                          DeviceAddress popularity, DeviceAddress topk_ids, DeviceAddress topk_weights,
+                                          std::uint64_t seed) const {
+  return start(function(Kernel::popular_routing), blocks_for(batch), stream, topk_ids, topk_weights, popularity,
                static_cast<int>(batch), static_cast<int>(problem.topk), static_cast<int>(problem.num_experts),
                static_cast<unsigned long long>(seed));
 }

@@ -74,6 +74,12 @@ class StepKernels {
   Result<void> random_routing(const Stream& stream, const schema::Problem& problem, std::int64_t batch,
                               DeviceAddress topk_ids, DeviceAddress topk_weights, std::uint64_t seed) const;
 
+  /// The same with experts drawn without replacement, their odds in proportion to `popularity`: float (E) on the
+  /// device, none below 0 and at least topk above it.
+  Result<void> popular_routing(const Stream& stream, const schema::Problem& problem, std::int64_t batch,
+                               DeviceAddress popularity, DeviceAddress topk_ids, DeviceAddress topk_weights,
+                               std::uint64_t seed) const;
+
   /// Plain loops over the same operands as the tuned GEMM, accumulated in double: out float (sample.count, n).
   /// Of `pointers` it reads a, w, their scales and topk_weights; the expert of pair p is topk_ids[p].
   Result<void> reference_gemm(const Stream& stream, const schema::Problem& problem, std::int64_t batch, Gemm gemm,

@@ -170,6 +170,7 @@ json to_json(const OpenProblem& request) {
                  {"seed", request.seed},
                  {"step_artifact", request.step_artifact},
                  {"alignment", to_json(request.alignment)}};
+  if (request.expert_counts) object["expert_counts"] = schema::to_json(*request.expert_counts);
   if (request.recording) object["recording"] = *request.recording;
   if (request.recording_kernel) object["recording_kernel"] = *request.recording_kernel;
   return object;
@@ -272,6 +273,9 @@ Result<OpenProblem> open_problem_from_json(const json& value) {
   request.batches = reader.integers("batches", 1, schema::k_max_batch, k_max_batches);
   request.l2 = adopt_or(reader, schema::l2_from_name(reader.text("l2")), schema::L2::cold);
   request.routing = reader.text("routing");
+  if (const json* counts = reader.raw("expert_counts")) {
+    request.expert_counts = adopt_or(reader, schema::expert_counts_from_json(*counts), schema::ExpertCounts{});
+  }
   request.seed = read_seed(reader);
   request.step_artifact = reader.text("step_artifact", k_max_path);
   if (const json* alignment = reader.required_raw("alignment")) {

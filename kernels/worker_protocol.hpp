@@ -13,6 +13,7 @@
 #include "schema/group.hpp"
 #include "schema/problem.hpp"
 #include "schema/rounds.hpp"
+#include "schema/routing.hpp"
 #include "schema/tile_config.hpp"
 #include "schema/trial.hpp"
 
@@ -68,6 +69,7 @@ struct OpenProblem {
   std::vector<std::int64_t> batches;
   schema::L2 l2 = schema::L2::cold;
   std::string routing = "uniform";
+  std::optional<schema::ExpertCounts> expert_counts;  ///< what a routing of recorded counts stands for
   std::uint64_t seed = 0;
   std::string step_artifact;     ///< path of the compiled Unit::step; empty with a recording
   AlignmentRule alignment = {};  ///< how the kernel's launches are sized

@@ -4,6 +4,8 @@
 
 #include <charconv>
 
+#include "schema/routing.hpp"
+
 namespace moetune::schema {
 namespace {
 
@@ -109,7 +111,10 @@ Result<bool> GroupFilter::set(std::string_view name, std::string_view value) {
   if (name == "kernel_digest") return store(kernel_digest, name_text(name, value));
   if (name == "compiler") return store(compiler, name_text(name, value));
   if (name == "l2") return store(l2, l2_from_name(value));
-  if (name == "routing") return store(routing, name_text(name, value));
+  if (name == "routing") {
+    const auto text = name_text(name, value);
+    return store(routing, text ? Result<std::string>(canonical_routing(*text)) : text);
+  }
   if (name == "origin") return store(origin, origin_from_name(value));
   return false;
 }

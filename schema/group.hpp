@@ -68,8 +68,8 @@ struct GroupFilter {
 
   /// Sets the field named as in a query string (device, E, N, hidden_size, topk, dtype, act_dtype, block_shape, gated,
   /// per_channel_quant, router_weight_on_input, kernel, kernel_digest, compiler, l2, routing, origin). dtype and
-  /// block_shape take "none" for the absent value. Returns false when there is no such field. Errors: invalid_argument
-  /// naming field and value.
+  /// block_shape take "none" for the absent value; a routing is made canonical. Returns false when there is no such
+  /// field. Errors: invalid_argument naming field and value.
   Result<bool> set(std::string_view name, std::string_view value);
 
   bool matches(const Group& group) const;

@@ -99,8 +99,6 @@ void read_strategy(ObjectReader& reader, SweepSpec& spec) {
   if (spec.strategy != k_race && spec.strategy != k_exhaustive) {
     reader.reject("strategy", fmt::format("must be race or exhaustive, not \"{}\"", spec.strategy));
   }
-  spec.routing = reader.optional_text("routing").value_or(spec.routing);
-  if (spec.routing != "uniform") reader.reject("routing", fmt::format("must be uniform, not \"{}\"", spec.routing));
   if (const auto name = reader.optional_text("l2")) {
     if (auto l2 = l2_from_name(*name)) {
       spec.l2 = *l2;
@@ -108,6 +106,26 @@ void read_strategy(ObjectReader& reader, SweepSpec& spec) {
       reader.adopt(l2.error());
     }
   }
+}
+
+/// A name, or the counts that stand for themselves.
+void read_routing(ObjectReader& reader, SweepSpec& spec) {
+  const auto* value = reader.raw("routing");
+  if (value == nullptr) return;
+  if (!value->is_string() && !value->is_object()) {
+    reader.reject("routing", "must be a name (uniform, zipf:1.2) or an object with counts or layers");
+    return;
+  }
+  if (value->is_string()) {
+    const auto routing = routing_from_name(value->get<std::string>());
+    if (!routing) return reader.adopt(routing.error());
+    spec.routing = name_of(*routing);
+    return;
+  }
+  auto counts = expert_counts_from_json(*value);
+  if (!counts) return reader.adopt(counts.error());
+  if (auto fits = check_expert_counts(*counts, spec.problem); reader.ok() && !fits) return reader.adopt(fits.error());
+  spec.expert_counts = std::move(*counts);
 }
 
 void read_gpus(ObjectReader& reader, SweepSpec& spec) {
@@ -133,6 +151,7 @@ nlohmann::ordered_json to_json(const SweepSpec& spec) {
   object["space"] = spec.space;
   object["strategy"] = spec.strategy;
   object["routing"] = spec.routing;
+  if (spec.expert_counts) object["routing"] = to_json(*spec.expert_counts);
   object["l2"] = name_of(spec.l2);
   object["gpus"] = spec.gpus;
   object["seed"] = spec.seed;
@@ -176,6 +195,7 @@ Result<SweepSpec> sweep_spec_from_json(const nlohmann::json& value) {
   if (spec.kernel.empty()) reader.reject("kernel", "must not be empty");
   read_space(reader, spec);
   read_strategy(reader, spec);
+  read_routing(reader, spec);
   read_gpus(reader, spec);
   spec.seed = static_cast<std::uint64_t>(reader.optional_integer("seed", 0, ObjectReader::k_max).value_or(0));
   spec.reuse = reader.boolean_or("reuse", false);

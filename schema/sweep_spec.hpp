@@ -13,6 +13,7 @@
 #include "schema/group.hpp"
 #include "schema/problem.hpp"
 #include "schema/rounds.hpp"
+#include "schema/routing.hpp"
 #include "schema/tile_config.hpp"
 
 namespace moetune::schema {
@@ -31,7 +32,10 @@ struct SweepSpec {
   std::string kernel = "cuda";        ///< ignored with a recording, whose rows name theirs
   nlohmann::json space = "vllm";      ///< a name (vllm, wide) or the object of a space file
   std::string strategy{k_race};
-  std::string routing = "uniform";
+  std::string routing = "uniform";  ///< canonical (schema/routing.hpp)
+  /// What POST /sweeps has in the place of a routing's name. The daemon keeps them and gives them their name; a stored
+  /// spec has none.
+  std::optional<ExpertCounts> expert_counts = {};
   L2 l2 = L2::cold;
   std::vector<int> gpus;  ///< device indexes; empty: all of one name
   std::uint64_t seed = 0;

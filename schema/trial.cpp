@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "schema/routing.hpp"
 #include "schema/strict_json.hpp"
 
 namespace moetune::schema {
@@ -48,7 +49,7 @@ Group read_group(ObjectReader& reader) {
   group.kernel_digest = read_name(reader, "kernel_digest");
   group.compiler = read_name(reader, "compiler");
   group.l2 = adopt_or(reader, l2_from_name(reader.text("l2")), L2::cold);
-  group.routing = read_name(reader, "routing");
+  group.routing = canonical_routing(read_name(reader, "routing"));
   group.origin =
       adopt_or(reader, origin_from_name(reader.optional_text("origin").value_or("measured")), Origin::measured);
   return group;

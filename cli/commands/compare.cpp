@@ -172,6 +172,12 @@ Result<ComparedSweep> sweep_of(Context& context, const CompareFlags& flags, cons
   const auto batches = batches_of(flags, files);
   if (!batches) return std::unexpected(batches.error());
   if (auto checked = flags.model.check(); !checked) return std::unexpected(checked.error());
+  const auto variants = flags.sweep.variants();
+  if (!variants) return std::unexpected(variants.error());
+  if (variants->size() > 1) {
+    return fail(ErrorCode::invalid_argument,
+                "--routing, --l2: files are compared under one of each, not under several");
+  }
   if (!flags.sweep_id.empty()) {
     const auto id = sweep_id(flags.sweep_id);
     if (!id) return fail(id.error().code, fmt::format("--sweep: {}", id.error().message));
@@ -182,6 +188,7 @@ Result<ComparedSweep> sweep_of(Context& context, const CompareFlags& flags, cons
   auto request = problem_of_file(context, files.front().file, flags.model, flags.problem, flags.sweep);
   if (!request) return std::unexpected(request.error());
   if (auto put = flags.sweep.put(request->spec); !put) return std::unexpected(put.error());
+  request->spec.update(variants->front().fields);
   const auto client = context.connector.connect(k_idle_after_tune);
   if (!client) return std::unexpected(client.error());
   return create_compared_sweep(context, *client, files, std::move(*request), *batches, *rounds,

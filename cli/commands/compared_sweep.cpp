@@ -35,6 +35,8 @@ Result<KnownBests> known_bests(const Client& client, const ordered_json& spec, c
   schema::write_problem(problem, fields);
   if (spec.contains("kernel")) fields["kernel"] = spec["kernel"];
   fields["l2"] = spec.value("l2", "cold");
+  // Counts have no name yet: what is best under uniform routing is a competitor too.
+  if (spec.contains("routing") && spec["routing"].is_string()) fields["routing"] = spec["routing"];
   for (const auto& [name, value] : fields.items()) query.add(name, flag_value_text(value));
   const auto answer = client.get("/best", query);
   if (!answer && answer.error().code == ErrorCode::not_found) return KnownBests();

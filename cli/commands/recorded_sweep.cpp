@@ -56,10 +56,14 @@ Result<std::vector<RecordedGroup>> groups_of(const Client& client, const std::st
 std::vector<RecordedGroup> fitting(const std::vector<RecordedGroup>& groups, const SweepRequest& request) {
   const auto problem = problem_of(request.spec);
   const std::string kernel = request.spec.value("kernel", "");
+  // Counts have their name from the daemon: here any will do.
+  const auto routing = request.spec.value("routing", ordered_json("uniform"));
+  const auto has_routing = [&](const RecordedGroup& group) {
+    return routing.is_string() ? group.routing == routing.get<std::string>() : group.routing.starts_with("counts:");
+  };
   std::vector<RecordedGroup> found;
   std::ranges::copy_if(groups, std::back_inserter(found), [&](const RecordedGroup& group) {
-    return problem && group.problem == *problem && group.l2 == request.spec.value("l2", "cold") &&
-           group.routing == request.spec.value("routing", "uniform") &&
+    return problem && group.problem == *problem && group.l2 == request.spec.value("l2", "cold") && has_routing(group) &&
            (kernel.empty() ? !schema::is_scan(group.kernel) : group.kernel == kernel);
   });
   return found;

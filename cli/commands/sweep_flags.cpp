@@ -77,6 +77,7 @@ std::string in_terms_of_flags(const std::string& message) {
        {std::pair{"dtype \"", "--dtype"}, {"act_dtype \"", "--act-dtype"}, {"l2 \"", "--l2"}}) {
     if (message.starts_with(start)) return fmt::format("{}: {}", flag, message);
   }
+  if (message.starts_with("routing")) return fmt::format("--routing: {}", message);
   if (!message.starts_with(k_start)) return message;
   const auto end = message.find_first_of(" .", k_start.size());
   std::string field = message.substr(k_start.size(), end - k_start.size());
@@ -122,8 +123,7 @@ Result<void> SweepFlags::put(ordered_json& spec) const {
     if (!space) return std::unexpected(space.error());
     spec["space"] = std::move(*space);
   }
-  const std::pair<const char*, const std::string&> texts[] = {
-      {"kernel", kernel_}, {"strategy", strategy_}, {"routing", routing_}, {"l2", l2_}};
+  const std::pair<const char*, const std::string&> texts[] = {{"kernel", kernel_}, {"strategy", strategy_}};
   for (const auto& [field, value] : texts) {
     if (!value.empty()) spec[field] = value;
   }
@@ -135,6 +135,10 @@ Result<void> SweepFlags::put(ordered_json& spec) const {
   if (compile_) spec["compile"] = true;
   if (!recording_.empty()) spec["recording"] = "an upload";
   return {};
+}
+
+Result<std::vector<SweepVariant>> SweepFlags::variants() const {
+  return sweep_variants(routing_, l2_);
 }
 
 void SweepFlags::add_to(CLI::App& command) {
@@ -150,6 +154,10 @@ void SweepFlags::add_to(CLI::App& command) {
        "race (default: a search finds what is worth measuring) or exhaustive (everything)");
   add_measuring_to(command,
                    "vllm, sglang, builtin, NAME.py or cuda (default; of a recording without it, the only one)");
+  for (const char* name : {"--routing", "--l2"}) {
+    CLI::Option* option = command.get_option(name);
+    option->description(option->get_description() + "; several, separated by commas, make a sweep of each");
+  }
   flag("--reuse", reuse_, "take over finished rows of the same group");
   flag("--no-scan", no_scan_, "measure every candidate on the unchanged Triton kernel");
   flag("--no-imported", no_imported_, "leave out the tiles of imported engine files");
@@ -167,7 +175,9 @@ void SweepFlags::add_measuring_to(CLI::App& command, const std::string& kernel_h
     command.add_flag(name, value, help)->group("Sweep");
   };
   text("--kernel", kernel_, "NAME", kernel_help);
-  text("--routing", routing_, "NAME", "routing of the tokens: uniform (default)");
+  text("--routing", routing_, "NAME|FILE",
+       "routing of the tokens: uniform (default), zipf:S (popularity 1 / rank^S), or a JSON file with the tokens that "
+       "each expert got");
   text("--l2", l2_, "cold|warm", "weights from memory, as in a model (default), or from L2");
   text("--gpus", gpus_, "all|0,1", "GPUs to measure on (default: all of one name)");
   text("--seed", seed_, "NUMBER", "seed of weights, activations and routing (default: 0)");

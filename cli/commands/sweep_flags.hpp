@@ -3,7 +3,9 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
+#include "cli/commands/sweep_variants.hpp"
 #include "schema/error.hpp"
 
 namespace CLI {  // NOLINT(readability-identifier-naming): not ours to name
@@ -24,6 +26,9 @@ class SweepFlags {
   /// field holds a placeholder, since it is uploaded when the sweep is created. Errors: invalid_argument naming the
   /// flag.
   schema::Result<void> put(nlohmann::ordered_json& spec) const;
+  /// What put() leaves out, since there may be several: the routings and the places of the weights to tune under, at
+  /// least one. Errors: the same.
+  schema::Result<std::vector<SweepVariant>> variants() const;
   /// The kernel that was named, empty when none was.
   const std::string& kernel() const { return kernel_; }
   /// The file of --recording, empty when none was given.

@@ -78,15 +78,28 @@ Result<std::vector<SweepRequest>> problems_of(Context& context, const TuneFlags&
   return std::vector<SweepRequest>(1);
 }
 
+SweepRequest under(const SweepVariant& variant, SweepRequest request) {
+  request.spec.update(variant.fields);
+  if (!request.title.empty() && !variant.title.empty()) request.title += ", ";
+  request.title += variant.title;
+  return request;
+}
+
 Result<ExitStatus> tune(Context& context, const TuneFlags& flags) {
+  const auto variants = flags.sweep.variants();
+  if (!variants) return std::unexpected(variants.error());
   auto requests = problems_of(context, flags);
   if (!requests) return std::unexpected(requests.error());
+  std::vector<SweepRequest> all;
   for (SweepRequest& request : *requests) {
     if (auto put = flags.problem.put(request.spec); !put) return std::unexpected(put.error());
     if (auto put = flags.sweep.put(request.spec); !put) return std::unexpected(put.error());
-    if (auto checked = check_spec(request.spec); !checked) return std::unexpected(checked.error());
+    for (const SweepVariant& variant : *variants) {
+      all.push_back(under(variant, request));
+      if (auto checked = check_spec(all.back().spec); !checked) return std::unexpected(checked.error());
+    }
   }
-  return tune_all(context, *requests, flags.sweep.recording(), flags.sweep.detach() ? Detach::yes : Detach::no);
+  return tune_all(context, std::move(all), flags.sweep.recording(), flags.sweep.detach() ? Detach::yes : Detach::no);
 }
 
 }  // namespace

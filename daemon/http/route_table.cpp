@@ -48,6 +48,8 @@ const std::vector<Route>& route_table() {
       get("/candidates/{id}", get_candidate_set),
       get("/candidates/{id}/file", get_candidate_file),
       post("/candidates/{id}/discard", discard_candidates, optional_json),
+      get("/routings", get_routings, {"limit", "after"}),
+      get("/routings/{id}", get_routing),
       get("/traffic", get_traffic, {"id"}),
       post("/traffic", post_traffic, json),
       get("/devices", get_devices, {"limit", "after"}),

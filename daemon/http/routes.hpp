@@ -37,6 +37,10 @@ schema::Result<Response> discard_candidates(App& app, Request& request);
 /// POST /import of engine files.
 schema::Result<Response> import_candidates(App& app, Request& request);
 
+// routings of counted experts
+schema::Result<Response> get_routings(App& app, Request& request);
+schema::Result<Response> get_routing(App& app, Request& request);
+
 // traffic
 schema::Result<Response> post_traffic(App& app, Request& request);
 schema::Result<Response> get_traffic(App& app, Request& request);

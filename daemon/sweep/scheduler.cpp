@@ -4,11 +4,13 @@
 
 #include <thread>
 
+#include "daemon/expert_counts.hpp"
 #include "daemon/sweep/scheduler_loop.hpp"
 #include "daemon/sweep/sweep_view.hpp"
 #include "daemon/upload_store.hpp"
 #include "db/candidate_store.hpp"
 #include "db/database.hpp"
+#include "db/routing_store.hpp"
 
 namespace moetune::daemon {
 
@@ -78,7 +80,13 @@ void Scheduler::stop() {
   state_->hub.close();
 }
 
-Result<std::int64_t> Scheduler::create(const schema::SweepSpec& spec) {
+Result<std::int64_t> Scheduler::create(const schema::SweepSpec& given) {
+  schema::SweepSpec spec = given;
+  const auto counts =
+      state_->services.database.read([&](db::Snapshot& snapshot) { return expert_counts_of(snapshot, given); });
+  if (!counts) return std::unexpected(counts.error());
+  if (spec.expert_counts) spec.routing = routing_of(*spec.expert_counts);
+  spec.expert_counts.reset();  // stored by their name
   std::optional<std::filesystem::path> recording;
   if (spec.recording) {
     auto path = state_->services.uploads.path(*spec.recording);
@@ -90,6 +98,11 @@ Result<std::int64_t> Scheduler::create(const schema::SweepSpec& spec) {
   const auto plan = plan_sweep(spec, state_->services.machine, recording, *sets);
   if (!plan) return std::unexpected(plan.error());
   auto id = state_->services.database.write([&](db::Transaction& transaction) -> Result<std::int64_t> {
+    if (*counts) {
+      if (auto kept = db::keep_expert_counts(transaction, spec.routing, **counts); !kept) {
+        return std::unexpected(kept.error());
+      }
+    }
     const auto created = db::create_sweep(transaction, spec);
     if (!created) return created;
     if (auto seeded = db::set_sweep_candidates(transaction, *created, plan->seeded.shares); !seeded) {

@@ -48,7 +48,7 @@ class Scheduler : public SweepControl {
   /// start.
   void stop();
 
-  schema::Result<std::int64_t> create(const schema::SweepSpec& spec) override;
+  schema::Result<std::int64_t> create(const schema::SweepSpec& given) override;
   schema::Result<nlohmann::ordered_json> show(std::int64_t id) override;
   schema::Result<SweepPage> list(std::optional<std::int64_t> after, std::int64_t limit) override;
   schema::Result<nlohmann::ordered_json> pause(std::int64_t id) override;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/expert_counts.hpp"
 #include "daemon/sweep/sweep_view.hpp"
 #include "daemon/upload_store.hpp"
 #include "db/candidate_store.hpp"
@@ -139,6 +140,9 @@ Result<std::unique_ptr<SweepRun>> SchedulerLoop::begin(const db::Sweep& queued) 
     plan = without_scan();
     if (!plan) return std::unexpected(plan.error());
   }
+  auto counts =
+      services_.database.read([&](db::Snapshot& snapshot) { return expert_counts_of(snapshot, queued.spec); });
+  if (!counts) return std::unexpected(counts.error());
   const auto identity = identity_of(*plan);
   std::int64_t earlier_trials = 0;
   if (queued.started_at && queued.resolved != identity) {
@@ -154,6 +158,7 @@ Result<std::unique_ptr<SweepRun>> SchedulerLoop::begin(const db::Sweep& queued) 
     plan = scanned->empty() ? without_scan() : plan_measure_phase(*plan, queued.spec, services_.machine, *scanned);
     if (!plan) return std::unexpected(plan.error());
   }
+  plan->expert_counts = std::move(*counts);
   auto sweep = services_.database.write([&](db::Transaction& transaction) -> Result<db::Sweep> {
     auto resolved =
         db::resolve_sweep(transaction, queued.id,

@@ -48,6 +48,7 @@ struct SweepPlan {
   std::string default_source;                                   ///< where those are known from
   std::vector<KernelSpec> kernels;                              ///< empty unless it compiles
   search::KernelNeeds needs;                                    ///< of the candidates
+  std::optional<schema::ExpertCounts> expert_counts;            ///< what the routing stands for
   kernels::AlignmentRule alignment = {};                        ///< how the kernel's launches are sized
   std::optional<KernelSpec> step;                               ///< the rest of the step; empty with a recording
   std::int64_t not_recorded = 0;                                ///< candidates that the recording lacks

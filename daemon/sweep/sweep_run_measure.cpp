@@ -22,6 +22,7 @@ kernels::OpenProblem SweepRun::problem_for(std::size_t station) const {
   open.batches = plan_.resident;
   open.l2 = sweep_.spec.l2;
   open.routing = sweep_.spec.routing;
+  open.expert_counts = plan_.expert_counts;
   open.seed = sweep_.spec.seed;
   if (plan_.recording) {
     open.recording = plan_.recording->string();

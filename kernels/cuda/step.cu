@@ -3,3 +3,4 @@
 #include "alignment.cuh"
 #include "random.cuh"
 #include "reference.cuh"
+#include "routing.cuh"

@@ -81,7 +81,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadLine{"tune SHAPE --dtype fp8_w8a8 --block-shape 128", "--block-shape"},
         BadLine{"tune SHAPE --block-shape 128,128", "block_shape"}, BadLine{"tune SHAPE --l2 hot", "l2 \"hot\""},
         BadLine{"tune SHAPE --strategy guess", "--strategy must be race or exhaustive"},
-        BadLine{"tune SHAPE --routing zipf", "--routing"}, BadLine{"tune SHAPE --gpus 0,x", "--gpus"},
+        BadLine{"tune SHAPE --routing skewed", "--routing"}, BadLine{"tune SHAPE --gpus 0,x", "--gpus"},
         BadLine{"tune SHAPE --gpus 0,0", "--gpus lists 0 twice"}, BadLine{"tune SHAPE --seed -1", "--seed"},
         BadLine{"tune SHAPE --router-weight-on-input maybe", "--router-weight-on-input must be 0, 1, true or false"},
         BadLine{"tune SHAPE --gated 2", "--gated must be 0, 1"},

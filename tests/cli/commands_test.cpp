@@ -71,8 +71,8 @@ TEST_F(CommandsTest, TuneSendsEverythingThatWasGiven) {
   EXPECT_EQ(ordered_json::parse(daemon_.seen("POST /sweeps").at(0).body), ordered_json::parse(R"({
       "E": 256, "N": 512, "hidden_size": 2048, "topk": 8, "dtype": "fp8_w8a8", "act_dtype": "float16",
       "block_shape": [128, 128], "gated": false, "per_channel_quant": false, "router_weight_on_input": true, "batch": [1, 64], "gpus": [0, 1], "seed": 5, "level": 0.95, "min_gain": 0.005, "space": {"BLOCK_SIZE_M": [16, 64]},
-      "kernel": "cuda", "strategy": "exhaustive", "routing": "uniform", "l2": "warm", "reuse": true, "retry_failed": true,
-      "imported": false, "between": false, "compile": true, "recording": "upload-7"})"));
+      "kernel": "cuda", "strategy": "exhaustive", "reuse": true, "retry_failed": true,
+      "imported": false, "between": false, "compile": true, "recording": "upload-7", "routing": "uniform", "l2": "warm"})"));
   EXPECT_EQ(daemon_.seen("POST /uploads").at(0).body, "{}\n");
 }
 

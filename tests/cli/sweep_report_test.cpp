@@ -53,6 +53,16 @@ TEST(SweepReportTest, ShowsABatchWithoutADefault) {
               testing::StartsWith("    1           -  16x128x128 g1 w4 s3  18.021        -"));
 }
 
+TEST(SweepReportTest, NamesTheConditionsThatAreNotUsual) {
+  auto sweep = sample_sweep("done", 5760, 1);
+  EXPECT_FALSE(fields_of_rows(sweep_status_from_json(sweep).value()).contains("routing"));
+  sweep["spec"]["routing"] = "zipf:1.2";
+  sweep["spec"]["l2"] = "warm";
+  const auto fields = fields_of_rows(sweep_status_from_json(sweep).value());
+  EXPECT_EQ(fields["routing"], "zipf:1.2");
+  EXPECT_EQ(fields["l2"], "warm");
+}
+
 TEST(SweepReportTest, GivesLinesToPaste) {
   const auto status = sweep_status_from_json(sample_sweep("done", 5760, 1)).value();
   const auto fields = fields_of_rows(status);

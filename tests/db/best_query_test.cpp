@@ -265,7 +265,7 @@ TEST_F(BestQueryTest, DefaultsToColdAndUniformAndKeepsOtherGroupsApart) {
   group.l2 = schema::L2::warm;
   record_in(new_sweep(), group, 9, 1);
   group.l2 = schema::L2::cold;
-  group.routing = "zipf";
+  group.routing = "zipf:1";
   record_in(new_sweep(), group, 8, 1);
   group = example_group();
   group.origin = schema::Origin::recorded;
@@ -277,7 +277,9 @@ TEST_F(BestQueryTest, DefaultsToColdAndUniformAndKeepsOtherGroupsApart) {
   record_in(new_sweep(), group, 5, 1);
   EXPECT_EQ(groups().size(), 4U);
   EXPECT_EQ(groups(where({{"l2", "warm"}})).size(), 1U);
-  EXPECT_EQ(groups(where({{"routing", "zipf"}})).size(), 1U);
+  EXPECT_EQ(groups(where({{"routing", "zipf:1"}})).size(), 1U);
+  const std::vector<std::string> both = {"uniform", "zipf:1"};
+  EXPECT_EQ(read([](Snapshot& snapshot) { return known_routings(snapshot, {}); }), both);
   EXPECT_EQ(groups(where({{"origin", "measured"}})).size(), 3U);
   EXPECT_EQ(groups(where({{"dtype", "none"}})).size(), 1U);
   EXPECT_EQ(groups(where({{"block_shape", "none"}})).size(), 2U);

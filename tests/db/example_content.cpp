@@ -4,6 +4,7 @@
 
 #include "db/attempt_store.hpp"
 #include "db/candidate_store.hpp"
+#include "db/routing_store.hpp"
 #include "db/traffic_store.hpp"
 #include "db/trial_import.hpp"
 #include "tests/db/store_fixture.hpp"
@@ -70,6 +71,11 @@ void add_finished_sweep(Transaction& transaction, Steps& steps) {
       add_traffic(transaction, {"server.log", schema::TrafficSource::batch_times, 3, {{1, 30, 9.5}, {64, 2, 12.0}}}));
 }
 
+void add_routing(Transaction& transaction, Steps& steps) {
+  const schema::ExpertCounts counts{{std::vector<std::int64_t>(2000, 123'456)}};
+  steps.take(keep_expert_counts(transaction, "counts:0123456789abcdef", counts));
+}
+
 void add_discarded_sweep(Transaction& transaction, Steps& steps) {
   const std::int64_t id = running_sweep(transaction, steps);
   steps.take(record_trial(transaction, id, ok_trial(1, 0, 2)));
@@ -95,6 +101,7 @@ Result<void> fill_with_examples(Database& database) {
   auto written = database.write([](Transaction& transaction) -> Result<void> {
     Steps steps;
     add_finished_sweep(transaction, steps);
+    add_routing(transaction, steps);
     add_discarded_sweep(transaction, steps);
     add_running_sweep(transaction, steps);
     return steps.done();

@@ -196,7 +196,8 @@ TEST_P(EarlierVersionTest, HoldsProblemsOfBothKindsOfRouterWeightApart) {
   EXPECT_EQ(must(check_database(folder_.path())).findings, std::vector<std::string>{});
 }
 
-INSTANTIATE_TEST_SUITE_P(Fixtures, EarlierVersionTest, ::testing::Values("v1.db", "v2.db", "v4.db", "v5.db", "v7.db"),
+INSTANTIATE_TEST_SUITE_P(Fixtures, EarlierVersionTest,
+                         ::testing::Values("v1.db", "v2.db", "v4.db", "v5.db", "v7.db", "v8.db"),
                          [](const auto& version) { return std::string(version.param).substr(0, 2); });
 
 }  // namespace

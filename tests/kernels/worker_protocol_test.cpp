@@ -79,7 +79,8 @@ TEST(WorkerProtocolTest, CarriesAnOpenRequest) {
                             .problem = testing::fp8_problem(),
                             .batches = {1, 64},
                             .l2 = schema::L2::warm,
-                            .routing = "uniform",
+                            .routing = "counts:0123456789abcdef",
+                            .expert_counts = schema::ExpertCounts{{{1, 0, 3}, {4, 5, 6}}},
                             .seed = 18446744073709551615ULL,
                             .step_artifact = "",
                             .alignment = {.naive = false, .extra_experts = 1, .round_to = 4, .rows_limit = false}};
@@ -91,6 +92,8 @@ TEST(WorkerProtocolTest, CarriesAnOpenRequest) {
   EXPECT_EQ(read->problem, request.problem);
   EXPECT_THAT(read->batches, ElementsAre(1, 64));
   EXPECT_EQ(read->l2, schema::L2::warm);
+  EXPECT_EQ(read->routing, request.routing);
+  EXPECT_EQ(read->expert_counts, request.expert_counts);
   EXPECT_EQ(read->seed, request.seed);
   EXPECT_EQ(read->alignment, request.alignment);
 }

@@ -49,6 +49,19 @@ TEST(GroupFilterTest, EveryFieldOfAGroupNarrows) {
   }
 }
 
+TEST(GroupFilterTest, AsksForARoutingByAnyOfItsNames) {
+  Group group = k_group;
+  group.routing = "zipf:1";
+  for (const char* name : {"zipf", "zipf:1", "zipf:1.00"}) {
+    GroupFilter filter;
+    EXPECT_TRUE(filter.set("routing", name).value());
+    EXPECT_TRUE(filter.matches(group)) << name;
+  }
+  GroupFilter other;
+  EXPECT_TRUE(other.set("routing", "as_traced_by_somebody").value());
+  EXPECT_EQ(other.routing, "as_traced_by_somebody") << "imported rows may have any name";
+}
+
 TEST(GroupFilterTest, BadValuesNameTheField) {
   GroupFilter filter;
   EXPECT_FALSE(filter.set("color", "red").value());

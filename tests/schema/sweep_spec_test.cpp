@@ -44,6 +44,22 @@ TEST(SweepSpecTest, ReadsWhatItWrites) {
   EXPECT_EQ(sweep_spec_from_json(nlohmann::json(to_json(*spec))).value(), *spec);
 }
 
+TEST(SweepSpecTest, ARoutingIsMadeCanonical) {
+  nlohmann::json spec = minimal();
+  spec["routing"] = "zipf:1.50";
+  EXPECT_EQ(sweep_spec_from_json(spec).value().routing, "zipf:1.5");
+  EXPECT_EQ(to_json(sweep_spec_from_json(spec).value())["routing"], "zipf:1.5");
+}
+
+TEST(SweepSpecTest, CountsStandForTheirRouting) {
+  nlohmann::json spec = minimal();
+  spec["routing"] = {{"counts", {9, 0, 4, 3, 0, 0, 1, 2}}};
+  const auto read = sweep_spec_from_json(spec);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->expert_counts.value().layers.at(0).at(2), 4);
+  EXPECT_EQ(sweep_spec_from_json(nlohmann::json(to_json(*read))).value(), *read);
+}
+
 TEST(SweepSpecTest, BadFieldsAreNamed) {
   const std::tuple<const char*, nlohmann::json, const char*> table[] = {
       {"batch", nlohmann::json::array(), "sweep.batch must list at least one batch size"},
@@ -51,7 +67,9 @@ TEST(SweepSpecTest, BadFieldsAreNamed) {
       {"batch", {0}, "sweep.batch must be between 1 and 1048576, not 0"},
       {"space", 7, "sweep.space must be a name (vllm, wide) or a space object"},
       {"strategy", "guess", "sweep.strategy must be race or exhaustive, not \"guess\""},
-      {"routing", "zipf", "sweep.routing must be uniform, not \"zipf\""},
+      {"routing", 7, "sweep.routing must be a name (uniform, zipf:1.2) or an object with counts or layers"},
+      {"routing", "zipf:9", "routing \"zipf:9\": the exponent must be from 0.01 to 4, with at most two decimals"},
+      {"routing", {{"counts", {1, 2}}}, "routing: layer 0 has counts of 2 experts, and the problem has 8 (E)"},
       {"l2", "hot", "l2 \"hot\" is not known; use cold or warm"},
       {"gpus", {0, 0}, "sweep.gpus lists 0 twice"},
       {"level", 0.4, "sweep.level must be between 0.5 and 0.9999, not 0.4"},

@@ -6,4 +6,6 @@ SELECT 'stages_us of trial ' || id FROM trials WHERE stages_us IS NOT NULL AND N
 UNION ALL
 SELECT 'content of candidate set ' || s.id FROM candidate_sets s
 LEFT JOIN candidate_contents c ON c.set_id = s.id
-WHERE NOT ifnull(json_valid(c.content), 0);
+WHERE NOT ifnull(json_valid(c.content), 0)
+UNION ALL
+SELECT 'content of routing ' || name FROM expert_counts WHERE NOT json_valid(content);

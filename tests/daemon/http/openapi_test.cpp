@@ -5,6 +5,7 @@
 
 #include "daemon/http/parameters.hpp"
 #include "daemon/http/route.hpp"
+#include "db/routing_store.hpp"
 #include "db/sweep_store.hpp"
 #include "db/trial_store.hpp"
 #include "schema/engine_rules.hpp"
@@ -52,6 +53,13 @@ class OpenapiTest : public ServerTest {
     EXPECT_THAT(schema_breaches(document_, content[media]["schema"], reply.json()), IsEmpty())
         << method << " " << pattern;
     exercised_.emplace(method, pattern);
+  }
+
+  void keep_counts(const std::string& name) {
+    const auto kept = database_->write([&](db::Transaction& transaction) {
+      return db::keep_expert_counts(transaction, name, schema::ExpertCounts{{{1, 2, 3}}});
+    });
+    ASSERT_TRUE(kept) << kept.error().message;
   }
 
   /// A sweep of two candidates in rounds, one of which was refused.
@@ -156,6 +164,11 @@ TEST_F(OpenapiTest, LiveAnswersKeepItsPromises) {
                   post("/traffic", R"({"name":"b","source":"cudagraph","batches":[{"tokens":8,"steps":3}]})"));
   expect_promised("GET", "/traffic", get("/traffic"));
   expect_promised("GET", "/traffic", get("/traffic?id=1"));
+  keep_counts("counts:0123456789abcdef");
+  expect_promised("GET", "/routings", get("/routings"));
+  EXPECT_EQ(get("/routings").json()["items"].size(), 1U);
+  expect_promised("GET", "/routings/{id}", get("/routings/counts:0123456789abcdef"));
+  EXPECT_EQ(get("/routings/counts:1").status, 404);
   expect_promised("POST", "/uploads", post("/uploads", "{}"));
   const Reply recording = post("/uploads", sample_lines(3), "application/x-ndjson");
   const std::string upload = recording.json()["id"];

@@ -1,0 +1,1 @@
+SELECT content, added_at FROM expert_counts WHERE name = ?1;
