@@ -238,6 +238,9 @@ Result<Evidence> gather(const Client& client, const EvidenceRequest& request) {
     if (!found) return std::unexpected(found.error());
     evidence.batches.emplace(batch, std::move(*found));
   }
+  auto contrast = l2_contrast(client, evidence.group, *bests);
+  if (!contrast) return std::unexpected(contrast.error());
+  evidence.l2 = std::move(*contrast);
   if (auto shared = find_sharing(client, evidence); !shared) return std::unexpected(shared.error());
   if (auto told = find_unfinished(client, evidence); !told) return std::unexpected(told.error());
   return evidence;

@@ -11,6 +11,7 @@
 #include "cli/client.hpp"
 #include "cli/group_flags.hpp"
 #include "cli/kernel_share.hpp"
+#include "cli/report/l2_contrast.hpp"
 #include "cli/sweep_status.hpp"
 #include "schema/engine_file.hpp"
 #include "schema/error.hpp"
@@ -45,6 +46,8 @@ struct Evidence {
   std::string verdict;                  ///< whether the file is worth it; empty where the daemon gives none
   std::vector<std::string> guarantee;   ///< how it does wherever it was measured, in lines
   std::vector<std::int64_t> measured;   ///< M where it was compared with the default
+  std::optional<L2Contrast> l2;  ///< what weights in L2 would choose otherwise, where that was measured
+
   std::vector<std::string> unfinished;  ///< "abc-1 is cancelled": of those sweeps, what is not done
 
   /// Other problems with rows whose file has the same name.

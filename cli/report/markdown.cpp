@@ -219,6 +219,14 @@ void add_look_up(Page& page, const Evidence& evidence) {
   for (const std::string& line : evidence.guarantee) page.line("- " + line);
 }
 
+void add_l2(Page& page, const Evidence& evidence) {
+  if (!evidence.l2) return;
+  const auto lines = markdown_of(*evidence.l2);
+  if (lines.empty()) return;
+  page.gap();
+  page.lines(lines);
+}
+
 void add_picture(Page& page, const ReportParts& parts) {
   if (!parts.plot) return;
   page.gap();
@@ -229,6 +237,7 @@ void add_results(Page& page, const Evidence& evidence, const ReportParts& parts)
   add_table(page, evidence);
   add_summary(page, evidence);
   add_look_up(page, evidence);
+  add_l2(page, evidence);
   add_picture(page, parts);
   if (parts.serve) {
     page.gap();

@@ -219,6 +219,43 @@ TEST_F(ReportTest, ItsCommandsNameWhatIsNotUsual) {
               HasSubstr("moetune tune -E 8 -N 512 --hidden-size 2048 --topk 2 --gated 0 --l2 warm --kernel vllm\n"));
 }
 
+TEST_F(ReportTest, ShowsWhereWeightsInL2WouldChooseOtherwise) {
+  const auto choice = [](int block_size_n, double us) {
+    return ordered_json{{"config", config(block_size_n)},
+                        {"latency_us", us},
+                        {"default_latency_us", nullptr},
+                        {"speedup", nullptr},
+                        {"samples", 3},
+                        {"chosen", {{"config", config(block_size_n)}, {"latency_us", us}, {"default", false}}},
+                        {"reason", ""}};
+  };
+  auto cold = group();
+  cold["configs"] = {{"1", choice(128, 16)}, {"64", choice(64, 30)}};
+  auto warm = group();
+  warm["l2"] = "warm";
+  warm["configs"] = {{"1", choice(32, 9)}, {"64", choice(64, 25)}, {"128", choice(32, 50)}};
+  daemon_.on("GET /best", [=](const SeenRequest& request) {
+    const bool asks_warm = request.target.find("l2=warm") != std::string::npos;
+    return FakeAnswer{.body = ordered_json{{"results", {asks_warm ? warm : cold}}}.dump()};
+  });
+  ASSERT_EQ(run_with(words()), ExitStatus::done) << err();
+  EXPECT_THAT(out(), HasSubstr("other configurations win at 1 of 2 values of M"));
+  EXPECT_THAT(out(), HasSubstr("| 1 | 16x128x64 g1 w4 s3 | 16.00 | 16x32x64 g1 w4 s3 | 40.00 | 150.0 % |\n"));
+  warm["configs"] = {{"1", choice(256, 9)}};
+  daemon_.on("GET /best", [=](const SeenRequest& request) {
+    const bool asks_warm = request.target.find("l2=warm") != std::string::npos;
+    return FakeAnswer{.body = ordered_json{{"results", {asks_warm ? warm : cold}}}.dump()};
+  });
+  ASSERT_EQ(run_with(words()), ExitStatus::done) << err();
+  EXPECT_THAT(out(), HasSubstr("| 1 | 16x128x64 g1 w4 s3 | 16.00 | 16x256x64 g1 w4 s3 | not measured | - |\n"));
+  daemon_.on("GET /best", [=](const SeenRequest& request) {
+    if (request.target.find("l2=warm") != std::string::npos) return error_answer(404, "not_found", "nothing");
+    return FakeAnswer{.body = ordered_json{{"results", {cold}}}.dump()};
+  });
+  ASSERT_EQ(run_with(words()), ExitStatus::done) << err();
+  EXPECT_THAT(out(), Not(HasSubstr("weights in L2")));
+}
+
 TEST_F(ReportTest, PairsOfTilesAreNoFileOfVllms) {
   auto pairs = group();
   serve(pairs, {}, true);
