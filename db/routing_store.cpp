@@ -13,8 +13,8 @@ schema::ExpertCounts read_counts(const std::string& name, const std::string& tex
   auto value = schema::parse_json(text, name);
   auto counts = value ? schema::expert_counts_from_json(*value) : std::unexpected(value.error());
   if (counts) return std::move(*counts);
-  throw Fault({ErrorCode::data_damaged, fmt::format("the stored counts of routing {}: {}", name,
-                                                    counts.error().message)});
+  throw Fault(
+      {ErrorCode::data_damaged, fmt::format("the stored counts of routing {}: {}", name, counts.error().message)});
 }
 
 std::optional<StoredExpertCounts> find(Connection& connection, const std::string& name) {
@@ -25,8 +25,7 @@ std::optional<StoredExpertCounts> find(Connection& connection, const std::string
 
 }  // namespace
 
-Result<void> keep_expert_counts(Transaction& transaction, const std::string& name,
-                                const schema::ExpertCounts& counts) {
+Result<void> keep_expert_counts(Transaction& transaction, const std::string& name, const schema::ExpertCounts& counts) {
   return guarded([&]() -> Result<void> {
     Connection& connection = transaction.connection();
     if (const auto known = find(connection, name)) {
@@ -39,8 +38,7 @@ Result<void> keep_expert_counts(Transaction& transaction, const std::string& nam
 }
 
 Result<std::optional<StoredExpertCounts>> find_expert_counts(Snapshot& snapshot, const std::string& name) {
-  return guarded(
-      [&]() -> Result<std::optional<StoredExpertCounts>> { return find(snapshot.connection(), name); });
+  return guarded([&]() -> Result<std::optional<StoredExpertCounts>> { return find(snapshot.connection(), name); });
 }
 
 Result<std::vector<ExpertCountsEntry>> list_expert_counts(Snapshot& snapshot, std::optional<std::int64_t> after,

@@ -31,10 +31,11 @@ bool is_file(const std::string& text) {
 /// The content of a file of counts, in canonical form.
 Result<ordered_json> counts_in(const std::string& path) {
   if (path.ends_with(".pt")) {
-    return fail(ErrorCode::invalid_argument,
-                fmt::format("--routing: {} is a file of PyTorch, and counts are read from JSON: docs/routing.md has the "
-                            "line of Python that turns one into the other",
-                            path));
+    return fail(
+        ErrorCode::invalid_argument,
+        fmt::format("--routing: {} is a file of PyTorch, and counts are read from JSON: docs/routing.md has the "
+                    "line of Python that turns one into the other",
+                    path));
   }
   std::error_code error;
   const auto size = std::filesystem::file_size(path, error);
@@ -59,7 +60,8 @@ Result<ordered_json> counts_in(const std::string& path) {
 Result<ordered_json> routing_field(const std::string& text) {
   const auto routing = schema::routing_from_name(text);
   if (!routing && is_file(text)) return counts_in(text);
-  if (!routing) return fail(ErrorCode::invalid_argument, fmt::format("--routing: {}", printable(routing.error().message)));
+  if (!routing)
+    return fail(ErrorCode::invalid_argument, fmt::format("--routing: {}", printable(routing.error().message)));
   return ordered_json(name_of(*routing));
 }
 
@@ -96,8 +98,10 @@ Result<std::vector<Value>> values_of(const char* flag, const std::string& list,
 Result<std::vector<SweepVariant>> sweep_variants(const std::string& routings, const std::string& l2s) {
   const auto ways = values_of("--routing", routings, &routing_field);
   if (!ways) return std::unexpected(ways.error());
-  const auto places = values_of("--l2", l2s, &l2_field);
+  auto places = values_of("--l2", l2s, &l2_field);
   if (!places) return std::unexpected(places.error());
+  // The warm sweep comes first, so that the cold one after it measures the warm winners cold.
+  std::ranges::stable_partition(*places, [](const Value& place) { return place.field == "warm"; });
   std::vector<SweepVariant> variants;
   for (const Value& way : *ways) {
     for (const Value& place : *places) {

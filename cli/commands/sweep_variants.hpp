@@ -14,7 +14,7 @@ struct SweepVariant {
   std::string title;              ///< "routing zipf:1.2, l2 warm"; empty where there is one variant alone
 };
 
-/// Every routing with every l2, in the order given, l2 changing fastest. `routings`: names and files of expert counts
+/// Every routing in the order given, with every l2, warm before cold. `routings`: names and files of expert counts
 /// (JSON), `l2s`: cold, warm; both separated by commas, empty for the daemon's default. Errors: invalid_argument naming
 /// the flag.
 schema::Result<std::vector<SweepVariant>> sweep_variants(const std::string& routings, const std::string& l2s);

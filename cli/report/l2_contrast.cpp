@@ -92,8 +92,8 @@ Result<std::optional<L2Contrast>> l2_contrast(const Client& client, const ordere
 std::vector<std::string> markdown_of(const L2Contrast& contrast) {
   if (contrast.compared == 0) return {};
   if (contrast.differences.empty()) {
-    return {fmt::format("With weights in L2 the same configurations are chosen at all {} values of M.",
-                        contrast.compared)};
+    return {
+        fmt::format("With weights in L2 the same configurations are chosen at all {} values of M.", contrast.compared)};
   }
   std::vector<std::string> lines = {
       fmt::format("With weights in L2, as a loop over one layer has them, other configurations win at {} of {} values "

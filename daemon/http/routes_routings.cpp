@@ -32,8 +32,8 @@ Result<Response> get_routings(App& app, Request& request) {
 }
 
 Result<Response> get_routing(App& app, Request& request) {
-  const auto stored = app.services.database.read(
-      [&](db::Snapshot& snapshot) { return db::find_expert_counts(snapshot, request.id); });
+  const auto stored =
+      app.services.database.read([&](db::Snapshot& snapshot) { return db::find_expert_counts(snapshot, request.id); });
   if (!stored) return std::unexpected(stored.error());
   if (!*stored) {
     return schema::fail(

@@ -7,11 +7,13 @@
 #include <utility>
 
 #include "daemon/expert_counts.hpp"
+#include "daemon/sibling_seeds.hpp"
 #include "daemon/sweep/sweep_view.hpp"
 #include "daemon/upload_store.hpp"
 #include "db/candidate_store.hpp"
 #include "db/database.hpp"
 #include "db/earlier_outcomes.hpp"
+#include "db/sibling_store.hpp"
 #include "db/trial_store.hpp"
 
 namespace moetune::daemon {
@@ -129,12 +131,13 @@ Result<std::unique_ptr<SweepRun>> SchedulerLoop::begin(const db::Sweep& queued) 
   if (queued.started_at && !queued.scanned) spec.scan = false;
   const auto sets = sets_of(queued.id);
   if (!sets) return std::unexpected(sets.error());
-  auto plan = plan_sweep(spec, services_.machine, recording, *sets);
+  const SiblingsOf siblings = [&](const schema::Group& group) { return siblings_of(queued, group); };
+  auto plan = plan_sweep(spec, services_.machine, recording, *sets, siblings);
   if (!plan) return std::unexpected(plan.error());
   const auto without_scan = [&]() {
     spec.scan = false;
     spec.strategy = schema::k_exhaustive;
-    return plan_sweep(spec, services_.machine, recording, *sets);
+    return plan_sweep(spec, services_.machine, recording, *sets, siblings);
   };
   if (!queued.started_at && spec.reuse && plan->phase == SweepPhase::scan && is_measured_whole(*plan)) {
     plan = without_scan();
@@ -168,10 +171,18 @@ Result<std::unique_ptr<SweepRun>> SchedulerLoop::begin(const db::Sweep& queued) 
                            .not_recorded = plan->not_recorded,
                            .phase = plan->phase});
     if (!resolved) return std::unexpected(resolved.error());
+    if (!queued.started_at && !plan->siblings.empty()) {
+      auto kept = db::set_sibling_seeds(transaction, queued.id, plan->siblings);
+      if (!kept) return std::unexpected(kept.error());
+    }
     return db::change_sweep_state(transaction, queued.id, SweepState::running);
   });
   if (!sweep) return std::unexpected(sweep.error());
   hub_.publish(sweep->id, {"state", state_view(*sweep).dump()});
+  if (!plan->siblings.empty()) {
+    spdlog::info("sweep {} tries what won under other routings or l2, for {} batches", sweep->id,
+                 plan->siblings.size());
+  }
   const RunContext context{.database = services_.database,
                            .cache = services_.cache,
                            .poller = poller_,
@@ -198,6 +209,15 @@ Result<std::vector<schema::SeedingSet>> SchedulerLoop::sets_of(std::int64_t swee
                    share.left_out);
     }
     return sets;
+  });
+}
+
+Result<search::Seeds> SchedulerLoop::siblings_of(const db::Sweep& sweep, const schema::Group& group) {
+  return services_.database.read([&](db::Snapshot& snapshot) -> Result<search::Seeds> {
+    if (!sweep.started_at) return sibling_seeds(snapshot, group, sweep.spec.batches);
+    auto taken = db::sibling_seeds_of(snapshot, sweep.id);
+    if (!taken) return std::unexpected(taken.error());
+    return std::move(*taken).value_or(search::Seeds());
   });
 }
 

@@ -46,6 +46,8 @@ class SchedulerLoop {
   schema::Result<std::unique_ptr<SweepRun>> begin(const db::Sweep& sweep);
   /// The imported sets that the sweep was created with.
   schema::Result<std::vector<schema::SeedingSet>> sets_of(std::int64_t sweep);
+  /// Those that a sweep that has begun took then; else what is known now.
+  schema::Result<search::Seeds> siblings_of(const db::Sweep& sweep, const schema::Group& group);
   /// Whether a scan would find out nothing: all its candidates have rows of the unchanged kernel that can be reused.
   bool is_measured_whole(const SweepPlan& scan);
   /// The second phase of a sweep, from the rows of its first.

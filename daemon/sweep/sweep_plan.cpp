@@ -162,6 +162,24 @@ std::vector<search::Candidate> candidates_in(const SweepPlan& plan, const SweepS
   return candidates;
 }
 
+/// Appends those that are not there.
+void add_seeds(const search::Seeds& more, search::Seeds& seeds) {
+  for (const auto& [batch, configs] : more) {
+    auto& known = seeds[batch];
+    for (const schema::TileConfig& config : configs) {
+      if (std::ranges::find(known, config) == known.end()) known.push_back(config);
+    }
+  }
+}
+
+Result<void> apply_siblings(SweepPlan& plan, const SweepSpec& spec, const SiblingsOf& siblings) {
+  if (!siblings || !spec.candidates.empty()) return {};
+  auto seeds = siblings(plan.group);
+  if (!seeds) return std::unexpected(seeds.error());
+  plan.siblings = std::move(*seeds);
+  return {};
+}
+
 /// Every configuration for every batch, and what imported files say.
 Result<std::vector<schema::TileConfig>> apply_space(SweepPlan& plan, const SweepSpec& spec,
                                                     const std::vector<schema::SeedingSet>& sets) {
@@ -174,6 +192,7 @@ Result<std::vector<schema::TileConfig>> apply_space(SweepPlan& plan, const Sweep
   plan.default_of_batch = search::known_defaults(spec.problem, spec.batches);
   plan.default_source = schema::default_config_source();
   plan.seeded = search::seeds_for(spec.problem, spec.batches, plan.group.device, sets, fits_in(plan, spec));
+  add_seeds(plan.siblings, plan.seeded.seeds);
   plan.candidates = candidates_in(plan, spec, *configs, plan.default_of_batch);
   return configs;
 }
@@ -275,10 +294,11 @@ Result<void> apply_gpus(SweepPlan& plan, const SweepSpec& spec, const Machine& m
 
 Result<SweepPlan> plan_sweep(const SweepSpec& spec, const Machine& machine,
                              const std::optional<std::filesystem::path>& recording,
-                             const std::vector<schema::SeedingSet>& sets) {
+                             const std::vector<schema::SeedingSet>& sets, const SiblingsOf& siblings) {
   SweepPlan plan;
   if (!recording) {
     if (auto applied = apply_gpus(plan, spec, machine); !applied) return std::unexpected(applied.error());
+    if (auto applied = apply_siblings(plan, spec, siblings); !applied) return std::unexpected(applied.error());
   }
   plan.races = spec.strategy == schema::k_race && spec.candidates.empty();
   plan.resident = spec.batches;
@@ -307,7 +327,9 @@ Result<SweepPlan> plan_measure_phase(const SweepPlan& scan, const SweepSpec& spe
   plan.order = search::Order::heats;
   plan.races = false;
   plan.group.kernel = plan.kernel;
-  plan.candidates = search::finalist_plan(plan.default_of_batch, finalists_by_batch(scan, rows));
+  auto finalists = finalists_by_batch(scan, rows);
+  add_seeds(scan.siblings, finalists);  // whatever the scan says of them: others are compared with them
+  plan.candidates = search::finalist_plan(plan.default_of_batch, finalists);
   plan.kernels.clear();
   if (auto applied = apply_kernels(plan, spec, machine, nullptr); !applied) return std::unexpected(applied.error());
   return plan;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -53,17 +54,21 @@ struct SweepPlan {
   std::optional<KernelSpec> step;                               ///< the rest of the step; empty with a recording
   std::int64_t not_recorded = 0;                                ///< candidates that the recording lacks
   search::SeededBatches seeded;                                 ///< what imported engine files brought in
+  search::Seeds siblings;                                       ///< what was found under other routings, other l2
 
   /// How many trials it has, as far as one can say before it runs: a race finds out itself.
   std::int64_t known_trials() const { return races ? 0 : std::ssize(candidates); }
 };
 
-/// The first phase of a sweep; `sets` are those that seed it. Errors: invalid_argument (the kernel does not compute the
-/// problem, a bad space, gpus of several names); unavailable (no GPU, no compiler: says what to do); those of
-/// kernels::Recording::load.
+/// What is to be tried in a group beside its space, because sweeps of the same problem found it good.
+using SiblingsOf = std::function<schema::Result<search::Seeds>(const schema::Group& group)>;
+
+/// The first phase of a sweep; `sets` are those that seed it, and `siblings` tells more of them, for a GPU. Errors:
+/// invalid_argument (the kernel does not compute the problem, a bad space, gpus of several names); unavailable (no GPU,
+/// no compiler: says what to do); those of kernels::Recording::load.
 schema::Result<SweepPlan> plan_sweep(const schema::SweepSpec& spec, const Machine& machine,
                                      const std::optional<std::filesystem::path>& recording,
-                                     const std::vector<schema::SeedingSet>& sets);
+                                     const std::vector<schema::SeedingSet>& sets, const SiblingsOf& siblings = nullptr);
 
 /// The second phase of a sweep whose scan has these rows. Errors: those of plan_sweep.
 schema::Result<SweepPlan> plan_measure_phase(const SweepPlan& scan, const schema::SweepSpec& spec,

@@ -116,6 +116,25 @@ class MeasureGpuTest : public ::testing::Test {
   std::int64_t next_id_ = 1;
 };
 
+TEST_F(MeasureGpuTest, UnderSkewedRoutingOutputsAreRightAndPassesCold) {
+  for (const auto& [routing, l2] : {std::pair{"zipf:2", schema::L2::cold},
+                                    {"zipf:0.5", schema::L2::warm},
+                                    {"counts:0123456789abcdef", schema::L2::cold}}) {
+    request_.routing = routing;
+    request_.l2 = l2;
+    request_.expert_counts = schema::ExpertCounts{{{90, 1, 0, 0, 0, 0, 7, 3, 0, 0, 0, 0, 0, 0, 0, 1}}};
+    auto worker = start();
+    ASSERT_FALSE(ready_.error) << ready_.error->message;
+    for (const std::int64_t batch : {1, 64}) {
+      for (const int block_size_m : {16, 64, 128}) {
+        const auto reply = worker->measure(job(batch, tile(block_size_m, 64, 64)));
+        EXPECT_EQ(reply.status, TrialStatus::ok) << routing << " " << batch << ": " << reply.log_tail;
+        EXPECT_THAT(reply.samples_us, Each(Gt(0.0)));
+      }
+    }
+  }
+}
+
 TEST_F(MeasureGpuTest, MeasuresAndChecksBothKindsOfProblem) {
   for (const auto& problem : {bf16_problem(), sample_problem()}) {
     request_.problem = problem;

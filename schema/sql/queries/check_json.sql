@@ -8,4 +8,6 @@ SELECT 'content of candidate set ' || s.id FROM candidate_sets s
 LEFT JOIN candidate_contents c ON c.set_id = s.id
 WHERE NOT ifnull(json_valid(c.content), 0)
 UNION ALL
-SELECT 'content of routing ' || name FROM expert_counts WHERE NOT json_valid(content);
+SELECT 'content of routing ' || name FROM expert_counts WHERE NOT json_valid(content)
+UNION ALL
+SELECT 'seeds of sweep ' || sweep_id FROM sibling_seeds WHERE NOT json_valid(content);

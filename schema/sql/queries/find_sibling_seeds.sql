@@ -1,0 +1,1 @@
+SELECT content FROM sibling_seeds WHERE sweep_id = ?1;
