@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "cli/sweep_status.hpp"
 #include "cli/table.hpp"
 #include "cli/text.hpp"
@@ -21,10 +23,15 @@ std::string ratio_text(const ordered_json& value) {
 
 std::vector<std::string> problem_lines(const ordered_json& problems) {
   std::vector<std::string> lines;
+  const auto first = problems.at(0).value("routing", "uniform");
+  const bool same_routing =
+      std::ranges::all_of(problems, [&](const auto& problem) { return problem.value("routing", "uniform") == first; });
   for (const auto& problem : problems) {
     lines.push_back(fmt::format("{}: {}  {}  {}", lines.size() + 1, problem_text(problem),
                                 printable(problem.at("act_dtype").get<std::string>()),
                                 printable(problem.at("origin").get<std::string>())));
+    const auto routing = problem.value("routing", "uniform");
+    if (!same_routing) lines.back() += fmt::format("  routing {}", printable(routing));
   }
   return lines;
 }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "daemon/file_plan.hpp"
 #include "daemon/guarantee.hpp"
 #include "daemon/known_groups.hpp"
@@ -37,9 +39,47 @@ std::string objection(const ExportQuery& query, const schema::Group& group) {
   return "";
 }
 
+/// The groups of all the routings that a robust file is for.
+Result<Groups> groups_of_routings(db::Snapshot& snapshot, const ExportQuery& query) {
+  auto routings = *query.robust;
+  schema::GroupFilter filter = query.filter;
+  if (routings.empty()) {
+    filter.l2 = filter.l2.value_or(schema::L2::cold);
+    auto known = db::known_routings(snapshot, filter);
+    if (!known) return std::unexpected(known.error());
+    routings = std::move(*known);
+  }
+  Groups all;
+  for (const std::string& routing : routings) {
+    filter.routing = routing;
+    auto groups = known_groups(snapshot, filter);
+    if (!groups) return groups;
+    all.insert(all.end(), groups->begin(), groups->end());
+  }
+  if (routings.size() > 1) return all;
+  if (routings.empty()) return known_groups(snapshot, query.filter);  // which says what there is
+  return fail(ErrorCode::conflict,
+              fmt::format("a robust file is for several routings, and there are rows of {} alone: tune with another "
+                          "--routing, or leave robust out",
+                          routings.front()),
+              {{"groups", listed(all)}});
+}
+
+/// Whether the groups differ in their routing alone, or in what tells versions of the kernel apart.
+bool differ_in_routing_only(const Groups& groups) {
+  const auto without = [](schema::Group group) {
+    group.routing.clear();
+    group.kernel_digest.clear();
+    group.compiler.clear();
+    return group;
+  };
+  return std::ranges::all_of(
+      groups, [&](const db::GroupMatch& match) { return without(match.group) == without(groups.front().group); });
+}
+
 /// The groups that a file may be made from.
 Result<Groups> groups_to_export(db::Snapshot& snapshot, const ExportQuery& query) {
-  auto groups = known_groups(snapshot, query.filter);
+  auto groups = query.robust ? groups_of_routings(snapshot, query) : known_groups(snapshot, query.filter);
   if (!groups) return groups;
   Groups fitting;
   std::string reason;
@@ -52,7 +92,8 @@ Result<Groups> groups_to_export(db::Snapshot& snapshot, const ExportQuery& query
     }
   }
   if (fitting.empty()) return fail(ErrorCode::conflict, reason, {{"groups", listed(*groups)}});
-  if (fitting.size() > 1 && !query.merge) {
+  const bool one_file = query.merge || (query.robust && differ_in_routing_only(fitting));
+  if (fitting.size() > 1 && !one_file) {
     return fail(
         ErrorCode::conflict,
         fmt::format("{} groups match and a file holds one: narrow the query by the fields in which they differ, "

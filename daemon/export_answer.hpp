@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "schema/engine_file.hpp"
 #include "schema/engine_rules.hpp"
@@ -22,6 +23,9 @@ struct ExportQuery {
   /// Makes one file from all problems whose file has the same name (search::merged_choice), with the batches that every
   /// one of them has rows for.
   bool merge = false;
+  /// Makes one file for several routings of the same problem: those named, or where none is named all that have rows.
+  /// Goes with merge.
+  std::optional<std::vector<std::string>> robust = {};
   /// SGLang reads a file for each GEMM.
   schema::Gemm gemm = schema::Gemm::up;
 };
@@ -38,7 +42,8 @@ struct ExportedFile {
 
 /// The engine's file for the one group that the query matches, or for all of them with `merge`. vLLM's is made from
 /// rows whose GEMMs ran with one tile. Errors: not_found; invalid_argument for a file of vLLM's for GEMM 2; conflict
-/// when several groups match (detail lists them) and may not or cannot be merged, when the rows are of another kernel
+/// when several groups match (detail lists them) and may not or cannot be merged, when a robust file is asked for and
+/// only one routing has rows, when the rows are of another kernel
 /// or recorded and not asked for by name, or when vLLM's file has a batch that was measured with pairs of tiles only.
 schema::Result<ExportedFile> export_answer(const db::Database& database, const ExportQuery& query);
 

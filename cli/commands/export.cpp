@@ -33,6 +33,7 @@ struct ExportFlags {
   bool allow_recorded = false;
   bool merge = false;
   bool guarantee = false;
+  bool robust = false;
 };
 
 /// The files that one engine needs.
@@ -211,6 +212,7 @@ Result<std::optional<EngineFiles>> fetch_once(const Client& client, const Query&
   const auto file_for = [&](const std::string& gemm) {
     Query one = query;
     if (flags.merge) one.add("merge", "1");
+    if (flags.robust) one.add("robust", "1");
     if (!gemm.empty()) one.add("gemm", gemm);
     return client.attachment("/export", one);
   };
@@ -223,8 +225,10 @@ Result<std::optional<EngineFiles>> fetch_once(const Client& client, const Query&
     if (second->version != files.first.version) return std::nullopt;
     files.second = std::move(*second);
   }
-  if (flags.merge) {
-    auto merge = client.get("/merge", query);
+  if (flags.merge || flags.robust) {
+    Query all = query;
+    if (flags.robust) all.add("robust", "1");
+    auto merge = client.get("/merge", all);
     if (!merge) return std::unexpected(merge.error());
     const auto choice = merge->is_object() ? merge->value("choice", "") : "";
     if (fmt::format("\"{}\"", choice) != files.first.version) return std::nullopt;
@@ -316,6 +320,9 @@ void add_export(CommandLine& line) {
   command.add_flag("--guarantee", flags->guarantee,
                    "print the worst of all measured M against the default; exit status 1 when the file is not known to "
                    "be safe");
+  command.add_flag("--robust", flags->robust,
+                   "one file of least worst regret over several routings: those of --routing A,B,.., else all that "
+                   "have rows");
   command.add_flag("--allow-recorded", flags->allow_recorded, "take rows that come from a recording");
 }
 

@@ -25,9 +25,10 @@ const std::vector<Route>& route_table() {
   static const std::vector<Route> table = {
       get("/", get_index),
       get("/best", get_best, with_group_parameters({"batch", "traffic", "kernel_share"})),
-      get("/export", get_export, with_group_parameters({"format", "gemm", "allow_recorded", "merge"})),
-      get("/guarantee", get_guarantee, with_group_parameters({"format", "gemm", "allow_recorded", "merge"})),
-      get("/merge", get_merge, with_group_parameters({"format", "allow_recorded"})),
+      get("/export", get_export, with_group_parameters({"format", "gemm", "allow_recorded", "merge", "robust"})),
+      get("/guarantee", get_guarantee,
+          with_group_parameters({"format", "gemm", "allow_recorded", "merge", "robust"})),
+      get("/merge", get_merge, with_group_parameters({"format", "allow_recorded", "robust"})),
       get("/publication", get_publication, {"kernel", "format", "allow_recorded", "allow_gaps"}),
       get("/sweeps", get_sweeps, {"limit", "after"}),
       post("/sweeps", post_sweep, json),

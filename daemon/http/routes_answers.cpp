@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "daemon/best_answer.hpp"
@@ -9,6 +10,7 @@
 #include "daemon/http/routes.hpp"
 #include "daemon/publication.hpp"
 #include "schema/problem.hpp"
+#include "schema/routing.hpp"
 #include "schema/strict_json.hpp"
 
 namespace moetune::daemon::http {
@@ -29,6 +31,18 @@ Result<schema::GroupFilter> problem_filter(const Query& query) {
   return group_filter(query);
 }
 
+/// "uniform,zipf:1.20" as canonical names, each once; none for an empty text.
+std::vector<std::string> routings_in(std::string_view list) {
+  std::vector<std::string> names;
+  while (!list.empty()) {
+    const auto end = std::min(list.find(','), list.size());
+    const std::string name = schema::canonical_routing(list.substr(0, end));
+    if (!name.empty() && std::ranges::find(names, name) == names.end()) names.push_back(name);
+    list.remove_prefix(std::min(end + 1, list.size()));
+  }
+  return names;
+}
+
 /// What GET /export, GET /guarantee and GET /merge have in common.
 Result<ExportQuery> export_query(const Query& query) {
   auto filter = problem_filter(query);
@@ -37,7 +51,12 @@ Result<ExportQuery> export_query(const Query& query) {
   if (!allow_recorded) return std::unexpected(allow_recorded.error());
   const auto format = schema::engine_format_from_name(query.get("format").value_or("vllm"));
   if (!format) return std::unexpected(format.error());
-  return ExportQuery{.filter = std::move(*filter), .format = *format, .allow_recorded = *allow_recorded};
+  ExportQuery wanted{.filter = std::move(*filter), .format = *format, .allow_recorded = *allow_recorded};
+  const auto robust = flag(query, "robust");
+  if (!robust) return std::unexpected(robust.error());
+  if (*robust) wanted.robust = routings_in(wanted.filter.routing.value_or(""));
+  if (*robust) wanted.filter.routing.reset();
+  return wanted;
 }
 
 /// What GET /export and GET /guarantee ask for.

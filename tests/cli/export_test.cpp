@@ -270,6 +270,21 @@ TEST_F(MergedExportTest, TellsWhatTheFileCostsEachProblem) {
   EXPECT_THAT(err(), HasSubstr("no key for batch 64: 2 has no rows of it\n"));
 }
 
+TEST_F(MergedExportTest, ARobustFileTellsWhatItCostsEachRouting) {
+  serve_pair(k_up, k_up);
+  auto answer = nlohmann::ordered_json::parse(report("a"));
+  answer["problems"][0]["routing"] = "uniform";
+  answer["problems"][1]["routing"] = "zipf:1.2";
+  daemon_.on("GET /merge", {.body = answer.dump()});
+  EXPECT_EQ(run_with(words({"--robust", "--routing", "uniform,zipf:1.2", "-o", folder_.path().string()})),
+            ExitStatus::done)
+      << err();
+  EXPECT_EQ(daemon_.seen()[0].target, "/export?E=8&N=512&routing=uniform,zipf:1.2&format=vllm&robust=1");
+  EXPECT_EQ(daemon_.seen()[1].target, "/merge?E=8&N=512&routing=uniform,zipf:1.2&format=vllm&robust=1");
+  EXPECT_THAT(err(), HasSubstr("routing uniform\n"));
+  EXPECT_THAT(err(), HasSubstr("routing zipf:1.2\n"));
+}
+
 TEST_F(MergedExportTest, PrintsTheReportAsJson) {
   serve_pair(k_up, k_down);
   serve_merge("a");

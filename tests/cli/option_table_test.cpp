@@ -134,6 +134,7 @@ const std::map<std::string, Words>& bad_values() {
       {"--detach", flag},
       {"--follow", flag},
       {"--allow-recorded", flag},
+      {"--robust", flag},
       {"--discard", flag},
       {"--discarded", flag},
       {"--overwrite", flag},

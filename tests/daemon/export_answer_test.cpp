@@ -182,6 +182,41 @@ TEST_F(ExportAnswerTest, SeveralModelsNeedToBeNarrowedOrMerged) {
   EXPECT_NE(refused.error().message.find("merge=1"), std::string::npos);
 }
 
+TEST_F(ExportAnswerTest, ARobustFileHasTheLeastWorstRegretOverRoutings) {
+  const auto under = [](const char* routing, Trial trial) {
+    trial.group.routing = routing;
+    return trial;
+  };
+  const auto even = sweep_with_default();
+  const auto skewed = sweep_with_default();
+  for (int i = 0; i < 3; ++i) {
+    record(even, under("uniform", ok_trial(1, i, std::vector{100, 50, 55}[static_cast<std::size_t>(i)])));
+    record(skewed, under("zipf:1.2", ok_trial(1, i, std::vector{100, 90, 60}[static_cast<std::size_t>(i)])));
+  }
+  EXPECT_EQ(file()["1"], entry(1)) << "uniform is what counts where nothing is said";
+  ExportQuery query;
+  query.filter.kernel = "cuda";
+  query.robust = std::vector<std::string>();
+  const auto all = export_answer(database(), query);
+  ASSERT_TRUE(all) << all.error().message;
+  EXPECT_EQ(json::parse(all->bytes)["1"], entry(2));
+  query.robust = {"uniform", "zipf:1.2"};
+  EXPECT_EQ(export_answer(database(), query)->bytes, all->bytes);
+  const auto cost = merge_answer(database(), query);
+  ASSERT_TRUE(cost) << cost.error().message;
+  EXPECT_EQ((*cost)["problems"][1]["routing"], "zipf:1.2");
+  EXPECT_NEAR((*cost)["batches"]["1"]["regret"].get<double>(), 1.1, 1e-9);
+  EXPECT_NEAR((*cost)["batches"]["1"]["problems"][1]["regret"].get<double>(), 1.0, 1e-9);
+  query.robust = {"uniform", "zipf:2"};
+  EXPECT_EQ(export_answer(database(), query).error().code, ErrorCode::not_found);
+  query.robust = {"uniform"};
+  EXPECT_EQ(export_answer(database(), query).error().code, ErrorCode::conflict);
+  record(sweep_with_default(), of_model(ok_trial(1, 0, 50), 4096));
+  query.robust = std::vector<std::string>();
+  const auto refused = export_answer(database(), query);
+  EXPECT_EQ(refused.error().code, ErrorCode::conflict) << "two models are merged only when that was asked for";
+}
+
 TEST_F(ExportAnswerTest, AMergedFileSlowsNoModelDown) {
   const auto first = sweep_with_default({1, 16, 64});
   const auto second = sweep_with_default({1, 16});

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <sstream>
 
 #include "tests/e2e/problem_in_space.hpp"
 #include "tests/e2e/running_daemon.hpp"
@@ -76,6 +77,39 @@ TEST_F(RoutingTest, CountsOutliveTheDaemonThatTookThem) {
   const Answer unknown = daemon.post("/sweeps", skewed.dump());
   EXPECT_EQ(unknown.status, 400);
   EXPECT_NE(unknown.body.find("its counts are not known here"), std::string::npos) << unknown.body;
+}
+
+TEST_F(RoutingTest, ASweepTriesWhatWasBestUnderAnotherRouting) {
+  std::int64_t second = 0;
+  {
+    RunningDaemon daemon(options());
+    const json view = daemon.wait_for(daemon.create_sweep(spec()), {"done", "failed", "paused"});
+    ASSERT_EQ(view["state"], "done") << view.dump() << daemon.log();
+    json skewed = spec();
+    skewed["routing"] = "zipf:1.2";
+    skewed["space"]["BLOCK_SIZE_M"] = {128};
+    second = daemon.create_sweep(skewed);
+    daemon.wait_for_trials(second, 1);
+    daemon.kill();  // what it took is kept, and not looked for anew
+  }
+  const RunningDaemon daemon(options());
+  const json view = daemon.wait_for(second, {"done", "failed", "paused"});
+  ASSERT_EQ(view["state"], "done") << view.dump() << daemon.log();
+  const json first_rows = json::parse(best_of(daemon, "uniform"))["results"][0]["configs"];
+  const std::string rows = daemon.get("/trials?format=jsonl&routing=zipf:1.2").body;
+  for (const auto& [batch, entry] : first_rows.items()) {
+    bool tried = false;
+    std::istringstream lines(rows);
+    for (std::string line; std::getline(lines, line);) {
+      const json row = json::parse(line);
+      tried |= row["batch"].dump() == batch && row["config"] == entry["config"];
+    }
+    EXPECT_TRUE(tried) << "batch " << batch << ": " << entry["config"];
+  }
+  const json problem = spec();
+  const Answer file =
+      daemon.get("/export?E=" + problem["E"].dump() + "&N=" + problem["N"].dump() + "&kernel=cuda&robust=1");
+  EXPECT_EQ(file.status, 200) << file.body;
 }
 
 TEST_F(RoutingTest, TheCommandLineMakesASweepOfEachRouting) {
