@@ -62,6 +62,9 @@ std::vector<std::string> seed_lines(const SweepStatus& status) {
         "{} candidates from {}{}", share.candidates, printable(share.name),
         share.left_out == 0 ? "" : fmt::format("; {} rows left out, which do not run here", share.left_out)));
   }
+  for (const auto& [problem, candidates] : status.neighbours) {
+    lines.push_back(fmt::format("{} candidates that were the best of {}", candidates, problem));
+  }
   return lines;
 }
 

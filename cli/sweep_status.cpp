@@ -80,6 +80,22 @@ std::vector<schema::CandidateShare> read_shares(const nlohmann::json* list, Obje
   return shares;
 }
 
+std::vector<std::pair<std::string, std::int64_t>> read_neighbours(const nlohmann::json* list, ObjectReader& parent) {
+  std::vector<std::pair<std::string, std::int64_t>> neighbours;
+  if (list == nullptr || !list->is_array()) return neighbours;
+  for (const auto& item : *list) {
+    ObjectReader reader(item, "neighbours");
+    if (const auto* fields = reader.required_raw("problem")) {
+      ObjectReader of_problem(*fields, "problem");
+      const auto problem = schema::read_problem(of_problem, schema::Absent::none);
+      if (!of_problem.ok()) reader.adopt(of_problem.finish().error());
+      neighbours.emplace_back(schema::short_text(problem), reader.integer("candidates", 0, ObjectReader::k_max));
+    }
+    if (!reader.ok()) parent.adopt(reader.finish().error());
+  }
+  return neighbours;
+}
+
 Result<BatchBest> batch_best_from_json(const nlohmann::json& value) {
   ObjectReader reader(value, "best");
   BatchBest best;
@@ -138,6 +154,7 @@ Result<SweepStatus> sweep_status_from_json(const ordered_json& ordered) {
   if (const auto* trials = reader.required_raw("trials")) read_trials(*trials, status, reader);
   if (const auto* compiles = reader.required_raw("compiles")) read_compiles(*compiles, status, reader);
   status.seeded_by = read_shares(reader.raw("seeded_by"), reader);
+  status.neighbours = read_neighbours(reader.raw("neighbours"), reader);
   status.eta_s = reader.optional_number("eta_s", 0, k_any);
   status.started_at = reader.optional_text("started_at");
   status.finished_at = reader.optional_text("finished_at");

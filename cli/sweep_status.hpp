@@ -42,6 +42,7 @@ struct SweepStatus {
   std::vector<std::pair<std::string, std::int64_t>> by_status;  ///< in the order of schema::TrialStatus, zeros left out
   std::int64_t not_recorded = 0;
   std::vector<schema::CandidateShare> seeded_by;
+  std::vector<std::pair<std::string, std::int64_t>> neighbours;  ///< problem, and how many candidates it brought in
   std::int64_t compiles_done = 0;
   std::int64_t compiles_cached = 0;
   std::int64_t compiles_failed = 0;

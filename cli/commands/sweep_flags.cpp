@@ -160,7 +160,7 @@ void SweepFlags::add_to(CLI::App& command) {
   }
   flag("--reuse", reuse_, "take over finished rows of the same group");
   flag("--no-scan", no_scan_, "measure every candidate on the unchanged Triton kernel");
-  flag("--no-imported", no_imported_, "leave out the tiles of imported engine files");
+  flag("--no-imported", no_imported_, "leave out the tiles of imported engine files and of other problems");
   flag("--no-between", no_between_, "measure at these numbers of tokens alone, not between them");
   text("--level", level_, "PERCENT", "how sure it must be that a tile beats the default (default: 99)");
   text("--min-gain", min_gain_, "PERCENT", "a smaller gain over the default is none (default: 1)");

@@ -92,12 +92,19 @@ Race::Race(const std::vector<Candidate>& plan, const std::map<std::int64_t, Tile
   advance();
 }
 
+std::vector<std::int64_t> anchor_batches(const std::vector<std::int64_t>& batches, const RaceRule& rule) {
+  const std::size_t last = batches.empty() ? 0 : batches.size() - 1;
+  const std::size_t steps = std::max<std::size_t>(rule.anchors, 2) - 1;
+  std::set<std::int64_t> anchors;
+  for (std::size_t i = 0; i <= steps && !batches.empty(); ++i) anchors.insert(batches[(i * last + steps / 2) / steps]);
+  return {anchors.begin(), anchors.end()};
+}
+
 void Race::choose_anchors() {
+  std::vector<std::int64_t> batches;
+  for (const Runner& runner : runners_) batches.push_back(runner.batch);
   const std::size_t last = runners_.empty() ? 0 : runners_.size() - 1;
-  const std::size_t steps = std::max<std::size_t>(rule_.anchors, 2) - 1;
-  for (std::size_t i = 0; i <= steps && !runners_.empty(); ++i) {
-    runners_[(i * last + steps / 2) / steps].is_anchor = true;
-  }
+  for (const std::int64_t batch : anchor_batches(batches, rule_)) runners_[runner_of_.at(batch)].is_anchor = true;
   std::size_t before = 0;
   for (std::size_t i = 0; i < runners_.size(); ++i) {
     if (runners_[i].is_anchor) before = i;

@@ -27,6 +27,10 @@ struct RaceRule {
   std::size_t expand_at_most = 3;    ///< of them
 };
 
+/// The batches that a race searches from nothing, of those that it is about (ascending, distinct): at even distances,
+/// the first and the last among them.
+std::vector<std::int64_t> anchor_batches(const std::vector<std::int64_t>& batches, const RaceRule& rule = {});
+
 /// The share of all kernels that a race compiles, about: 32 to 39 % on seven recordings (tests/bench/race_bench).
 inline constexpr double k_raced_kernels = 0.34;
 

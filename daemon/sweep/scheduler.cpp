@@ -6,6 +6,7 @@
 
 #include "daemon/expert_counts.hpp"
 #include "daemon/sweep/scheduler_loop.hpp"
+#include "daemon/sweep/sweep_neighbours.hpp"
 #include "daemon/sweep/sweep_view.hpp"
 #include "daemon/upload_store.hpp"
 #include "db/candidate_store.hpp"
@@ -97,6 +98,13 @@ Result<std::int64_t> Scheduler::create(const schema::SweepSpec& given) {
   if (!sets) return std::unexpected(sets.error());
   const auto plan = plan_sweep(spec, state_->services.machine, recording, *sets);
   if (!plan) return std::unexpected(plan.error());
+  std::vector<db::NeighbourRow> neighbours;
+  if (spec.imported) {
+    auto found =
+        state_->services.database.read([&](db::Snapshot& snapshot) { return neighbours_for(snapshot, *plan); });
+    if (!found) return std::unexpected(found.error());
+    neighbours = std::move(*found);
+  }
   auto id = state_->services.database.write([&](db::Transaction& transaction) -> Result<std::int64_t> {
     if (*counts) {
       if (auto kept = db::keep_expert_counts(transaction, spec.routing, **counts); !kept) {
@@ -106,6 +114,9 @@ Result<std::int64_t> Scheduler::create(const schema::SweepSpec& given) {
     const auto created = db::create_sweep(transaction, spec);
     if (!created) return created;
     if (auto seeded = db::set_sweep_candidates(transaction, *created, plan->seeded.shares); !seeded) {
+      return std::unexpected(seeded.error());
+    }
+    if (auto seeded = db::set_sweep_neighbours(transaction, *created, neighbours); !seeded) {
       return std::unexpected(seeded.error());
     }
     const auto resolved = db::resolve_sweep(transaction, *created,

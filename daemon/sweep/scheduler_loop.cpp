@@ -8,6 +8,7 @@
 
 #include "daemon/expert_counts.hpp"
 #include "daemon/sibling_seeds.hpp"
+#include "daemon/sweep/sweep_neighbours.hpp"
 #include "daemon/sweep/sweep_view.hpp"
 #include "daemon/upload_store.hpp"
 #include "db/candidate_store.hpp"
@@ -134,6 +135,10 @@ Result<std::unique_ptr<SweepRun>> SchedulerLoop::begin(const db::Sweep& queued) 
   const SiblingsOf siblings = [&](const schema::Group& group) { return siblings_of(queued, group); };
   auto plan = plan_sweep(spec, services_.machine, recording, *sets, siblings);
   if (!plan) return std::unexpected(plan.error());
+  const auto neighbours =
+      services_.database.read([&](db::Snapshot& snapshot) { return db::neighbours_of_sweep(snapshot, queued.id); });
+  if (!neighbours) return std::unexpected(neighbours.error());
+  take_neighbours(*plan, *neighbours);
   const auto without_scan = [&]() {
     spec.scan = false;
     spec.strategy = schema::k_exhaustive;

@@ -4,6 +4,7 @@
 
 #include "daemon/best_view.hpp"
 #include "db/candidate_store.hpp"
+#include "db/neighbour_store.hpp"
 #include "db/trial_store.hpp"
 
 namespace moetune::daemon {
@@ -43,6 +44,18 @@ schema::Result<ordered_json> seeds_view(db::Snapshot& snapshot, const db::Sweep&
   return seeds;
 }
 
+schema::Result<ordered_json> neighbours_view(db::Snapshot& snapshot, const db::Sweep& sweep) {
+  const auto shares = db::neighbour_shares(snapshot, sweep.id);
+  if (!shares) return std::unexpected(shares.error());
+  ordered_json list = ordered_json::array();
+  for (const auto& share : *shares) {
+    ordered_json problem;
+    schema::write_problem(share.problem, problem);
+    list.push_back({{"problem", std::move(problem)}, {"candidates", share.candidates}});
+  }
+  return list;
+}
+
 schema::Result<ordered_json> best_view(db::Snapshot& snapshot, const db::Sweep& sweep) {
   const auto rows = db::best_of_sweep(snapshot, sweep.id);
   if (!rows) return std::unexpected(rows.error());
@@ -70,6 +83,9 @@ schema::Result<ordered_json> sweep_view(db::Snapshot& snapshot, const db::Sweep&
     auto seeds = seeds_view(snapshot, sweep);
     if (!seeds) return seeds;
     view["seeded_by"] = std::move(*seeds);
+    auto neighbours = neighbours_view(snapshot, sweep);
+    if (!neighbours) return neighbours;
+    view["neighbours"] = std::move(*neighbours);
   }
   view["compiles"] = {
       {"done", sweep.compiles.done}, {"cached", sweep.compiles.cached}, {"failed", sweep.compiles.failed}};

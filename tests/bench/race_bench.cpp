@@ -16,6 +16,7 @@
 #include <stdexcept>
 
 #include "daemon/search/finalists.hpp"
+#include "daemon/search/neighbour_seeds.hpp"
 #include "daemon/search/race.hpp"
 #include "kernels/recording.hpp"
 #include "schema/trial.hpp"
@@ -109,8 +110,8 @@ void exhaustive(Session& session) {
   for (const Candidate& candidate : session.table().plan()) session.measure(candidate.batch, candidate.config);
 }
 
-void race_with(const RaceRule& rule, Session& session) {
-  Race race(session.table().plan(), session.table().defaults(), {}, false, rule);
+void race_with(const RaceRule& rule, const Seeds& seeds, Session& session) {
+  Race race(session.table().plan(), session.table().defaults(), seeds, false, rule);
   for (auto wanted = race.take_wanted(); !wanted.empty(); wanted = race.take_wanted()) {
     for (const Candidate& candidate : wanted) {
       race.tell(candidate, session.measure(candidate.batch, candidate.config));
@@ -120,7 +121,18 @@ void race_with(const RaceRule& rule, Session& session) {
 }
 
 void by_race(Session& session) {
-  race_with({}, session);
+  race_with({}, {}, session);
+}
+
+/// What a race takes over from the best rows of another problem.
+Seeds seeds_from(const RecordedTable& other, const RecordedTable& table, const NeighbourRule& rule) {
+  KnownProblem known{.group = 1, .problem = other.problem(), .best = {}};
+  for (const std::int64_t batch : other.batches()) known.best[batch] = other.best_config(batch);
+  Seeds seeds;
+  for (const NeighbourSeed& seed : neighbour_seeds(table.problem(), table.plan(), {known}, rule)) {
+    seeds[seed.candidate.batch].push_back(seed.candidate.config);
+  }
+  return seeds;
 }
 
 /// As many measurements as a race may take, drawn from the whole space.
@@ -200,7 +212,7 @@ std::vector<Strategy> lesser_races() {
   const auto race = [](const std::string& name, const std::function<void(RaceRule&)>& change) -> Strategy {
     RaceRule rule;
     change(rule);
-    return {name, [rule](Session& session) { race_with(rule, session); }};
+    return {name, [rule](Session& session) { race_with(rule, {}, session); }};
   };
   return {
       race("2 anchors", [](RaceRule& rule) { rule.anchors = 2; }),
@@ -211,6 +223,14 @@ std::vector<Strategy> lesser_races() {
       race("only the best steps", [](RaceRule& rule) { rule.expand_at_most = 1; }),
       race("to worse values too", [](RaceRule& rule) { rule.worse_value = 1e9; }),
   };
+}
+
+/// The race that knows what was best at another problem; last with its seeds at every batch.
+std::vector<Strategy> seeded_races(const RecordedTable& other, const RecordedTable& table) {
+  const auto race = [&](const std::string& name, const NeighbourRule& rule) -> Strategy {
+    return {name, [seeds = seeds_from(other, table, rule)](Session& session) { race_with({}, seeds, session); }};
+  };
+  return {race("seeded", {}), race("one seed", {.at_most = 1}), race("seeds everywhere", {.only_anchors = false})};
 }
 
 struct Figures {
@@ -266,6 +286,11 @@ int main(int argc, char** argv) try {
   app.add_option("--deviation", deviation, "how much a scan differs from the kernel itself, 0.005 is 0.5 %");
   bool ablate = false;
   app.add_flag("--ablate", ablate, "also the race without one of its ideas each");
+  std::string seeded_by;
+  app.add_option("--seeded-by", seeded_by, "also races seeded by the best rows of this recording, of another problem")
+      ->check(CLI::ExistingFile);
+  std::string seeding_kernel;
+  app.add_option("--seeding-kernel", seeding_kernel, "whose rows of it, where it holds several kernels'");
   CLI11_PARSE(app, argc, argv);
   std::vector<Strategy> strategies = {{"race", by_race},
                                       {"coarse to fine", coarse_to_fine},
@@ -273,12 +298,18 @@ int main(int argc, char** argv) try {
                                       {"random", by_chance},
                                       {"exhaustive", exhaustive}};
   if (ablate) std::ranges::copy(lesser_races(), std::back_inserter(strategies));
+  if (!seeded_by.empty()) strategies.resize(1);
   for (const auto& file : files) {
     const auto table = moetune::bench::RecordedTable::load(file, kernel);
     std::cout << fmt::format("{}: {} rows of {} tiles\n{:<20} {:>4} {:>8} {:>8} {:>8} {:>8} {:>10} {:>10}\n",
                              std::filesystem::path(file).filename().string(), table.size(), table.tiles().size(),
                              "strategy", "runs", "median", "mean", "95 %", "worst", "measured %", "compiled %");
-    for (const auto& [name, strategy] : strategies) {
+    auto all = strategies;
+    if (!seeded_by.empty()) {
+      std::ranges::move(seeded_races(moetune::bench::RecordedTable::load(seeded_by, seeding_kernel), table),
+                        std::back_inserter(all));
+    }
+    for (const auto& [name, strategy] : all) {
       const int runs = name == "exhaustive" ? std::min(seeds, 3) : seeds;
       print(name, run(table, strategy, runs, deviation), runs);
     }

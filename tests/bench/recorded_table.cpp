@@ -40,6 +40,7 @@ RecordedTable RecordedTable::load(const std::filesystem::path& file, const std::
   auto recording = must(kernels::Recording::load(file, query), file);
 
   RecordedTable table;
+  table.problem_ = problem;
   table.rows_ = std::move(recording.rows);
   std::set<TileConfig> configs;
   std::set<std::int64_t> batches;
@@ -51,6 +52,7 @@ RecordedTable RecordedTable::load(const std::filesystem::path& file, const std::
     if (row.status != schema::TrialStatus::ok) continue;
     const double latency_us = schema::median(row.samples_us);
     const auto [best, first] = table.best_us_.try_emplace(key.batch, latency_us);
+    if (first || latency_us < best->second) table.best_config_[key.batch] = key.config;
     best->second = std::min(best->second, latency_us);
   }
   const auto defaults = daemon::search::known_defaults(problem, {batches.begin(), batches.end()});

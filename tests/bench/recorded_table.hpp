@@ -18,6 +18,7 @@ class RecordedTable {
   /// Throws std::runtime_error naming the file. `kernel` may be empty where the file has rows of one only.
   static RecordedTable load(const std::filesystem::path& file, const std::string& kernel);
 
+  const schema::Problem& problem() const { return problem_; }
   std::size_t size() const { return rows_.size(); }
   /// All rows, in the order of an exhaustive sweep's plan.
   const std::vector<daemon::search::Candidate>& plan() const { return plan_; }
@@ -36,14 +37,17 @@ class RecordedTable {
   /// The median of the row's samples. Precondition: the row is ok.
   double latency_us(std::int64_t batch, const schema::TileConfig& config) const;
   double best_us(std::int64_t batch) const { return best_us_.at(batch); }
+  const schema::TileConfig& best_config(std::int64_t batch) const { return best_config_.at(batch); }
 
  private:
+  schema::Problem problem_;
   std::map<kernels::RecordingKey, kernels::RecordedRow> rows_;
   std::vector<daemon::search::Candidate> plan_;
   std::map<std::int64_t, schema::TileConfig> defaults_;
   std::map<std::int64_t, std::vector<schema::TileConfig>> configs_of_;
   std::set<schema::TileConfig> tiles_;
   std::map<std::int64_t, double> best_us_;
+  std::map<std::int64_t, schema::TileConfig> best_config_;
 };
 
 }  // namespace moetune::bench

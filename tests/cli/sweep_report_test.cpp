@@ -29,6 +29,13 @@ TEST(SweepReportTest, TellsHowManyCandidatesCameFromWhere) {
   EXPECT_THAT(seed_lines(sweep_status_from_json(sweep).value()),
               ElementsAre("18 candidates from vllm-0.33.0/E=8.json",
                           "0 candidates from odd [31m; 3 rows left out, which do not run here"));
+  sweep["neighbours"] = {
+      {{"problem", {{"E", 64}, {"N", 1408}, {"hidden_size", 2048}, {"topk", 6}}}, {"candidates", 8}}};
+  EXPECT_EQ(seed_lines(sweep_status_from_json(sweep).value()).back(),
+            "8 candidates that were the best of E=64,N=1408,hidden_size=2048,topk=6,bfloat16");
+  sweep["neighbours"][0].erase("candidates");
+  EXPECT_FALSE(sweep_status_from_json(sweep));
+  sweep.erase("neighbours");
   sweep["seeded_by"][0].erase("set");
   EXPECT_FALSE(sweep_status_from_json(sweep));
 }

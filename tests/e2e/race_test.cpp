@@ -95,6 +95,39 @@ TEST_F(RaceSweepTest, IsTheDefaultAndFindsTheSameBestAsAnExhaustiveSweep) {
   }
 }
 
+TEST_F(RaceSweepTest, TriesWhatWasBestOfOtherProblemsFirst) {
+  ProblemInSpace other = large_space();
+  other.problem.num_experts = 16;
+  json spec = raced(large_space().sweep("", false));
+  json first_spec = raced(other.sweep("", false));
+  std::int64_t id = 0;
+  json first;
+  {
+    RunningDaemon daemon(options());
+    const std::string upload = daemon.upload(large_space().recording() + other.recording());
+    spec["recording"] = first_spec["recording"] = upload;
+    first = view_of(daemon, first_spec);
+    ASSERT_EQ(first["state"], "done") << first.dump() << daemon.log();
+    EXPECT_EQ(first["neighbours"], json::array());
+    json without = spec;
+    without["imported"] = false;
+    EXPECT_EQ(view_of(daemon, without)["neighbours"], json::array());
+    id = daemon.create_sweep(spec);
+    daemon.kill();
+  }
+  RunningDaemon daemon(options());
+  const json view = daemon.wait_for(id, {"done", "failed"});
+  ASSERT_EQ(view["state"], "done") << view.dump() << daemon.log();
+  ASSERT_EQ(view["neighbours"].size(), 1U) << "not the sweep of the same problem";
+  EXPECT_EQ(view["neighbours"][0]["problem"]["E"], 16);
+  EXPECT_GE(view["neighbours"][0]["candidates"], 4);
+  EXPECT_FALSE(daemon.get("/sweeps").json()["items"][0].contains("neighbours"));
+  const auto rows = keys(rows_of(daemon, id));
+  for (const char* anchor : {"1", "4096"}) {
+    EXPECT_TRUE(rows.contains(anchor + first["best"][anchor]["config"].dump())) << anchor;
+  }
+}
+
 TEST_F(RaceSweepTest, CompilesOnlyWhatIsInTheRace) {
   RunningDaemon daemon(options());
   const json spec = raced(sixteen_tiles().sweep(daemon.upload(sixteen_tiles().recording()), true));
