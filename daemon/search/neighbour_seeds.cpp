@@ -48,9 +48,8 @@ bool are_alike(const Problem& a, const Problem& b) {
 
 std::vector<NeighbourSeed> neighbour_seeds(const Problem& problem, const std::vector<Candidate>& plan,
                                            std::vector<KnownProblem> known, const NeighbourRule& rule) {
-  std::erase_if(known, [&](const KnownProblem& other) {
-    return other.problem == problem || !are_alike(problem, other.problem);
-  });
+  std::erase_if(
+      known, [&](const KnownProblem& other) { return other.problem == problem || !are_alike(problem, other.problem); });
   std::ranges::stable_sort(known, {}, [&](const KnownProblem& other) { return distance(problem, other.problem); });
   const std::set<Candidate> candidates(plan.begin(), plan.end());
   std::set<std::int64_t> all;

@@ -135,19 +135,4 @@ TileKernels one_kernel_per_tile(const std::vector<Candidate>& plan) {
   return kernels;
 }
 
-std::vector<std::size_t> share_out(const std::vector<std::int64_t>& batches, std::size_t workers) {
-  constexpr std::int64_t k_fixed_cost = 512;  // launch, module load and weights weigh as much as some hundred tokens
-  std::vector<std::size_t> order(batches.size());
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) { return batches[a] > batches[b]; });
-  std::vector<std::int64_t> load(workers, 0);
-  std::vector<std::size_t> worker_of(batches.size(), 0);
-  for (const std::size_t index : order) {
-    const auto least = std::ranges::min_element(load);
-    worker_of[index] = static_cast<std::size_t>(least - load.begin());
-    *least += batches[index] + k_fixed_cost;
-  }
-  return worker_of;
-}
-
 }  // namespace moetune::daemon::search

@@ -71,8 +71,4 @@ struct TileKernels {
 };
 TileKernels one_kernel_per_tile(const std::vector<Candidate>& plan);
 
-/// Shares batches out over `workers` so that each has about the same work, taking a batch's cost as batch plus a
-/// constant. Returns, for each batch of `batches`, the worker's index. All rows of one batch are measured by one GPU.
-std::vector<std::size_t> share_out(const std::vector<std::int64_t>& batches, std::size_t workers);
-
 }  // namespace moetune::daemon::search

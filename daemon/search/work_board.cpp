@@ -8,10 +8,21 @@
 
 namespace moetune::daemon::search {
 
+namespace {
+
+std::vector<std::int64_t> batches_of(const std::vector<Candidate>& plan) {
+  std::set<std::int64_t> batches;
+  for (const Candidate& candidate : plan) batches.insert(candidate.batch);
+  return {batches.begin(), batches.end()};
+}
+
+}  // namespace
+
 WorkBoard::WorkBoard(std::vector<Candidate> plan, std::size_t workers, KernelNeeds needs, std::size_t compile_slots,
                      Order order, Admission admission)
     : trials_(std::move(plan)),
       needs_(std::move(needs)),
+      owners_(batches_of(trials_), workers),
       admitted_(trials_.size(), false),
       finished_(trials_.size(), false),
       flying_(trials_.size(), false),
@@ -22,6 +33,7 @@ WorkBoard::WorkBoard(std::vector<Candidate> plan, std::size_t workers, KernelNee
       trial_suspicion_(trials_.size()),
       slow_slots_(compile_slots / 2),
       to_measure_(std::max<std::size_t>(workers, 1)),
+      flying_of_(to_measure_.size(), 0),
       unfinished_(0) {
   needs_.of_trial.resize(trials_.size());
   for (std::size_t i = 0; i < trials_.size(); ++i) {
@@ -30,14 +42,6 @@ WorkBoard::WorkBoard(std::vector<Candidate> plan, std::size_t workers, KernelNee
     missing_.push_back(needs_.of_trial[i].size());
     for (const KernelIndex kernel : needs_.of_trial[i]) kernels_[kernel.value].trials.push_back({i});
   }
-
-  std::vector<std::int64_t> batches;
-  for (const auto& [batch, trials] : trials_of_batch_) batches.push_back(batch);
-  const auto shares = share_out(batches, to_measure_.size());
-  std::map<std::int64_t, std::size_t> worker_of_batch;
-  for (std::size_t i = 0; i < batches.size(); ++i) worker_of_batch[batches[i]] = shares[i];
-  unfinished_of_.resize(to_measure_.size());
-  for (const Candidate& candidate : trials_) worker_of_.push_back(worker_of_batch[candidate.batch]);
 
   for (const KernelIndex kernel : needs_.slow) kernels_[kernel.value].slow = true;
   if (admission == Admission::on_request) return;
@@ -49,7 +53,7 @@ void WorkBoard::admit(TrialIndex trial) {
   admitted_[trial.value] = true;
   ++admitted_count_;
   ++unfinished_;
-  ++unfinished_of_[worker_of_[trial.value]];
+  ++unfinished_of_[trials_[trial.value].batch];
   for (const KernelIndex index : kernels_of(trial)) {
     Kernel& kernel = kernels_[index.value];
     ++kernel.unfinished;
@@ -68,12 +72,42 @@ std::optional<TrialIndex> WorkBoard::find_trial(const Candidate& candidate) cons
   return found == index_of_.end() ? std::nullopt : std::optional(found->second);
 }
 
-std::vector<std::int64_t> WorkBoard::batches_of(std::size_t worker) const {
-  std::set<std::int64_t> batches;
-  for (std::size_t i = 0; i < trials_.size(); ++i) {
-    if (worker_of_[i] == worker) batches.insert(trials_[i].batch);
+std::vector<std::int64_t> WorkBoard::batches() const {
+  return batches_of(trials_);
+}
+
+bool WorkBoard::has_work_for(std::size_t worker) const {
+  return std::ranges::any_of(unfinished_of_, [&](const auto& entry) {
+    return entry.second > 0 && owners_.owner_of(entry.first).value_or(worker) == worker;
+  });
+}
+
+void WorkBoard::belongs_to(std::int64_t batch, std::size_t worker) {
+  owners_.assign(batch, worker);
+  to_measure_[worker].merge(to_begin_[batch]);
+  to_begin_.erase(batch);
+}
+
+std::set<TrialIndex>& WorkBoard::queue_of(TrialIndex trial) {
+  const auto worker = worker_of(trial);
+  return worker ? to_measure_[*worker] : to_begin_[trials_[trial.value].batch];
+}
+
+std::map<std::int64_t, BatchOwners::Work> WorkBoard::work_by_batch() const {
+  std::map<std::int64_t, BatchOwners::Work> work;
+  for (const auto& [batch, unfinished] : unfinished_of_) {
+    const auto waiting = to_begin_.find(batch);
+    work[batch] = {.unfinished = unfinished, .can_begin = waiting != to_begin_.end() && !waiting->second.empty()};
   }
-  return {batches.begin(), batches.end()};
+  return work;
+}
+
+/// A worker runs dry when one trial is being measured and none waits; in rounds, when its batch has come to an end or
+/// waits for a suspect.
+void WorkBoard::begin_batch(std::size_t worker) {
+  const std::size_t still_busy = order_ == Order::rounds ? 0 : 1;
+  if (to_begin_.empty() || !to_measure_[worker].empty() || flying_of_[worker] > still_busy) return;
+  if (const auto batch = owners_.next_for(worker, work_by_batch())) belongs_to(*batch, worker);
 }
 
 WorkBoard::Suspicion& WorkBoard::suspicion_of(WorkItem item) {
@@ -97,7 +131,7 @@ void WorkBoard::enqueue(TrialIndex trial) {
   if (takes_turns) {
     enqueue_round(trials_[trial.value].batch);
   } else if (may_wait_in_queue(trial)) {
-    to_measure_[worker_of_[trial.value]].insert(trial);
+    queue_of(trial).insert(trial);
   }
 }
 
@@ -128,7 +162,7 @@ void WorkBoard::enqueue_round(std::int64_t batch) {
   const auto last = std::ranges::min(unfinished, {}, [&](TrialIndex trial) { return rounds_of(trial); });
   for (const TrialIndex trial : unfinished) {
     if (rounds_of(trial) == rounds_of(last) && may_wait_in_queue(trial)) {
-      to_measure_[worker_of_[trial.value]].insert(trial);
+      queue_of(trial).insert(trial);
     }
   }
 }
@@ -148,13 +182,14 @@ void WorkBoard::had_round(TrialIndex trial) {
 void WorkBoard::resume_after(TrialIndex trial, std::size_t rounds) {
   rounds_[trial.value] = rounds;
   for (const TrialIndex other : trials_of_batch_[trials_[trial.value].batch]) {
-    if (order_ == Order::rounds || other == trial) to_measure_[worker_of_[other.value]].erase(other);
+    if (order_ == Order::rounds || other == trial) queue_of(other).erase(other);
   }
   enqueue(trial);
 }
 
 void WorkBoard::leave_flight(WorkItem item) {
   if (in_flight_ > 0) --in_flight_;
+  if (const auto* trial = std::get_if<TrialIndex>(&item)) --flying_of_[*worker_of(*trial)];
   if (alone_ == item) alone_.reset();
 }
 
@@ -167,8 +202,8 @@ void WorkBoard::finish(TrialIndex trial) {
   }
   finished_[trial.value] = true;
   --unfinished_;
-  --unfinished_of_[worker_of_[trial.value]];
-  to_measure_[worker_of_[trial.value]].erase(trial);
+  --unfinished_of_[trials_[trial.value].batch];
+  queue_of(trial).erase(trial);
   for (const KernelIndex kernel : kernels_of(trial)) {
     if (--kernels_[kernel.value].unfinished == 0) waiting_with(kernel).erase(kernel);
   }
@@ -206,7 +241,7 @@ void WorkBoard::lost(KernelIndex index) {
   kernel.state = KernelState::waiting;
   for (const TrialIndex trial : kernel.trials) {
     ++missing_[trial.value];
-    to_measure_[worker_of_[trial.value]].erase(trial);
+    queue_of(trial).erase(trial);
   }
   if (kernel.unfinished > 0) waiting_with(index).insert(index);
 }
@@ -219,7 +254,7 @@ void WorkBoard::suspect(WorkItem item) {
     waiting_with(*kernel).erase(*kernel);
   } else {
     const auto trial = std::get<TrialIndex>(item);
-    to_measure_[worker_of_[trial.value]].erase(trial);
+    queue_of(trial).erase(trial);
   }
   suspicion.is_suspect = true;
   suspects_.push_back(item);
@@ -240,10 +275,12 @@ std::optional<KernelIndex> WorkBoard::next_compile() {
 
 std::optional<TrialIndex> WorkBoard::next_trial(std::size_t worker) {
   if (alone_) return std::nullopt;
+  begin_batch(worker);
   const auto trial = first_in_turn(worker);
   if (!trial) return std::nullopt;
   to_measure_[worker].erase(*trial);
   flying_[trial->value] = true;
+  ++flying_of_[worker];
   ++in_flight_;
   return trial;
 }
@@ -256,7 +293,7 @@ std::optional<TrialIndex> WorkBoard::first_in_turn(std::size_t worker) const {
   if (order_ == Order::heats) return first_in_heats(queue);
   const auto batch_of = [&](TrialIndex trial) { return trials_[trial.value].batch; };
   for (std::size_t i = 0; i < flying_.size(); ++i) {
-    if (flying_[i] && worker_of_[i] == worker && batch_of({i}) != batch_of(first)) return std::nullopt;
+    if (flying_[i] && worker_of({i}) == worker && batch_of({i}) != batch_of(first)) return std::nullopt;
   }
   if (rounds_of(first) % 2 == 0) return first;
   for (const TrialIndex trial : queue) {
@@ -280,6 +317,7 @@ std::optional<WorkItem> WorkBoard::next_suspect() {
   for (const auto& queue : to_measure_) {
     if (!queue.empty()) return std::nullopt;
   }
+  if (std::ranges::any_of(to_begin_, [](const auto& batch) { return !batch.second.empty(); })) return std::nullopt;
   for (std::size_t tries = suspects_.size(); tries > 0; --tries) {
     const WorkItem item = suspects_.front();
     suspects_.pop_front();
@@ -293,7 +331,9 @@ std::optional<WorkItem> WorkBoard::next_suspect() {
         suspects_.push_back(item);  // a kernel of it, or another of its batch, is a suspect too and comes first
         continue;
       }
+      if (!worker_of(trial)) belongs_to(trials_[trial.value].batch, owners_.least_loaded(work_by_batch()));
       flying_[trial.value] = true;
+      ++flying_of_[*worker_of(trial)];
     }
     alone_ = item;
     ++in_flight_;

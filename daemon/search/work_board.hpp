@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "daemon/search/batch_owners.hpp"
 #include "daemon/search/plan.hpp"
 
 namespace moetune::daemon::search {
@@ -51,9 +52,9 @@ enum class Admission {
 /// batches go on at the same time, round by round, and second rounds wait for open_rounds(). Not thread-safe.
 class WorkBoard {
  public:
-  /// All trials wait; `workers` measure workers share the batches out, and at most half of the `compile_slots` are
-  /// given to slow kernels while there are others. Precondition: `needs` is of these trials, or has none at all (a
-  /// recording).
+  /// All trials wait; `workers` measure workers share the batches out as they go (BatchOwners), and at most half of the
+  /// `compile_slots` are given to slow kernels while there are others. Precondition: `needs` is of these trials, or has
+  /// none at all (a recording).
   WorkBoard(std::vector<Candidate> plan, std::size_t workers, KernelNeeds needs, std::size_t compile_slots = 1,
             Order order = Order::plan, Admission admission = Admission::all);
 
@@ -62,12 +63,17 @@ class WorkBoard {
   /// The kernels that a trial needs.
   const std::vector<KernelIndex>& kernels_of(TrialIndex trial) const { return needs_.of_trial[trial.value]; }
   std::optional<TrialIndex> find_trial(const Candidate& candidate) const;
-  /// The measure worker that a trial belongs to.
-  std::size_t worker_of(TrialIndex trial) const { return worker_of_[trial.value]; }
-  /// The batches that a worker measures, ascending.
-  std::vector<std::int64_t> batches_of(std::size_t worker) const;
-  /// True while trials of this worker have no row.
-  bool has_work_for(std::size_t worker) const { return unfinished_of_[worker] > 0; }
+  /// The measure worker that a trial belongs to; nobody's until its batch begins.
+  std::optional<std::size_t> worker_of(TrialIndex trial) const { return owners_.owner_of(trials_[trial.value].batch); }
+  /// All batches, ascending: a worker may have to measure any of them.
+  std::vector<std::int64_t> batches() const;
+  /// True while trials have no row that are this worker's, or nobody's yet.
+  bool has_work_for(std::size_t worker) const;
+  /// An earlier run has measured the batch on this worker's GPU. Before anything of it is in flight.
+  void belongs_to(std::int64_t batch, std::size_t worker);
+  /// For a fair share: what a trial of the batch took, and how many more trials than wait are likely to come.
+  void took(std::int64_t batch, double seconds) { owners_.took(batch, seconds); }
+  void expect(const std::map<std::int64_t, std::size_t>& more) { owners_.expect(more); }
 
   /// From now on the trial is to be measured. When one of its kernels has failed it waits for finish().
   void admit(TrialIndex trial);
@@ -145,6 +151,11 @@ class WorkBoard {
   /// Of a batch in rounds: those whose turn it is.
   void enqueue_round(std::int64_t batch);
   bool may_wait_in_queue(TrialIndex trial) const;
+  /// Where a trial waits that can be measured: with its worker, or with its batch that is nobody's yet.
+  std::set<TrialIndex>& queue_of(TrialIndex trial);
+  /// Gives a worker that runs dry the next batch.
+  void begin_batch(std::size_t worker);
+  std::map<std::int64_t, BatchOwners::Work> work_by_batch() const;
   bool is_ahead(TrialIndex trial) const;  ///< of another one of its batch, in rounds
   std::optional<TrialIndex> first_in_turn(std::size_t worker) const;
   TrialIndex first_in_heats(const std::set<TrialIndex>& queue) const;
@@ -158,7 +169,7 @@ class WorkBoard {
   std::map<Candidate, TrialIndex> index_of_;
   KernelNeeds needs_;
   std::vector<std::size_t> missing_;  ///< per trial, kernels that are not ready
-  std::vector<std::size_t> worker_of_;
+  BatchOwners owners_;
   std::vector<bool> admitted_;
   std::size_t admitted_count_ = 0;
   std::vector<bool> finished_;
@@ -173,10 +184,12 @@ class WorkBoard {
   std::size_t slow_slots_;
   std::set<KernelIndex> to_compile_;
   std::set<KernelIndex> slow_to_compile_;
-  std::vector<std::set<TrialIndex>> to_measure_;  ///< per worker
+  std::vector<std::set<TrialIndex>> to_measure_;           ///< per worker
+  std::map<std::int64_t, std::set<TrialIndex>> to_begin_;  ///< of batches that are nobody's yet
   std::deque<WorkItem> suspects_;
   std::optional<WorkItem> alone_;
-  std::vector<std::size_t> unfinished_of_;  ///< per worker
+  std::map<std::int64_t, std::size_t> unfinished_of_;  ///< per batch
+  std::vector<std::size_t> flying_of_;                 ///< per worker
   std::size_t in_flight_ = 0;
   std::size_t unfinished_ = 0;
 };

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "db/batch_owner_store.hpp"
 #include "db/database.hpp"
 #include "db/trial_store.hpp"
 
@@ -66,6 +67,9 @@ schema::Result<std::vector<schema::Trial>> RunLedger::commit(db::Database& datab
     if (total_) {
       if (auto done = db::set_sweep_total(transaction, sweep_, *total_); !done) return done;
     }
+    for (const auto& [batch, uuid] : owners_) {
+      if (auto done = db::add_batch_owner(transaction, sweep_, phase_, batch, uuid); !done) return done;
+    }
     for (const auto& [job, attempt] : begun_) {
       auto id = db::begin_attempt(transaction, attempt);
       if (!id) return std::unexpected(id.error());
@@ -76,6 +80,7 @@ schema::Result<std::vector<schema::Trial>> RunLedger::commit(db::Database& datab
   begun_.clear();
   if (!written) return std::unexpected(written.error());
   attempt_of_.merge(attempts);
+  owners_.clear();
   ended_.clear();
   counts_ = {};
   total_.reset();

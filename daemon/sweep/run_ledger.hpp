@@ -33,6 +33,8 @@ class RunLedger {
   void add_counts(const db::CompileCounts& counts);
   /// The sweep has so many trials, as far as is known now.
   void set_total(std::int64_t total) { total_ = total; }
+  /// The batch is measured on this GPU.
+  void own(std::int64_t batch, std::string gpu_uuid) { owners_[batch] = std::move(gpu_uuid); }
   /// The attempt of a job has ended.
   void end(std::int64_t job, db::AttemptOutcome outcome, std::string detail = "");
   /// A job is about to be sent; its attempt begins with the next commit.
@@ -65,6 +67,7 @@ class RunLedger {
   std::set<std::size_t> rows_of_rounds_;  ///< indexes into rows_
   std::vector<Round> rounds_;
   std::vector<Ending> ended_;
+  std::map<std::int64_t, std::string> owners_;  ///< by batch
   db::CompileCounts counts_;
   std::optional<std::int64_t> total_;
   std::map<std::int64_t, db::NewAttempt> begun_;     ///< by job

@@ -28,9 +28,8 @@ Result<std::vector<db::GroupMatch>> nearest_groups(db::Snapshot& snapshot, const
   std::erase_if(*groups, [&](const db::GroupMatch& match) {
     return match.group.problem == problem || !search::are_alike(problem, match.group.problem);
   });
-  std::ranges::stable_sort(*groups, {}, [&](const db::GroupMatch& match) {
-    return search::distance(problem, match.group.problem);
-  });
+  std::ranges::stable_sort(*groups, {},
+                           [&](const db::GroupMatch& match) { return search::distance(problem, match.group.problem); });
   return groups;
 }
 

@@ -143,6 +143,10 @@ class SweepRun {
   void submit(search::TrialIndex trial, bool alone);
   void send(search::TrialIndex trial, std::int64_t job);
 
+  // sweep_run_owners.cpp: which GPU measures what
+  schema::Result<void> take_up_owners(db::Snapshot& snapshot);
+  void note_owner(search::TrialIndex trial);
+
   // sweep_run_race.cpp
   schema::Result<void> begin_race(db::Snapshot& snapshot);
   void tell_race(const schema::Trial& row);
@@ -176,6 +180,7 @@ class SweepRun {
   search::WorkBoard board_;
   RunLedger ledger_;
   std::vector<Station> stations_;
+  std::set<std::int64_t> owned_;  ///< batches whose GPU is stored
   std::optional<search::Race> race_;
   bool raced_ = false;                              ///< the race wants nothing more
   std::int64_t raced_total_ = 0;                    ///< trials of the race, as told to the ledger

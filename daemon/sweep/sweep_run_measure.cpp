@@ -50,6 +50,7 @@ void SweepRun::open_stations() {
 void SweepRun::submit(TrialIndex trial, bool alone) {
   const std::int64_t job = next_job_id();
   begun_.emplace(job, trial);
+  note_owner(trial);
   const auto& candidate = board_.trials()[trial.value];
   db::NewAttempt attempt;
   attempt.kind = db::AttemptKind::measure;
@@ -73,7 +74,7 @@ void SweepRun::send(TrialIndex trial, std::int64_t job) {
   request.quick = plan_.phase == schema::SweepPhase::scan;
   request.stages = !plan_.between;
   request.apart = request.quick && plan_.pairs;
-  Station& station = stations_[board_.worker_of(trial)];
+  Station& station = stations_[*board_.worker_of(trial)];
   if (station.station.send(request)) {
     measuring_.emplace(job, trial);
     station.jobs.push_back(job);
@@ -93,10 +94,10 @@ schema::Trial SweepRun::row_for(TrialIndex trial, TrialStatus status) const {
   row.status = status;
   row.measured_at = schema::now();
   row.tool_version = MOETUNE_VERSION;
-  const std::size_t worker = board_.worker_of(trial);
-  if (worker < plan_.gpus.size()) {
-    row.gpu_uuid = plan_.gpus[worker].uuid;
-    row.driver = plan_.gpus[worker].driver;
+  const auto worker = board_.worker_of(trial);
+  if (worker && *worker < plan_.gpus.size()) {
+    row.gpu_uuid = plan_.gpus[*worker].uuid;
+    row.driver = plan_.gpus[*worker].driver;
   }
   return row;
 }
@@ -145,8 +146,10 @@ void SweepRun::accept_measured(std::size_t index, MeasuredJob& measured) {
   std::erase(station.jobs, reply.id);
   busy_seconds_ += reply.busy_us / 1e6;
   MeanSeconds& mean = trial_seconds_[board_.trials()[trial.value].batch];
-  mean.sum += static_cast<double>(measured.elapsed.count()) / 1000;
+  const double seconds = static_cast<double>(measured.elapsed.count()) / 1000;
+  mean.sum += seconds;
   ++mean.count;
+  board_.took(board_.trials()[trial.value].batch, seconds);
 
   if (reply.context_lost) {
     station.context_lost = true;

@@ -65,7 +65,9 @@ void SweepRun::advance_race() {
     for (const search::Candidate& candidate : wanted) admit(*board_.find_trial(candidate));
   }
   auto total = static_cast<std::int64_t>(board_.admitted());
-  for (const auto& [batch, more] : race_->expected_beyond_wanted()) total += static_cast<std::int64_t>(more);
+  const auto expected = race_->expected_beyond_wanted();
+  for (const auto& [batch, more] : expected) total += static_cast<std::int64_t>(more);
+  board_.expect(expected);
   if (std::exchange(raced_total_, total) != total) ledger_.set_total(total);
   raced_ = race_->done();
   if (raced_) open_rounds();

@@ -41,8 +41,7 @@ TEST_F(NeighbourStoreTest, WhatASweepBeganWithNeverChanges) {
   const auto id = new_sweep();
   const std::vector<NeighbourRow> rows{{group_of(8), 1, example_config(0)}};
   write([&](Transaction& transaction) { return set_sweep_neighbours(transaction, id, rows); });
-  EXPECT_FALSE(
-      database().write([&](Transaction& transaction) { return set_sweep_neighbours(transaction, id, rows); }));
+  EXPECT_FALSE(database().write([&](Transaction& transaction) { return set_sweep_neighbours(transaction, id, rows); }));
   EXPECT_NE(raw("UPDATE sweep_neighbours SET batch = 2").find("never changed"), std::string::npos);
   EXPECT_NE(raw("DELETE FROM sweep_neighbours").find("never deleted"), std::string::npos);
 }

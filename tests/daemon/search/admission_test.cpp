@@ -18,7 +18,7 @@ TEST_F(AdmissionTest, WhatIsNotAdmittedIsAsIfItWereNotThere) {
   EXPECT_EQ(board_.next_trial(0), std::nullopt);
   EXPECT_TRUE(board_.unfinished_by_batch().empty());
   EXPECT_FALSE(board_.has_work_for(0));
-  EXPECT_EQ(board_.batches_of(0), (std::vector<std::int64_t>{1, 2})) << "a worker prepares for all of them";
+  EXPECT_EQ(board_.batches(), (std::vector<std::int64_t>{1, 2})) << "a worker prepares for all of them";
   board_.suspect(TrialIndex{0});
   board_.suspect(KernelIndex{0});
   EXPECT_EQ(board_.next_suspect(), std::nullopt);

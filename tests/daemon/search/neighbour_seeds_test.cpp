@@ -72,17 +72,17 @@ TEST(NeighbourSeedsTest, WhatIsNoCandidateMakesRoomForTheNext) {
   const TileConfig foreign{32, 32, 64, 1, 1, 2};
   TileConfig clamped = k_small;
   clamped.block_size_k = 256;
-  const auto seeds = neighbour_seeds(
-      k_problem, plan_of({64}),
-      {{1, with_experts(250), {{64, foreign}}}, {2, with_experts(128), {{64, clamped}, {128, k_middle}}},
-       {3, with_experts(64), {{64, k_small}}}});
+  const auto seeds = neighbour_seeds(k_problem, plan_of({64}),
+                                     {{1, with_experts(250), {{64, foreign}}},
+                                      {2, with_experts(128), {{64, clamped}, {128, k_middle}}},
+                                      {3, with_experts(64), {{64, k_small}}}});
   EXPECT_THAT(candidates_of(seeds), ElementsAre(Candidate{64, k_small}, Candidate{64, k_middle}))
       << "as it runs, and once";
 }
 
 TEST(NeighbourSeedsTest, OfAPairBothTilesAreTried) {
-  const auto seeds =
-      neighbour_seeds(k_problem, plan_of({64}), {{1, with_experts(128), {{64, paired(k_middle, {64, 64, 64, 1, 4, 3})}}}});
+  const auto seeds = neighbour_seeds(k_problem, plan_of({64}),
+                                     {{1, with_experts(128), {{64, paired(k_middle, {64, 64, 64, 1, 4, 3})}}}});
   EXPECT_THAT(candidates_of(seeds), ElementsAre(Candidate{64, k_middle}));
   EXPECT_EQ(distance(k_problem, with_experts(64)), 2);
 }

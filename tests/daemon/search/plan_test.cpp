@@ -71,15 +71,6 @@ TEST(PlanTest, PairsShareKernelsWhateverTheirGroupSizes) {
   EXPECT_EQ(without_group(paired(up, other_group)), bare_up) << "one kernel for both GEMMs";
 }
 
-TEST(ShareOutTest, GivesEveryWorkerAboutTheSameWork) {
-  const auto& batches = schema::default_batches();
-  const auto worker_of = share_out(batches, 2);
-  std::int64_t load[2] = {0, 0};
-  for (std::size_t i = 0; i < batches.size(); ++i) load[worker_of[i]] += batches[i] + 512;
-  EXPECT_LT(std::abs(load[0] - load[1]), (load[0] + load[1]) / 10);
-  EXPECT_EQ(share_out(batches, 1), std::vector<std::size_t>(18, 0));
-}
-
 TEST(PlanTest, AScanTakesLightBatchesFirst) {
   const TileConfig a{16, 64, 64, 1, 4, 3};
   const TileConfig b{16, 64, 64, 1, 4, 4};

@@ -183,18 +183,45 @@ TEST(WorkBoardNeedsTest, ATrialWaitsForAllOfItsKernels) {
   EXPECT_EQ(board.kernels_to_compile(), 0U);
 }
 
-TEST(WorkBoardSharingTest, EachWorkerMeasuresItsOwnBatches) {
+TEST(WorkBoardSharingTest, ABatchBelongsToTheWorkerThatBeginsIt) {
   WorkBoard board(plan(), 2, {});
   EXPECT_EQ(board.next_compile(), std::nullopt);
-  EXPECT_EQ(board.batches_of(0).size() + board.batches_of(1).size(), 2u);
-  for (std::size_t worker = 0; worker < 2; ++worker) {
-    const auto own = board.batches_of(worker).front();
+  EXPECT_EQ(board.worker_of({0}), std::nullopt);
+  EXPECT_TRUE(board.has_work_for(0) && board.has_work_for(1));
+  for (const std::size_t worker : {0, 1}) {
+    std::set<std::int64_t> own;
     while (auto trial = board.next_trial(worker)) {
-      EXPECT_EQ(board.trials()[trial->value].batch, own);
-      board.finish(*trial);
+      EXPECT_EQ(board.worker_of(*trial), worker);
+      own.insert(board.trials()[trial->value].batch);
     }
+    EXPECT_EQ(own.size(), 1U);
   }
+  for (std::size_t i = 0; i < board.trials().size(); ++i) board.finish({i});
   EXPECT_TRUE(board.done());
+  EXPECT_FALSE(board.has_work_for(0) || board.has_work_for(1));
+}
+
+TEST(WorkBoardSharingTest, AnEarlierRunsBatchStaysWhereItWas) {
+  WorkBoard board(plan(), 2, {});
+  board.belongs_to(1, 1);
+  board.belongs_to(2, 1);
+  EXPECT_EQ(board.next_trial(0), std::nullopt);
+  EXPECT_FALSE(board.has_work_for(0));
+  EXPECT_TRUE(board.next_trial(1));
+}
+
+TEST(WorkBoardSharingTest, ASuspectOfNobodysBatchGetsAWorker) {
+  WorkBoard board({{1, k_small}}, 2, {});
+  board.suspect(TrialIndex{0});
+  EXPECT_EQ(board.next_trial(0), std::nullopt);
+  ASSERT_EQ(board.next_suspect(), WorkItem(TrialIndex{0}));
+  ASSERT_TRUE(board.worker_of({0}));
+  EXPECT_EQ(board.died(TrialIndex{0}), Verdict::retry_alone);
+  ASSERT_EQ(board.next_suspect(), WorkItem(TrialIndex{0}));
+  EXPECT_EQ(board.died(TrialIndex{0}), Verdict::failed);
+  board.finish({0});
+  EXPECT_TRUE(board.done());
+  EXPECT_EQ(board.in_flight(), 0U);
 }
 
 /// The small plan in heats: k_small and k_small_g16 of both batches need kernel 0, k_large kernel 1.

@@ -45,6 +45,7 @@ struct FakeGraph {
 };
 
 double g_now_us = 0;
+double g_slower = 1;  // the devices but the first may be slower
 bool g_hung = false;
 CUresult g_sticky = CUDA_SUCCESS;
 bool g_result_is_wrong = false;
@@ -73,7 +74,7 @@ bool is_launched_as_told(const FakeModule& module, unsigned grid, void** argumen
 }
 
 void execute(FakeModule& module, const std::string& name) {
-  g_now_us += module.us;
+  g_now_us += module.us * g_slower;
   g_hung = g_hung || module.hangs;
   if (module.faults) g_sticky = CUDA_ERROR_ILLEGAL_ADDRESS;
   if (name == "moe_gemm") {
@@ -117,8 +118,8 @@ CUresult cuDeviceGetName(char* name, int length, CUdevice) {
   std::strncpy(name, "NVIDIA H200", static_cast<std::size_t>(length));
   return CUDA_SUCCESS;
 }
-CUresult cuDeviceGetUuid_v2(CUuuid* uuid, CUdevice) {
-  std::memset(uuid->bytes, 0x11, sizeof uuid->bytes);
+CUresult cuDeviceGetUuid_v2(CUuuid* uuid, CUdevice device) {
+  std::memset(uuid->bytes, 0x11 * (device + 1), sizeof uuid->bytes);
   return CUDA_SUCCESS;
 }
 CUresult cuDeviceGetAttribute(int* value, CUdevice_attribute attribute, CUdevice) {
@@ -133,7 +134,8 @@ CUresult cuDeviceTotalMem_v2(std::size_t* bytes, CUdevice) {
   *bytes = static_cast<std::size_t>(setting("FAKE_CUDA_MEMORY_MIB", 4096)) << 20;
   return CUDA_SUCCESS;
 }
-CUresult cuDevicePrimaryCtxRetain(CUcontext* context, CUdevice) {
+CUresult cuDevicePrimaryCtxRetain(CUcontext* context, CUdevice device) {
+  if (device > 0) g_slower = 1 + static_cast<double>(setting("FAKE_CUDA_SLOWER_PERCENT", 0)) / 100;
   *context = reinterpret_cast<CUcontext>(1);
   return CUDA_SUCCESS;
 }
