@@ -176,7 +176,8 @@ Result<Attachment> Client::attachment(const std::string& path, const Query& quer
   return Attachment{.name = disposition_filename(response->get_header_value("Content-Disposition")),
                     .bytes = std::move(response->body),
                     .version = response->get_header_value("ETag"),
-                    .untested = response->get_header_value("Moetune-Untested")};
+                    .untested = response->get_header_value("Moetune-Untested"),
+                    .unfinished = response->get_header_value("Moetune-Unfinished")};
 }
 
 Result<void> Client::stream(const std::string& path, const Query& query, const Sink& sink) const {

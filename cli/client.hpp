@@ -26,6 +26,7 @@ struct Attachment {
   std::string bytes;
   std::string version;   ///< the ETag; empty when the daemon sent none
   std::string untested;  ///< "513..1023": where nothing was measured of an engine's file; empty when it is dense enough
+  std::string unfinished;  ///< "3,4": sweeps with rows behind the file that are not done
 };
 
 /// Speaks HTTP with one daemon, a connection per request. Every call blocks. Errors are the daemon's own (its error

@@ -19,7 +19,7 @@ constexpr std::size_t k_most_listed = 20;
 /// How much of 1..max was measured.
 std::string coverage(const ordered_json& answer, const std::vector<std::int64_t>& measured) {
   if (measured.empty()) return "no M was measured";
-  const std::string count = fmt::format("measured: {} of M=1..{}", measured.size(), measured.back());
+  std::string count = fmt::format("measured: {} of M=1..{}", measured.size(), measured.back());
   const auto& gap = answer.at("widest_gap");
   if (gap.is_null()) return count;
   return fmt::format("{}; the widest range without a measured one: {}..{}", count, gap.at("from").get<std::int64_t>(),

@@ -105,6 +105,7 @@ Result<ordered_json> group_answer(db::Snapshot& snapshot, const db::GroupMatch& 
   if (!between.empty()) answer["between"] = std::move(between);
   const FileProblem& problem = plan->problems.front();
   const auto gain = traffic ? traffic_gain(traffic->traffic, times_at(problem, false)) : std::nullopt;
+  if (!plan->unfinished.empty()) answer["unfinished"] = plan->unfinished;
   if (gain) answer["traffic"] = to_json(*gain, *traffic);
   if (!query.batch || query.kernel_share)
     answer["verdict"] = to_json(verdict_on(times_at(problem, true), gain, query.kernel_share));

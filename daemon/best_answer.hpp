@@ -23,7 +23,8 @@ struct BestQuery {
 /// (plan_file), "between" has those of the other batches that were measured, each with the "key" that serves it and
 /// whether it was "asked" for; it is left out where there are none, and where one batch is asked for. Each result has
 /// "traffic", what the chosen configurations gain under that import or else the newest one, where there is one and all
-/// batches are asked for, and "verdict" where all batches or kernel_share are. Errors: not_found, for a problem with
+/// batches are asked for, and "verdict" where all batches or kernel_share are; "unfinished" lists the sweeps with
+/// rows behind it that are not done, where there are any. Errors: not_found, for a problem with
 /// the nearest known ones in the detail.
 schema::Result<nlohmann::ordered_json> best_answer(const db::Database& database, const schema::GroupFilter& filter,
                                                    const BestQuery& query = {});

@@ -177,7 +177,8 @@ Result<ExportedFile> export_answer(const db::Database& database, const ExportQue
     return ExportedFile{.name = std::move(file->name),
                         .bytes = file->bytes(query.format, query.gemm),
                         .choice = file->choice(query.format),
-                        .untested = schema::untested_range(file->plan.measured_batches())};
+                        .untested = schema::untested_range(file->plan.measured_batches()),
+                        .unfinished = std::move(file->plan.unfinished)};
   });
 }
 

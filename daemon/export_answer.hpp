@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -38,6 +40,7 @@ struct ExportedFile {
   std::string choice;
   /// Measured M that have none between them and are too far apart for what is there to be known.
   std::optional<schema::BatchRange> untested;
+  std::set<std::int64_t> unfinished;  ///< sweeps with rows behind the file that are not done
 };
 
 /// The engine's file for the one group that the query matches, or for all of them with `merge`. vLLM's is made from

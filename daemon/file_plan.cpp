@@ -204,6 +204,18 @@ void add_points(FilePlan& plan) {
   }
 }
 
+Result<void> add_unfinished(db::Snapshot& snapshot, FilePlan& plan) {
+  for (const auto& problem : plan.problems) {
+    const auto sweeps = db::unfinished_sweeps(snapshot, problem.match.id);
+    if (!sweeps) return std::unexpected(sweeps.error());
+    for (const auto& [batch, entry] : problem.batches) {
+      const auto found = entry.best.sweep ? sweeps->find(*entry.best.sweep) : sweeps->end();
+      if (found != sweeps->end()) plan.unfinished.insert(found->second);
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 std::vector<std::pair<std::int64_t, schema::TileConfig>> FilePlan::rows() const {
@@ -248,6 +260,7 @@ Result<FilePlan> plan_file(db::Snapshot& snapshot, EngineFormat format, const st
     if (!can_hold(format, key.choice.config)) return only_pairs(format, key.batch);
   }
   add_points(plan);
+  if (auto told = add_unfinished(snapshot, plan); !told) return std::unexpected(told.error());
   return plan;
 }
 

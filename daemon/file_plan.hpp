@@ -46,6 +46,8 @@ struct FilePlan {
   std::vector<MissingBatch> missing;
   std::vector<LeftOut> left_out;  ///< batches asked for without a key, of a lone problem
 
+  std::set<std::int64_t> unfinished;  ///< sweeps with rows behind the file that are not done
+
   /// Where the file is known to do something: the batches of which every problem has what the file runs there.
   std::vector<std::int64_t> measured_batches() const;
   /// What schema::engine_file_bytes takes.

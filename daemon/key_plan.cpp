@@ -110,7 +110,7 @@ std::string Reasons::instead(const CoverKey& key) const {
 
 std::string Reasons::of_key(const CoverKey& key) const {
   const KeyCandidate& candidate = candidates_.at(key.batch);
-  const auto reason = candidate.choice.config == key.config ? candidate.choice.reason : instead(key);
+  auto reason = candidate.choice.config == key.config ? candidate.choice.reason : instead(key);
   if (candidate.asked) return reason;
   const auto is_asked = [](const auto& each) { return each.second.asked; };
   const auto place = candidates_.find(key.batch);

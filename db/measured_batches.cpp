@@ -44,4 +44,13 @@ Result<std::vector<MeasuredRow>> rows_beside(Snapshot& snapshot, std::int64_t tr
   });
 }
 
+Result<std::map<std::string, std::int64_t>> unfinished_sweeps(Snapshot& snapshot, std::int64_t group) {
+  return guarded([&]() -> Result<std::map<std::string, std::int64_t>> {
+    auto row = snapshot.connection().query(sql::unfinished_sweeps_of_group_sql, group);
+    std::map<std::string, std::int64_t> ids;
+    while (row.step()) ids.emplace(row.text(1), row.integer(0));
+    return ids;
+  });
+}
+
 }  // namespace moetune::db

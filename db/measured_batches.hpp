@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "db/best_query.hpp"
@@ -17,5 +19,9 @@ Result<std::set<std::int64_t>> asked_batches(Snapshot& snapshot, std::int64_t gr
 /// is given.
 Result<std::vector<MeasuredRow>> rows_beside(Snapshot& snapshot, std::int64_t trial,
                                              const std::set<schema::TileConfig>* wanted = nullptr);
+
+/// The sweeps that have ok rows of a group which count, and are not done: ids by label. What they have measured so far
+/// is not all that they would have.
+Result<std::map<std::string, std::int64_t>> unfinished_sweeps(Snapshot& snapshot, std::int64_t group);
 
 }  // namespace moetune::db

@@ -87,6 +87,15 @@ void print_between(Context& context, const ordered_json& between) {
                   batches.size(), some_of(batches, k_most)));
 }
 
+void print_unfinished(Context& context, const ordered_json& sweeps) {
+  if (!sweeps.is_array() || sweeps.empty()) return;
+  std::vector<std::string> ids;
+  for (const auto& id : sweeps) ids.push_back(id.dump());
+  const Paint paint(context.out_traits.color);
+  context.out.line(paint(
+      Tone::warning, fmt::format("has rows of sweeps that are not done ({}): this may change", fmt::join(ids, ", "))));
+}
+
 /// Whether the file is worth it, and what is not known.
 void print_verdict(Context& context, const ordered_json& verdict) {
   if (!verdict.is_object()) return;
@@ -107,6 +116,7 @@ Result<void> print_groups(Context& context, const ordered_json& answer) {
     const Paint paint(context.out_traits.color);
     for (const auto& line : group_heading(group)) context.out.line(paint(Tone::accent, line));
     context.print(best_table(*bests));
+    print_unfinished(context, group.value("unfinished", ordered_json()));
     print_between(context, group.value("between", ordered_json()));
     print_gain(context, group.value("traffic", ordered_json()));
     print_verdict(context, group.value("verdict", ordered_json()));

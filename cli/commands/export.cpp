@@ -79,6 +79,14 @@ Error with_ways_out(Error error, const ExportFlags& flags, const Context& contex
   return error;
 }
 
+/// A sweep that goes on, or was cut off, has not measured all that it would have.
+void warn_of_unfinished(Context& context, const Attachment& file) {
+  if (file.unfinished.empty()) return;
+  context.err.line(
+      fmt::format("warning: the file has rows of sweeps that are not done ({}): export again when they are",
+                  printable(file.unfinished)));
+}
+
 /// The engine takes the nearest key: where nothing was measured it may be slower than the default.
 void warn_of_gaps(Context& context, const Attachment& file) {
   if (file.untested.empty()) return;
@@ -187,6 +195,7 @@ Result<void> write_to_folder(Context& context, const EngineFiles& files, const E
   for (const auto& path : others) context.err.line(fmt::format("replaced another {}", path.string()));
   tell(context, *paths, files, flags);
   warn_of_gaps(context, files.first);
+  warn_of_unfinished(context, files.first);
   return {};
 }
 

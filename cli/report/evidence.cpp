@@ -34,7 +34,7 @@ Result<ordered_json> only_group(const Client& client, const Query& filter, bool 
   // What is said of a file as a whole is no field that tells groups apart.
   for (auto& group : groups) {
     if (!group.is_object()) continue;
-    for (const char* name : {"traffic", "between"}) group.erase(name);
+    for (const char* name : {"traffic", "between", "unfinished"}) group.erase(name);
   }
   if (groups.size() == 1) return groups[0];
   std::vector<std::string> choices;

@@ -116,6 +116,9 @@ Result<Response> get_export(App& app, Request& request) {
   if (const auto& gap = file->untested) {
     response.headers.emplace_back("Moetune-Untested", fmt::format("{}..{}", gap->low + 1, gap->high - 1));
   }
+  if (!file->unfinished.empty()) {
+    response.headers.emplace_back("Moetune-Unfinished", fmt::format("{}", fmt::join(file->unfinished, ",")));
+  }
   return response;
 }
 

@@ -259,6 +259,7 @@ TEST_F(CommandsTest, BestTellsTheVerdictAndWhatElseWasMeasured) {
   auto answer = best_answer();
   auto& group = answer["results"][0];
   group["verdict"] = {{"worth_it", true}, {"text", "worth it: 1.100x over 3 keys"}};
+  group["unfinished"] = {7};
   group["between"] = {{"3", group["configs"]["1"]}, {"5", group["configs"]["1"]}};
   group["configs"]["1"]["chosen"]["config"]["num_warps"] = 8;
   group["configs"]["1"]["chosen"]["default"] = false;
@@ -268,6 +269,7 @@ TEST_F(CommandsTest, BestTellsTheVerdictAndWhatElseWasMeasured) {
   EXPECT_THAT(out(), HasSubstr("\n2 more M were measured, which the nearest of these keys serve: 3, 5 (moetune export "
                                "--guarantee tells the worst)\n"));
   EXPECT_THAT(out(), HasSubstr("\nworth it: 1.100x over 3 keys\n"));
+  EXPECT_THAT(out(), HasSubstr("\nhas rows of sweeps that are not done (7): this may change\n"));
   EXPECT_THAT(out(), HasSubstr("16x128x128 g1 w8 s3")) << "a key that runs something else than its best";
 }
 

@@ -49,12 +49,14 @@ TEST_F(ExportTest, SaysWhenItReplacesAnotherFile) {
   EXPECT_EQ(read_file(folder_.path() / name), "{\n    \"1\": {}\n}\n");
 }
 
-TEST_F(ExportTest, WarnsWhereNothingWasMeasured) {
+TEST_F(ExportTest, WarnsWhereNothingWasMeasuredAndOfWhatIsNotDone) {
   daemon_.on("GET /export", {.body = "{}",
                              .headers = {{"Content-Disposition", "attachment; filename=\"X.json\""},
-                                         {"Moetune-Untested", "65..4095"}}});
+                                         {"Moetune-Untested", "65..4095"},
+                                         {"Moetune-Unfinished", "3,4"}}});
   EXPECT_EQ(run_with(words({"-o", folder_.path().string()})), ExitStatus::done) << err();
   EXPECT_THAT(err(), HasSubstr("warning: nothing was measured in M=65..4095, where the engine takes the nearest key"));
+  EXPECT_THAT(err(), HasSubstr("warning: the file has rows of sweeps that are not done (3,4): export again when"));
 }
 
 /// A file with what the daemon guarantees of it.

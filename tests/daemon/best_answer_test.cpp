@@ -61,6 +61,15 @@ TEST_F(BestAnswerTest, TheVerdictIsOverTheBatchesAskedFor) {
   EXPECT_NEAR(shared["step_gain"].get<double>(), 1 / (0.5 + 0.5 / 1.41421), 1e-5);
 }
 
+TEST_F(BestAnswerTest, SaysWhichSweepsAreNotDone) {
+  const auto first = sweep_of({1, 2}, {{1, {{1, 50}}}, {2, {}}});
+  const auto second = sweep_of({1, 2}, {{1, {{1, 60}}}, {2, {}}});
+  EXPECT_EQ(result()["unfinished"], ordered_json({first})) << "no row of the second one is the best";
+  finish(second);
+  finish(first);
+  EXPECT_FALSE(result().contains("unfinished"));
+}
+
 TEST_F(BestAnswerTest, WhatTheFileDoesWithoutAKeyCountsToo) {
   sweep_of({16, 32, 64}, {{16, {{1, 80}}}, {24, {{1, 85}}}, {32, {{1, 50}}}, {48, {{1, 80}}}, {64, {{1, 80}}}});
   write([&](db::Transaction& transaction) {

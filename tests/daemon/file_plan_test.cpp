@@ -1,5 +1,7 @@
 #include "daemon/file_plan.hpp"
 
+#include <gmock/gmock.h>
+
 #include "db/traffic_store.hpp"
 #include "tests/daemon/planned_sweeps.hpp"
 

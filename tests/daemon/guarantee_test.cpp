@@ -1,5 +1,7 @@
 #include "daemon/guarantee.hpp"
 
+#include <gmock/gmock.h>
+
 #include "daemon/export_answer.hpp"
 #include "tests/daemon/planned_sweeps.hpp"
 

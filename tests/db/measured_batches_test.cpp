@@ -1,5 +1,7 @@
 #include "db/measured_batches.hpp"
 
+#include <gmock/gmock.h>
+
 #include "tests/db/store_fixture.hpp"
 
 namespace moetune::db {
@@ -47,6 +49,23 @@ TEST_F(MeasuredBatchesTest, WhoComparesCandidatesAsksForNoKey) {
   record(compared, ok_trial(16, 0, 10));
   record(compared, ok_trial(24, 0, 10));
   EXPECT_THAT(asked(), ElementsAre(1));
+}
+
+TEST_F(MeasuredBatchesTest, NamesTheSweepsThatAreNotDone) {
+  const auto first = sweep_over({1});
+  const auto second = sweep_over({1});
+  record(first, ok_trial(1, 0, 10));
+  record(second, ok_trial(1, 0, 10));
+  const auto unfinished = [&] {
+    return read([&](Snapshot& snapshot) { return unfinished_sweeps(snapshot, group()); });
+  };
+  EXPECT_EQ(unfinished(),
+            (std::map<std::string, std::int64_t>{{sweep(first).label, first}, {sweep(second).label, second}}));
+  finish(first);
+  finish(second, schema::SweepState::cancelled);
+  EXPECT_EQ(unfinished().size(), 1U) << "a cancelled one is not done";
+  discard(second);
+  EXPECT_TRUE(unfinished().empty());
 }
 
 TEST_F(MeasuredBatchesTest, RowsBesideARowAreThoseOfItsRunAndBatch) {
