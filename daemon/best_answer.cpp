@@ -51,6 +51,11 @@ std::vector<Entry> keys_of(const FilePlan& plan) {
   return keys;
 }
 
+/// The fastest row of all runs, whichever decides.
+const db::BatchBest& best_at(const std::vector<db::BatchBest>& bests, std::int64_t batch) {
+  return *std::ranges::find(bests, batch, &db::BatchBest::batch);
+}
+
 /// Why a batch that is no key has none.
 std::string reason_without_key(const FilePlan& plan, const FilePoint& point) {
   const auto found = std::ranges::find(plan.left_out, point.batch, &LeftOut::batch);
@@ -59,13 +64,13 @@ std::string reason_without_key(const FilePlan& plan, const FilePoint& point) {
 }
 
 /// The measured batches that are no keys.
-ordered_json between_keys(const FilePlan& plan) {
+ordered_json between_keys(const FilePlan& plan, const std::vector<db::BatchBest>& bests) {
   const FileProblem& problem = plan.problems.front();
   ordered_json between = ordered_json::object();
   for (const FilePoint& point : problem.points) {
     if (point.key == point.batch) continue;
     const bool is_default = point.standing == PointStanding::is_default;
-    auto entry = best_entry(problem.batches.at(point.batch).best,
+    auto entry = best_entry(best_at(bests, point.batch),
                             {point.config, point.latency_us, is_default, reason_without_key(plan, point)});
     entry["key"] = point.key;
     entry["asked"] = point.asked;
@@ -91,6 +96,8 @@ Result<ordered_json> group_answer(db::Snapshot& snapshot, const db::GroupMatch& 
                                   const OptionalTraffic& traffic) {
   const auto plan = plan_of(snapshot, match);
   if (!plan) return std::unexpected(plan.error());
+  const auto bests = db::best_of_group(snapshot, match.id);
+  if (!bests) return std::unexpected(bests.error());
   const auto keys = keys_of(*plan);
   std::vector<std::int64_t> batches;
   for (const Entry& key : keys) batches.push_back(key.row->batch);
@@ -99,9 +106,9 @@ Result<ordered_json> group_answer(db::Snapshot& snapshot, const db::GroupMatch& 
   answer["configs"] = ordered_json::object();
   for (const Entry& key : keys) {
     if (query.batch && key.row->batch != schema::nearest_key(batches, *query.batch)) continue;
-    answer["configs"][std::to_string(key.row->batch)] = best_entry(*key.row, key.choice);
+    answer["configs"][std::to_string(key.row->batch)] = best_entry(best_at(*bests, key.row->batch), key.choice);
   }
-  auto between = query.batch ? ordered_json::object() : between_keys(*plan);
+  auto between = query.batch ? ordered_json::object() : between_keys(*plan, *bests);
   if (!between.empty()) answer["between"] = std::move(between);
   const FileProblem& problem = plan->problems.front();
   const auto gain = traffic ? traffic_gain(traffic->traffic, times_at(problem, false)) : std::nullopt;

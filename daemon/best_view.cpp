@@ -13,8 +13,9 @@ search::Default default_of(const db::BatchBest& row) {
 }
 
 search::Choice choice_for(const db::BatchBest& row) {
-  return search::choose(measured(row.best), row.default_config ? std::optional(default_of(row)) : std::nullopt,
-                        row.rule);
+  const auto fallback = row.default_config ? std::optional(default_of(row)) : std::nullopt;
+  if (row.incumbent) return search::choose_again(measured(row.best), fallback, measured(*row.incumbent), row.rule);
+  return search::choose(measured(row.best), fallback, row.rule);
 }
 
 nlohmann::ordered_json best_entry(const db::BatchBest& row, const search::Choice& choice) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "daemon/best_view.hpp"
+#include "daemon/deciding_sweep.hpp"
 #include "daemon/known_groups.hpp"
 #include "db/measured_batches.hpp"
 #include "db/traffic_store.hpp"
@@ -29,6 +30,10 @@ void add_own_rows(EngineFormat format, ProblemBatch& batch) {
   if (best.default_row && best.default_row->config != best.best.config) {
     batch.rows.rows.push_back(measured(*best.default_row));
   }
+  const bool adds = best.incumbent && !batch.trials.contains(best.incumbent->config);
+  if (!adds || !can_hold(format, best.incumbent->config)) return;
+  batch.rows.rows.push_back(measured(*best.incumbent));
+  batch.trials[best.incumbent->config] = best.incumbent->trial;
 }
 
 /// Adds what else the sweep of the best row measured for its batch, of the configurations in `wanted` alone where it is
@@ -55,7 +60,7 @@ ProblemBatch batch_of(db::BatchBest best) {
 
 Result<FileProblem> read_problem(db::Snapshot& snapshot, EngineFormat format, const db::GroupMatch& match,
                                  db::Runs runs) {
-  auto bests = db::best_of_group(snapshot, match.id, runs);
+  auto bests = deciding_of_group(snapshot, match.id, runs);
   if (!bests) return std::unexpected(bests.error());
   FileProblem problem{match, {}, {}, {}};
   for (auto& best : *bests) {

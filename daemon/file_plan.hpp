@@ -15,7 +15,8 @@ namespace moetune::daemon {
 
 /// What is known of one batch of a problem that a file is for.
 struct ProblemBatch {
-  db::BatchBest best;      ///< the fastest row that the file can hold; where it can hold none, the fastest of all
+  db::BatchBest best;  ///< of the run that decides (deciding_of_group): the fastest row that the file can hold; where
+                       ///< it can hold none, the fastest of all
   search::ModelRows rows;  ///< what the sweep of that row measured, as far as the file can hold it and needs it
   std::map<schema::TileConfig, std::int64_t> trials;  ///< ids of the rows above and of the default's
 };

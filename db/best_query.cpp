@@ -98,6 +98,8 @@ BatchBest read_best(Connection& connection, const Candidate& candidate) {
   const bool imported = row.is_null(3);
   BatchBest entry;
   entry.batch = candidate.batch;
+  entry.group = candidate.group;
+  entry.run = candidate.run;
   entry.sweep = row.optional_text(4);
   entry.best = {.trial = candidate.trial,
                 .config = read_config(connection, row, 6),
@@ -137,6 +139,15 @@ std::vector<BatchBest> best_of(Connection& connection, Query rows) {
   return bests;
 }
 
+constexpr std::size_t k_most_runs = 16;
+
+/// The newest of the runs that have rows of one batch, the oldest of them first.
+std::vector<Candidate> newest_runs(std::vector<Candidate> candidates) {
+  std::ranges::sort(candidates, {}, &Candidate::run);
+  if (candidates.size() > k_most_runs) candidates.erase(candidates.begin(), candidates.end() - k_most_runs);
+  return candidates;
+}
+
 std::int64_t only_finished(Runs runs) {
   return runs == Runs::finished ? 1 : 0;
 }
@@ -173,6 +184,47 @@ Result<std::vector<BatchBest>> best_of_group(Snapshot& snapshot, std::int64_t gr
   return guarded([&]() -> Result<std::vector<BatchBest>> {
     Connection& connection = snapshot.connection();
     return best_of(connection, connection.query(sql::best_of_group_sql, group, only_finished(runs)));
+  });
+}
+
+Result<std::vector<BatchBest>> bests_by_run(Snapshot& snapshot, std::int64_t group, Runs runs) {
+  return guarded([&]() -> Result<std::vector<BatchBest>> {
+    Connection& connection = snapshot.connection();
+    std::map<std::int64_t, std::vector<Candidate>> by_batch;
+    auto row = connection.query(sql::best_of_group_sql, group, only_finished(runs));
+    while (row.step()) {
+      const Candidate candidate = read_candidate(row);
+      by_batch[candidate.batch].push_back(candidate);
+    }
+    std::vector<BatchBest> bests;
+    for (auto& [batch, candidates] : by_batch) {
+      for (const Candidate& candidate : newest_runs(std::move(candidates))) {
+        bests.push_back(read_best(connection, candidate));
+        bests.back().rows = candidate.rows;
+      }
+    }
+    return bests;
+  });
+}
+
+Result<std::optional<MeasuredRow>> row_in_run(Snapshot& snapshot, const BatchBest& run,
+                                              const schema::TileConfig& config) {
+  return guarded([&]() -> Result<std::optional<MeasuredRow>> {
+    Connection& connection = snapshot.connection();
+    const auto id = find_config(connection, config);
+    if (!id) return std::nullopt;
+    auto row = connection.query(sql::fastest_trial_of_config_sql, run.run, run.batch, *id, run.group);
+    if (!row.step() || row.text(1) != "ok") return std::nullopt;
+    MeasuredRow measured{.trial = row.integer(0),
+                         .config = config,
+                         .latency_us = row.real(2),
+                         .samples_us = {},
+                         .rounds_us = {},
+                         .measured_at = {row.integer(3)}};
+    const Candidate candidate{
+        .batch = run.batch, .run = run.run, .group = run.group, .rows = 0, .trial = measured.trial};
+    add_samples(connection, candidate, *id, !row.is_null(4), row, 4, measured);
+    return measured;
   });
 }
 

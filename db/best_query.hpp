@@ -53,7 +53,10 @@ struct BatchBest {
   std::optional<MeasuredRow> default_row;  ///< the default's row of the same sweep and group, if ok
   bool default_failed = false;             ///< the default has rows in that run, none of them ok
   std::int64_t rows = 0;                   ///< ok rows of this batch that count
-  schema::ChoiceRule rule = {};            ///< of the sweep
+  std::int64_t group = 0;
+  std::int64_t run = 0;                  ///< what the rows were made in: opaque, later ones are larger
+  std::optional<MeasuredRow> incumbent;  ///< what was chosen before, where this run measured it too
+  schema::ChoiceRule rule = {};          ///< of the sweep
 };
 
 /// all: every row that counts. finished: without those of sweeps that are not done: queued, running, failed, ...
@@ -61,6 +64,14 @@ enum class Runs { all, finished };
 
 /// One entry per batch that has an ok row which counts, ascending.
 Result<std::vector<BatchBest>> best_of_group(Snapshot& snapshot, std::int64_t group, Runs runs = Runs::all);
+
+/// As best_of_group, but what each run (sweep or import) found on its own: by batch and, in a batch, the oldest run
+/// first, at most the newest sixteen.
+Result<std::vector<BatchBest>> bests_by_run(Snapshot& snapshot, std::int64_t group, Runs runs = Runs::all);
+
+/// The fastest ok row of a configuration in the run of another row, at its batch.
+Result<std::optional<MeasuredRow>> row_in_run(Snapshot& snapshot, const BatchBest& run,
+                                              const schema::TileConfig& config);
 
 /// The fastest row of a batch whose GEMMs run with one tile, as an engine needs it that reads one file; `rows` counts
 /// it alone. Nothing when every ok row that counts has a tile for GEMM 2 of its own.

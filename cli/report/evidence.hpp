@@ -43,10 +43,10 @@ struct Evidence {
   std::set<std::int64_t> clocks_mhz;
   std::optional<schema::Timestamp> first_measured_at, last_measured_at;
 
-  std::string verdict;                  ///< whether the file is worth it; empty where the daemon gives none
-  std::vector<std::string> guarantee;   ///< how it does wherever it was measured, in lines
-  std::vector<std::int64_t> measured;   ///< M where it was compared with the default
-  std::optional<L2Contrast> l2;  ///< what weights in L2 would choose otherwise, where that was measured
+  std::string verdict;                 ///< whether the file is worth it; empty where the daemon gives none
+  std::vector<std::string> guarantee;  ///< how it does wherever it was measured, in lines
+  std::vector<std::int64_t> measured;  ///< M where it was compared with the default
+  std::optional<L2Contrast> l2;        ///< what weights in L2 would choose otherwise, where that was measured
 
   std::vector<std::string> unfinished;  ///< "abc-1 is cancelled": of those sweeps, what is not done
 

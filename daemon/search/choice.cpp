@@ -61,4 +61,18 @@ Choice choose(const Measured& best, const std::optional<Default>& fallback, cons
   return {standard.config, standard.latency_us, true, fmt::format("default kept: best is {} faster{}", gain, why)};
 }
 
+Choice choose_again(const Measured& best, const std::optional<Default>& fallback, const Measured& incumbent,
+                    const schema::ChoiceRule& rule) {
+  Choice fresh = choose(best, fallback, rule);
+  const bool was_default = fallback && fallback->config == incumbent.config;
+  if (was_default || fresh.config == incumbent.config || !fresh.latency_us) return fresh;
+  const auto& standard = fallback ? fallback->measured : std::nullopt;
+  if (standard && compare(*standard, incumbent, rule).standing == Standing::faster) return fresh;
+  const Contest result = compare(fresh.is_default ? *standard : best, incumbent, rule);
+  if (result.standing == Standing::faster) return fresh;
+  return {incumbent.config, incumbent.latency_us, false,
+          fmt::format("kept, chosen before: now {} is {} faster, which is no reason to change",
+                      fresh.is_default ? "the default" : "another one", gain_text(result))};
+}
+
 }  // namespace moetune::daemon::search

@@ -41,6 +41,12 @@ double spread_us(const Measured& row);
 /// (contest); else by their medians, of which a difference within the larger spread says nothing.
 Contest compare(const Measured& own, const Measured& other, const schema::ChoiceRule& rule);
 
+/// What is chosen where something was chosen before, the `incumbent`, and measured again in the same sweep: it stays as
+/// long as the sweep's own choice is not faster than it by the rule, nor the default. So a file that is in use changes
+/// for a gain, and not for noise.
+Choice choose_again(const Measured& best, const std::optional<Default>& fallback, const Measured& incumbent,
+                    const schema::ChoiceRule& rule = {});
+
 /// The best row if it is faster than the default by the rule, else the default. A default that was not measured in the
 /// same sweep is chosen all the same, since a file must not get slower by chance; one that cannot run, or that nobody
 /// knows (no `fallback`), leaves the best row.

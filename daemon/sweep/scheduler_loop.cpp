@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/deciding_sweep.hpp"
 #include "daemon/expert_counts.hpp"
 #include "daemon/sibling_seeds.hpp"
 #include "daemon/sweep/sweep_neighbours.hpp"
@@ -185,7 +186,7 @@ Result<std::unique_ptr<SweepRun>> SchedulerLoop::begin(const db::Sweep& queued) 
   if (!sweep) return std::unexpected(sweep.error());
   hub_.publish(sweep->id, {"state", state_view(*sweep).dump()});
   if (!plan->siblings.empty()) {
-    spdlog::info("sweep {} tries what won under other routings or l2, for {} batches", sweep->id,
+    spdlog::info("sweep {} tries what is chosen by now and what won under other routings or l2, for {} batches", sweep->id,
                  plan->siblings.size());
   }
   const RunContext context{.database = services_.database,
@@ -219,7 +220,17 @@ Result<std::vector<schema::SeedingSet>> SchedulerLoop::sets_of(std::int64_t swee
 
 Result<search::Seeds> SchedulerLoop::siblings_of(const db::Sweep& sweep, const schema::Group& group) {
   return services_.database.read([&](db::Snapshot& snapshot) -> Result<search::Seeds> {
-    if (!sweep.started_at) return sibling_seeds(snapshot, group, sweep.spec.batches);
+    if (!sweep.started_at) {
+      auto seeds = sibling_seeds(snapshot, group, sweep.spec.batches);
+      // What a file has now is tried again, so that it changes for a gain alone.
+      const auto chosen = chosen_of_group(snapshot, group);
+      if (!seeds || !chosen) return seeds ? std::unexpected(chosen.error()) : std::move(seeds);
+      for (const auto batch : sweep.spec.batches) {
+        const auto found = chosen->find(batch);
+        if (found != chosen->end()) seeds->operator[](batch).insert(seeds->operator[](batch).begin(), found->second);
+      }
+      return seeds;
+    }
     auto taken = db::sibling_seeds_of(snapshot, sweep.id);
     if (!taken) return std::unexpected(taken.error());
     return std::move(*taken).value_or(search::Seeds());

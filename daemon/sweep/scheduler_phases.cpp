@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "daemon/best_view.hpp"
+#include "daemon/deciding_sweep.hpp"
 #include "daemon/sweep/scheduler_loop.hpp"
 #include "db/best_query.hpp"
 #include "db/earlier_outcomes.hpp"
@@ -67,11 +68,19 @@ Result<std::optional<SweepPlan>> SchedulerLoop::phase_between() {
   const auto& spec = run_->sweep().spec;
   const auto known = services_.database.read([&](db::Snapshot& snapshot) -> Result<Known> {
     const auto is_asked_for = [&](std::int64_t batch) { return std::ranges::binary_search(spec.batches, batch); };
-    const auto bests = db::best_of_sweep(snapshot, run_->id());
+    auto bests = db::best_of_sweep(snapshot, run_->id());
     if (!bests) return std::unexpected(bests.error());
+    const auto before = chosen_of_group(snapshot, run_->plan().group);
+    if (!before) return std::unexpected(before.error());
     Known all;
-    for (const auto& best : *bests) {
-      if (is_asked_for(best.batch)) all.chosen[best.batch] = choice_for(best).config;
+    for (auto& best : *bests) {
+      if (!is_asked_for(best.batch)) continue;
+      if (const auto chosen = before->find(best.batch); chosen != before->end()) {
+        auto incumbent = db::row_in_run(snapshot, best, chosen->second);
+        if (!incumbent) return std::unexpected(incumbent.error());
+        best.incumbent = std::move(*incumbent);
+      }
+      all.chosen[best.batch] = choice_for(best).config;
     }
     const auto counts = db::count_trials(snapshot, run_->id());
     if (!counts) return std::unexpected(counts.error());
