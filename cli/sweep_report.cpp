@@ -65,6 +65,7 @@ std::vector<std::string> seed_lines(const SweepStatus& status) {
   for (const auto& [problem, candidates] : status.neighbours) {
     lines.push_back(fmt::format("{} candidates that were the best of {}", candidates, problem));
   }
+  for (const auto& warning : status.warnings) lines.push_back(fmt::format("warning: {}", printable(warning)));
   return lines;
 }
 

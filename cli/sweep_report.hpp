@@ -24,8 +24,8 @@ Query query_of_fields(const nlohmann::json& fields);
 /// command line reaches this daemon ("moetune --data-dir D").
 std::vector<std::string> next_steps(const nlohmann::json& fields, const std::string& prefix, const Endpoint& endpoint);
 
-/// Lines that say how many candidates came from which imported engine file and from which other problem; none when
-/// there was neither.
+/// Lines that say how many candidates came from which imported engine file and from which other problem, and warnings
+/// about the GPUs; none when there was nothing of that.
 std::vector<std::string> seed_lines(const SweepStatus& status);
 
 }  // namespace moetune::cli

@@ -96,6 +96,15 @@ std::vector<std::pair<std::string, std::int64_t>> read_neighbours(const nlohmann
   return neighbours;
 }
 
+std::vector<std::string> read_warnings(const nlohmann::json* list) {
+  std::vector<std::string> warnings;
+  if (list == nullptr || !list->is_array()) return warnings;
+  for (const auto& item : *list) {
+    if (item.is_string()) warnings.push_back(item.get<std::string>());
+  }
+  return warnings;
+}
+
 Result<BatchBest> batch_best_from_json(const nlohmann::json& value) {
   ObjectReader reader(value, "best");
   BatchBest best;
@@ -155,6 +164,7 @@ Result<SweepStatus> sweep_status_from_json(const ordered_json& ordered) {
   if (const auto* compiles = reader.required_raw("compiles")) read_compiles(*compiles, status, reader);
   status.seeded_by = read_shares(reader.raw("seeded_by"), reader);
   status.neighbours = read_neighbours(reader.raw("neighbours"), reader);
+  status.warnings = read_warnings(reader.raw("warnings"));
   status.eta_s = reader.optional_number("eta_s", 0, k_any);
   status.started_at = reader.optional_text("started_at");
   status.finished_at = reader.optional_text("finished_at");

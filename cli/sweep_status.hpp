@@ -43,6 +43,7 @@ struct SweepStatus {
   std::int64_t not_recorded = 0;
   std::vector<schema::CandidateShare> seeded_by;
   std::vector<std::pair<std::string, std::int64_t>> neighbours;  ///< problem, and how many candidates it brought in
+  std::vector<std::string> warnings;                             ///< of its GPUs
   std::int64_t compiles_done = 0;
   std::int64_t compiles_cached = 0;
   std::int64_t compiles_failed = 0;

@@ -67,6 +67,9 @@ schema::Result<std::vector<schema::Trial>> RunLedger::commit(db::Database& datab
     if (total_) {
       if (auto done = db::set_sweep_total(transaction, sweep_, *total_); !done) return done;
     }
+    for (const db::AnchorRow& row : anchors_) {
+      if (auto done = db::add_anchor_reading(transaction, sweep_, row); !done) return done;
+    }
     for (const auto& [batch, uuid] : owners_) {
       if (auto done = db::add_batch_owner(transaction, sweep_, phase_, batch, uuid); !done) return done;
     }
@@ -81,6 +84,7 @@ schema::Result<std::vector<schema::Trial>> RunLedger::commit(db::Database& datab
   if (!written) return std::unexpected(written.error());
   attempt_of_.merge(attempts);
   owners_.clear();
+  anchors_.clear();
   ended_.clear();
   counts_ = {};
   total_.reset();

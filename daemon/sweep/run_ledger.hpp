@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "db/anchor_store.hpp"
 #include "db/attempt_store.hpp"
 #include "db/sweep_store.hpp"
 #include "db/trial_store.hpp"
@@ -35,12 +36,15 @@ class RunLedger {
   void set_total(std::int64_t total) { total_ = total; }
   /// The batch is measured on this GPU.
   void own(std::int64_t batch, std::string gpu_uuid) { owners_[batch] = std::move(gpu_uuid); }
+  void add_anchor(db::AnchorRow row) { anchors_.push_back(std::move(row)); }
   /// The attempt of a job has ended.
   void end(std::int64_t job, db::AttemptOutcome outcome, std::string detail = "");
   /// A job is about to be sent; its attempt begins with the next commit.
   void begin(std::int64_t job, db::NewAttempt attempt);
 
-  bool empty() const { return rows_.empty() && rounds_.empty() && ended_.empty() && !has_counts() && !total_; }
+  bool empty() const {
+    return rows_.empty() && rounds_.empty() && ended_.empty() && anchors_.empty() && !has_counts() && !total_;
+  }
   bool anything_to_write() const { return !empty() || !begun_.empty(); }
 
   /// Writes everything. On success returns the rows that were written. On an error nothing was written and everything
@@ -67,6 +71,7 @@ class RunLedger {
   std::set<std::size_t> rows_of_rounds_;  ///< indexes into rows_
   std::vector<Round> rounds_;
   std::vector<Ending> ended_;
+  std::vector<db::AnchorRow> anchors_;
   std::map<std::int64_t, std::string> owners_;  ///< by batch
   db::CompileCounts counts_;
   std::optional<std::int64_t> total_;

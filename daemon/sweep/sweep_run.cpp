@@ -56,7 +56,9 @@ void SweepRun::dispatch_work() {
     if (!kernel) break;
     submit(*kernel, false);
   }
+  dispatch_anchors();
   for (std::size_t i = 0; i < stations_.size(); ++i) {
+    if (is_held(i)) continue;
     for (std::size_t room = stations_[i].station.room(); room > 0; --room) {
       const auto trial = board_.next_trial(i);
       if (!trial) break;
@@ -68,8 +70,9 @@ void SweepRun::dispatch_work() {
 
 void SweepRun::dispatch_suspect() {
   for (std::size_t i = 0; i < stations_.size(); ++i) {
-    if (board_.has_work_for(i) && stations_[i].station.room() == 0) return;
+    if (is_held(i) || (board_.has_work_for(i) && stations_[i].station.room() == 0)) return;
   }
+  if (!anchoring_.empty()) return;
   if (stations_.empty() || (plan_.compiles && context_.crew.free_slots() == 0)) return;
   const auto item = board_.next_suspect();
   if (item) std::visit([&](auto index) { submit(index, true); }, *item);
@@ -142,6 +145,7 @@ void SweepRun::abandon() {
     ledger_.end(job, db::AttemptOutcome::interrupted);
     board_.put_back(kernel);
   }
+  anchoring_.clear();
   for (const auto& [job, trial] : std::exchange(measuring_, {})) {
     ledger_.end(job, db::AttemptOutcome::interrupted);
     board_.put_back(trial);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "daemon/kernel_cache.hpp"
+#include "daemon/search/anchor.hpp"
 #include "daemon/search/eta.hpp"
 #include "daemon/search/race.hpp"
 #include "daemon/search/work_board.hpp"
@@ -61,15 +62,17 @@ class SweepRun {
   const db::Sweep& sweep() const { return sweep_; }
   const SweepPlan& plan() const { return plan_; }
   /// Every trial of the phase has its committed row.
-  bool done() const { return board_.done() && ledger_.empty(); }
+  bool done() const { return board_.done() && ledger_.empty() && anchors_done(); }
   /// Nothing is under way and nothing waits to be committed.
-  bool quiet() const { return compiling_.empty() && measuring_.empty() && !step_job_ && ledger_.empty(); }
+  bool quiet() const {
+    return compiling_.empty() && measuring_.empty() && anchoring_.empty() && !step_job_ && ledger_.empty();
+  }
   /// Why the sweep cannot go on; it is to be marked failed.
   const std::optional<schema::Error>& failure() const { return failure_; }
   /// Why a person has to look; it is to be paused.
   const std::optional<std::string>& stuck() const { return stuck_; }
-  /// Why nothing can be stored at the moment; empty when all is well.
-  const std::string& trouble() const { return trouble_; }
+  /// Why nothing can be stored, or a GPU is held back, at the moment; empty when all is well.
+  std::string trouble() const { return trouble_.empty() ? anchor_trouble() : trouble_; }
   std::optional<double> eta() const;
   /// Seconds of measuring, summed over the devices.
   double busy_seconds() const { return busy_seconds_; }
@@ -143,6 +146,23 @@ class SweepRun {
   void submit(search::TrialIndex trial, bool alone);
   void send(search::TrialIndex trial, std::int64_t job);
 
+  // sweep_run_anchor.cpp: whether the GPUs are as they were
+  struct AnchorJob {
+    std::size_t station = 0;
+    std::int64_t batch = 0;
+  };
+  double seconds() const;
+  schema::Result<void> begin_anchors(db::Snapshot& snapshot);
+  void note_anchor_row(const search::Candidate& candidate, schema::TrialStatus status);
+  std::optional<kernels::MeasureJob> anchor_job(std::int64_t batch);
+  void dispatch_anchors();
+  bool is_held(std::size_t station) const;
+  bool anchors_done() const;
+  bool accept_anchor(std::size_t index, const kernels::MeasureReply& reply);
+  void compare_with_first(std::size_t index) const;
+  void lose_anchor(std::size_t index);
+  std::string anchor_trouble() const;
+
   // sweep_run_owners.cpp: which GPU measures what
   schema::Result<void> take_up_owners(db::Snapshot& snapshot);
   void note_owner(search::TrialIndex trial);
@@ -180,7 +200,12 @@ class SweepRun {
   search::WorkBoard board_;
   RunLedger ledger_;
   std::vector<Station> stations_;
-  std::set<std::int64_t> owned_;  ///< batches whose GPU is stored
+  std::set<std::int64_t> owned_;                               ///< batches whose GPU is stored
+  std::chrono::steady_clock::time_point began_;                ///< the phase, in this run
+  std::vector<search::Anchor> anchors_;                        ///< by station; none with a recording
+  std::set<std::int64_t> anchor_ready_;                        ///< batches whose default has an ok row in this phase
+  std::map<std::int64_t, AnchorJob> anchoring_;                ///< by job id
+  std::map<std::size_t, search::OpeningTimes> opening_times_;  ///< by station, of the phase
   std::optional<search::Race> race_;
   bool raced_ = false;                              ///< the race wants nothing more
   std::int64_t raced_total_ = 0;                    ///< trials of the race, as told to the ledger

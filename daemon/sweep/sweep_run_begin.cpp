@@ -70,6 +70,7 @@ Result<void> SweepRun::take_up(bool first_time) {
     if (auto skipped = skip_finished(snapshot); !skipped) return skipped;
     if (auto read = read_earlier_outcomes(snapshot); !read) return read;
     if (auto taken = take_up_owners(snapshot); !taken) return taken;
+    if (auto begun = begin_anchors(snapshot); !begun) return begun;
     if (plan_.order != search::Order::plan) {
       if (auto taken = take_up_rounds(snapshot); !taken) return taken;
     }

@@ -105,6 +105,7 @@ schema::Trial SweepRun::row_for(TrialIndex trial, TrialStatus status) const {
 void SweepRun::finish_trial(TrialIndex trial, schema::Trial row) {
   board_.finish(trial);
   if (row.latency_us) note_latency(row.batch, *row.latency_us);
+  note_anchor_row({row.batch, row.config}, row.status);
   tell_race(row);
   const std::int64_t batch = row.batch;
   ledger_.add_row(std::move(row));
@@ -139,6 +140,7 @@ void SweepRun::take_station_events(std::size_t index) {
 void SweepRun::accept_measured(std::size_t index, MeasuredJob& measured) {
   Station& station = stations_[index];
   kernels::MeasureReply& reply = measured.reply;
+  if (accept_anchor(index, reply)) return;
   const auto found = measuring_.find(reply.id);
   if (found == measuring_.end()) return;
   const TrialIndex trial = found->second;
@@ -187,6 +189,7 @@ void SweepRun::judge_station_down(std::size_t index, const WorkerEnded& ended) {
   Station& station = stations_[index];
   const bool interruption = is_interruption(ended);
   spdlog::warn("measure worker {}{}", ended.explanation, interruption ? "; nobody is to blame" : "");
+  lose_anchor(index);
   for (const std::int64_t job : std::exchange(station.jobs, {})) {
     const auto found = measuring_.find(job);
     if (found == measuring_.end()) continue;

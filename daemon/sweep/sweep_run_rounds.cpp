@@ -49,6 +49,7 @@ void SweepRun::open_rounds() {
 }
 
 void SweepRun::finish_round(TrialIndex trial, schema::Trial row) {
+  note_anchor_row({row.batch, row.config}, row.status);
   RoundsSoFar& so_far = rounds_[trial];
   const bool is_first = so_far.samples_us.empty();
   const double us = *row.latency_us;
@@ -56,6 +57,7 @@ void SweepRun::finish_round(TrialIndex trial, schema::Trial row) {
   so_far.samples_us.push_back(row.samples_us);
   if (is_first) tell_race(row);
   note_latency(row.batch, us);
+  note_anchor_row({row.batch, row.config}, row.status);
   const std::int64_t batch = row.batch;
   so_far.last = std::move(row);
   board_.had_round(trial);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "daemon/best_view.hpp"
+#include "daemon/sweep/gpu_view.hpp"
 #include "db/candidate_store.hpp"
 #include "db/neighbour_store.hpp"
 #include "db/trial_store.hpp"
@@ -86,6 +87,12 @@ schema::Result<ordered_json> sweep_view(db::Snapshot& snapshot, const db::Sweep&
     auto neighbours = neighbours_view(snapshot, sweep);
     if (!neighbours) return neighbours;
     view["neighbours"] = std::move(*neighbours);
+    const auto readings = db::anchor_readings(snapshot, sweep.id);
+    if (!readings) return std::unexpected(readings.error());
+    auto gpus = gpu_view(snapshot, sweep.id, *readings);
+    if (!gpus) return std::unexpected(gpus.error());
+    view["gpus"] = std::move(gpus->gpus);
+    view["warnings"] = std::move(gpus->warnings);
   }
   view["compiles"] = {
       {"done", sweep.compiles.done}, {"cached", sweep.compiles.cached}, {"failed", sweep.compiles.failed}};

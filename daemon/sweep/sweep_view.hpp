@@ -7,7 +7,8 @@
 
 namespace moetune::daemon {
 
-/// Who asks for a sweep: GET /sweeps, or GET /sweeps/{id}, which alone tells the files and problems that seeded it.
+/// Who asks for a sweep: GET /sweeps, or GET /sweeps/{id}, which alone tells the files and problems that seeded it,
+/// and what its GPUs were like.
 enum class ViewOf { list, one };
 
 /// The object that they answer. `eta_s` is known while the sweep runs.

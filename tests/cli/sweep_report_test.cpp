@@ -33,6 +33,8 @@ TEST(SweepReportTest, TellsHowManyCandidatesCameFromWhere) {
       {{"problem", {{"E", 64}, {"N", 1408}, {"hidden_size", 2048}, {"topk", 6}}}, {"candidates", 8}}};
   EXPECT_EQ(seed_lines(sweep_status_from_json(sweep).value()).back(),
             "8 candidates that were the best of E=64,N=1408,hidden_size=2048,topk=6,bfloat16");
+  sweep["warnings"] = {"GPU 1 is 4.2 % slower than GPU 0"};
+  EXPECT_EQ(seed_lines(sweep_status_from_json(sweep).value()).back(), "warning: GPU 1 is 4.2 % slower than GPU 0");
   sweep["neighbours"][0].erase("candidates");
   EXPECT_FALSE(sweep_status_from_json(sweep));
   sweep.erase("neighbours");

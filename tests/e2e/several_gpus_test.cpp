@@ -1,9 +1,14 @@
 // Sweeps on two GPUs that compute nothing.
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <fstream>
+#include <functional>
 #include <map>
 #include <set>
+#include <thread>
 
 #include "tests/e2e/problem_in_space.hpp"
 #include "tests/e2e/running_daemon.hpp"
@@ -12,6 +17,7 @@ namespace moetune::e2e {
 namespace {
 
 using nlohmann::json;
+using testing::HasSubstr;
 
 ProblemInSpace six_batches() {
   return {.problem = {8, 256, 256, 2, schema::Dtype::none, schema::ActDtype::bfloat16, {}, true, false},
@@ -33,6 +39,11 @@ class SeveralGpusTest : public testing::Test {
             .environment = {{"LD_LIBRARY_PATH", MOETUNE_FAKE_DRIVER},
                             {"FAKE_CUDA_DEVICES", "2"},
                             {"MOETUNE_TEST_MEASURE_DELAY_MS", delay_ms}}};
+  }
+  RunningDaemon::Options with(std::vector<std::pair<std::string, std::string>> more) const {
+    RunningDaemon::Options all = options();
+    all.environment.insert(all.environment.end(), more.begin(), more.end());
+    return all;
   }
   static json spec(const std::string& strategy) {
     json spec = six_batches().sweep("", false);
@@ -73,6 +84,62 @@ TEST_F(SeveralGpusTest, ABatchIsMeasuredByOneGpuAlone) {
     ASSERT_EQ(view["state"], "done") << view.dump() << daemon.log();
     expect_shared_out(gpus_of_batches(daemon, id));
   }
+}
+
+TEST_F(SeveralGpusTest, GpusOfOneNameThatDifferInSpeedAreNoticed) {
+  RunningDaemon daemon(with({{"FAKE_CUDA_SLOWER_PERCENT", "5"}}));
+  const auto id = daemon.create_sweep(spec("race"));
+  const json view = daemon.wait_for(id, {"done", "failed", "paused"});
+  ASSERT_EQ(view["state"], "done") << view.dump() << daemon.log();
+  ASSERT_EQ(view["gpus"].size(), 2U);
+  EXPECT_TRUE(view["gpus"][0]["slower_by"].is_null());
+  EXPECT_NEAR(view["gpus"][1]["slower_by"].get<double>(), 0.05, 0.001);
+  ASSERT_EQ(view["warnings"].size(), 1U) << view["warnings"].dump();
+  EXPECT_THAT(view["warnings"][0].get<std::string>(), HasSubstr("GPU 1 is 5.0 % slower than GPU 0"));
+  EXPECT_THAT(daemon.log(), HasSubstr("GPU 1 is 5.0 % slower than GPU 0"));
+  EXPECT_FALSE(daemon.get("/sweeps").json()["items"][0].contains("gpus"));
+}
+
+TEST_F(SeveralGpusTest, AGpuThatDriftsIsWaitedFor) {
+  const auto slow = folder_.path() / "slow";
+  RunningDaemon daemon(with({{"FAKE_CUDA_SLOW_WHILE", slow.string()}, {"MOETUNE_TEST_ANCHOR_EVERY_MS", "100"}}));
+  json one_gpu = spec("exhaustive");
+  one_gpu["gpus"] = {0};
+  const auto id = daemon.create_sweep(one_gpu);
+  const auto view = [&] { return daemon.get("/sweeps/" + std::to_string(id)).json(); };
+  const auto wait_until = [&](const std::function<bool(const json&)>& holds) {
+    for (int i = 0; i < 1000 && !holds(view()); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  };
+  // The begin, which tells what is usual, takes four.
+  wait_until([](const json& sweep) { return !sweep["gpus"].empty() && sweep["gpus"][0]["readings"] >= 6; });
+  std::ofstream(slow) << "x";
+  wait_until([](const json& sweep) { return sweep["error"].is_string(); });
+  EXPECT_THAT(view()["error"].dump(), HasSubstr("waits for GPU 0, which is drifted: what took 100 us at the begin"));
+  EXPECT_EQ(view()["state"], "running");
+  std::this_thread::sleep_for(std::chrono::milliseconds(700));  // until several readings agree
+  std::filesystem::remove(slow);
+  const json done = daemon.wait_for(id, {"done", "failed", "paused"});
+  ASSERT_EQ(done["state"], "done") << done.dump() << daemon.log();
+  EXPECT_TRUE(done["error"].is_null());
+  EXPECT_EQ(done["gpus"][0]["state"], "good");
+  ASSERT_EQ(done["gpus"][0]["doubtful"].size(), 1U) << done["gpus"].dump();
+  EXPECT_EQ(done["gpus"][0]["doubtful"][0]["state"], "drifted");
+  EXPECT_GT(done["gpus"][0]["doubtful"][0]["rows"], 0);
+  EXPECT_THAT(done["warnings"][0].get<std::string>(), HasSubstr("GPU 0 was drifted from "));
+}
+
+TEST_F(SeveralGpusTest, AnAnchorThatEndsTheWorkerBlamesNobody) {
+  RunningDaemon daemon(with({{"MOETUNE_TEST_FAULT", "abort@round=0"}}));
+  const auto id = daemon.create_sweep(spec("exhaustive"));
+  const json view = daemon.wait_for(id, {"done", "failed", "paused"});
+  ASSERT_EQ(view["state"], "done") << view.dump() << daemon.log();
+  EXPECT_EQ(view["trials"]["by_status"], json({{"ok", view["trials"]["total"]}}));
+  EXPECT_EQ(view["gpus"], json::array());
+  const SQLite::Database database(folder_.path() / "data/results.db", SQLite::OPEN_READONLY);
+  SQLite::Statement blamed(database,
+                           "SELECT count(*) FROM attempt_outcomes WHERE outcome IN ('worker_failed', 'timed_out')");
+  blamed.executeStep();
+  EXPECT_EQ(blamed.getColumn(0).getInt64(), 0);
 }
 
 TEST_F(SeveralGpusTest, AKilledDaemonLeavesEachBatchToItsGpu) {

@@ -55,7 +55,7 @@ Result<ordered_json> FakeSweeps::show(std::int64_t id) {
   view["spec"] = schema::to_json(sweep.spec);
   view["trials"] = {{"total", 0}, {"done", 0}, {"by_status", ordered_json::object()}, {"not_recorded", 0}};
   view["seeded_by"] = ordered_json::array();
-  view["neighbours"] = ordered_json::array();
+  for (const char* name : {"neighbours", "gpus", "warnings"}) view[name] = ordered_json::array();
   view["compiles"] = {{"done", 0}, {"cached", 0}, {"failed", 0}};
   view["created_at"] = "2026-11-20T10:15:00Z";
   for (const char* name : {"started_at", "finished_at", "eta_s", "error"}) view[name] = nullptr;
@@ -70,7 +70,7 @@ Result<SweepPage> FakeSweeps::list(std::optional<std::int64_t> after, std::int64
     auto sweep = show(id);
     if (!sweep) return page;
     sweep->erase("seeded_by");
-    sweep->erase("neighbours");
+    for (const char* name : {"neighbours", "gpus", "warnings"}) sweep->erase(name);
     page.items.push_back(std::move(*sweep));
     page.next = show(id + 1) ? std::optional(id) : std::nullopt;
   }

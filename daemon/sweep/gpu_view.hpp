@@ -1,0 +1,24 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "db/anchor_store.hpp"
+
+namespace moetune::daemon {
+
+/// What the anchors of a sweep say of its GPUs.
+struct GpuView {
+  nlohmann::ordered_json gpus = nlohmann::ordered_json::array();
+  std::vector<std::string> warnings;  ///< what a person should know of them, in words
+};
+
+/// From all readings of a sweep; the rows in doubtful intervals are counted in `snapshot`.
+schema::Result<GpuView> gpu_view(db::Snapshot& snapshot, std::int64_t sweep,
+                                 const std::vector<db::AnchorRow>& readings);
+
+/// "GPU 1 is 4.2 % slower than GPU 0: ..."; `slower_by` as of search::slower_by.
+std::string slower_text(std::int64_t gpu, std::int64_t first, double slower_by);
+
+}  // namespace moetune::daemon
