@@ -7,6 +7,7 @@
 #   --engine-path FOLDER    where vLLM is (none: the kernel is builtin)
 #   --problems "fp8 bf16"   --gpus "0 0,1" (one column each; the first is what the others are compared with)
 #   --strategies "race exhaustive" (the latter from a full cache only)   --seconds 500
+#   --kernel NAME           in the place of vllm or builtin     --tune-options "" more options of `moetune tune`
 set -u
 usage="usage: several.sh PACKED_FOLDER OUT_FOLDER [OPTION VALUE]..."
 folder=$(cd "${1:?$usage}" && pwd)
@@ -14,6 +15,7 @@ mkdir -p "${2:?$usage}"
 out=$(cd "$2" && pwd)
 shift 2
 engine=() kernel=builtin problems='fp8 bf16' gpus='0 0,1' strategies='race exhaustive' seconds=500
+tune_options=()
 while [ $# -gt 1 ]; do
   case $1 in
     --engine-path) engine=(--engine-path "$(cd "$2" && pwd)") kernel=vllm ;;
@@ -21,6 +23,8 @@ while [ $# -gt 1 ]; do
     --gpus) gpus=$2 ;;
     --strategies) strategies=$2 ;;
     --seconds) seconds=$2 ;;
+    --kernel) kernel=$2 ;;
+    --tune-options) read -ra tune_options <<<"$2" ;;
     *) echo "several.sh: unknown option $1; $usage" >&2 && exit 2 ;;
   esac
   shift 2
@@ -72,7 +76,8 @@ sweep() {
   read -ra shape <<<"$(shape_of "$1")"
   [ "$left" -ge 10 ] || { echo "no time left for $id" && failed=1 && return 1; }
   if ! "${packed[@]}" timeout -k 5 "$left" moetune --data-dir "$data" --json tune "${shape[@]}" --kernel "$kernel" \
-    --strategy "$2" --gpus "$4" --no-imported >"$logs/tune_$id.json" 2>"$logs/tune_$id.log"; then
+    --strategy "$2" --gpus "$4" --no-imported "${tune_options[@]}" \
+    >"$logs/tune_$id.json" 2>"$logs/tune_$id.log"; then
     echo "FAILED: $id" && tail -n 3 "$logs/tune_$id.log"
     failed=1
     return 1
