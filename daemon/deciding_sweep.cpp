@@ -85,9 +85,15 @@ Result<std::map<std::int64_t, schema::TileConfig>> chosen_of_group(db::Snapshot&
   filter.l2 = group.l2;
   filter.routing = group.routing;
   filter.origin = group.origin;
-  const auto matches = db::matching_groups(snapshot, filter, db::Versions::all);
+  const bool any_version = group.kernel_digest.empty();
+  const auto matches = db::matching_groups(snapshot, filter, any_version ? db::Versions::newest : db::Versions::all);
   if (!matches) return std::unexpected(matches.error());
-  const auto own = std::ranges::find(*matches, group, &db::GroupMatch::group);
+  const auto own = std::ranges::find_if(*matches, [&](const db::GroupMatch& match) {
+    schema::Group known = match.group;
+    if (any_version) known.kernel_digest.clear();
+    if (any_version) known.compiler = group.compiler;
+    return known == group;
+  });
   if (own == matches->end()) return chosen;
   const auto deciding = deciding_of_group(snapshot, own->id, db::Runs::finished);
   if (!deciding) return std::unexpected(deciding.error());

@@ -18,7 +18,8 @@ namespace moetune::daemon {
 schema::Result<std::vector<db::BatchBest>> deciding_of_group(db::Snapshot& snapshot, std::int64_t group,
                                                              db::Runs runs = db::Runs::all);
 
-/// What a file gets by the finished sweeps of a group, by batch.
+/// What a file gets by the finished sweeps of a group, by batch; of the version that was measured last where the group
+/// has no kernel_digest yet.
 schema::Result<std::map<std::int64_t, schema::TileConfig>> chosen_of_group(db::Snapshot& snapshot,
                                                                            const schema::Group& group);
 

@@ -58,7 +58,7 @@ std::map<std::string, std::string> facts_of(const nlohmann::json& request) {
   std::map<std::string, std::string> facts;
   if (!request.is_object()) return facts;
   facts["type"] = request.value("type", "");
-  for (const char* name : {"batch", "round"}) {
+  for (const char* name : {"batch", "round", "anchor"}) {
     if (request.contains(name)) facts[name] = request[name].dump();
   }
   if (const auto config = request.find("config"); config != request.end() && config->is_object()) {

@@ -192,6 +192,7 @@ json to_json(const MeasureJob& job) {
   if (job.quick) object["quick"] = true;
   if (job.round) object["round"] = *job.round;
   if (job.apart) object["apart"] = true;
+  if (job.anchor) object["anchor"] = true;
   if (!job.stages) object["stages"] = false;
   return object;
 }
@@ -305,6 +306,7 @@ Result<MeasureJob> measure_job_from_json(const json& value) {
   job.best_us = reader.optional_number("best_us", 0, k_max_us);
   job.quick = reader.boolean_or("quick", false);
   job.round = reader.optional_integer("round", 0, schema::k_max_rounds);
+  job.anchor = reader.boolean_or("anchor", false);
   job.stages = reader.boolean_or("stages", true);
   job.apart = reader.boolean_or("apart", false);
   return finished(reader, job);

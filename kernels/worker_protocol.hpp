@@ -92,8 +92,9 @@ struct MeasureJob {
       false;  ///< for a scan: few samples for everybody, and no rests; log_tail is k_clock_fell when the clock did
   /// One round, by its number, of a candidate that takes turns with others: three samples for everybody.
   std::optional<std::int64_t> round = {};
-  bool stages = true;  ///< the rest of the step is timed too, once for each batch and BLOCK_SIZE_M
-  bool apart = false;  ///< each GEMM in a graph of its own: latency_us is their sum, stages_us has gemm_1 and gemm_2
+  bool anchor = false;  ///< shows what the GPU is like, and belongs to no candidate
+  bool stages = true;   ///< the rest of the step is timed too, once for each batch and BLOCK_SIZE_M
+  bool apart = false;   ///< each GEMM in a graph of its own: latency_us is their sum, stages_us has gemm_1 and gemm_2
 };
 
 /// log_tail of an ok reply, to the letter, when the clock was low: a quick job's, whose samples were kept all the same,

@@ -188,7 +188,8 @@ Result<SweepSpec> sweep_spec_from_json(const nlohmann::json& value) {
   }
   reader.raw("model");
   SweepSpec spec;
-  reader.refuse_null({"act_dtype", "batch", "kernel", "strategy", "routing", "l2", "gpus", "seed"});
+  reader.refuse_null(
+      {"act_dtype", "batch", "kernel", "strategy", "routing", "l2", "gpus", "seed", "level", "min_gain"});
   spec.problem = read_problem(reader, Absent::none);
   read_batches(reader, spec);
   spec.kernel = reader.optional_text("kernel").value_or(spec.kernel);

@@ -186,7 +186,7 @@ Result<std::unique_ptr<SweepRun>> SchedulerLoop::begin(const db::Sweep& queued) 
   if (!sweep) return std::unexpected(sweep.error());
   hub_.publish(sweep->id, {"state", state_view(*sweep).dump()});
   if (!plan->siblings.empty()) {
-    spdlog::info("sweep {} tries what is chosen by now and what won under other routings or l2, for {} batches", sweep->id,
+    spdlog::info("sweep {} tries again what is chosen by now, and what won elsewhere, for {} batches", sweep->id,
                  plan->siblings.size());
   }
   const RunContext context{.database = services_.database,

@@ -71,6 +71,8 @@ std::optional<kernels::MeasureJob> SweepRun::anchor_job(std::int64_t batch) {
   job.id = next_job_id();
   job.batch = batch;
   job.config = plan_.default_of_batch.at(batch);
+  job.anchor = true;
+  job.stages = false;
   job.round = 0;  // rested also in a scan, whose heat would look like a change
   std::vector<std::string> files;
   for (const auto kernel : board_.kernels_of(*trial)) {

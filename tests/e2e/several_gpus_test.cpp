@@ -129,7 +129,7 @@ TEST_F(SeveralGpusTest, AGpuThatDriftsIsWaitedFor) {
 }
 
 TEST_F(SeveralGpusTest, AnAnchorThatEndsTheWorkerBlamesNobody) {
-  RunningDaemon daemon(with({{"MOETUNE_TEST_FAULT", "abort@round=0"}}));
+  RunningDaemon daemon(with({{"MOETUNE_TEST_FAULT", "abort@anchor=true"}}));
   const auto id = daemon.create_sweep(spec("exhaustive"));
   const json view = daemon.wait_for(id, {"done", "failed", "paused"});
   ASSERT_EQ(view["state"], "done") << view.dump() << daemon.log();
