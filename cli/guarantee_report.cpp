@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <span>
 
 #include "cli/text.hpp"
@@ -28,10 +29,13 @@ std::string coverage(const ordered_json& answer, const std::vector<std::int64_t>
 
 /// Keys that were added or that do not run their own batch's choice, and batches without a key.
 void add_placement(const ordered_json& answer, std::vector<std::string>& lines) {
-  const auto& points = answer.at("problems").at(0).at("points");
+  const auto& problems = answer.at("problems");
   for (const auto& [batch, key] : answer.at("keys").items()) {
     const auto reason = key.at("reason").get<std::string>();
-    const bool asked = !points.contains(batch) || points.at(batch).at("asked").get<bool>();
+    const bool asked = std::ranges::all_of(problems, [&](const ordered_json& problem) {
+      const auto& points = problem.at("points");
+      return !points.contains(batch) || points.at(batch).at("asked").get<bool>();
+    });
     if (!asked || reason.starts_with("pinned")) lines.push_back(fmt::format("key {}: {}", batch, printable(reason)));
   }
   for (const auto& batch : answer.at("left_out")) {
@@ -48,6 +52,12 @@ GuaranteeReport read(const ordered_json& answer, const Paint& paint) {
   report.lines.push_back(coverage(answer, report.measured));
   const auto pinned = answer.at("pinned").get<std::vector<std::int64_t>>();
   if (!pinned.empty()) report.lines.push_back("runs the default at M=" + some_of(pinned, k_most_listed));
+  const auto unknown = answer.at("not_measured").get<std::vector<std::int64_t>>();
+  if (!unknown.empty()) {
+    report.lines.push_back(
+        fmt::format("not known for every problem, as it was not measured: what the file runs at M={}",
+                    some_of(unknown, k_most_listed)));
+  }
   add_placement(answer, report.lines);
   return report;
 }

@@ -22,8 +22,8 @@ struct ExportQuery {
   schema::GroupFilter filter;
   schema::EngineFormat format = schema::EngineFormat::vllm;
   bool allow_recorded = false;
-  /// Makes one file from all problems whose file has the same name (search::merged_choice), with the batches that every
-  /// one of them has rows for.
+  /// Makes one file from all problems whose file has the same name (search::merged_choice), with keys placed over the
+  /// batches that every one of them has rows of (plan_file).
   bool merge = false;
   /// Makes one file for several routings of the same problem: those named, or where none is named all that have rows.
   /// Goes with merge.

@@ -126,11 +126,13 @@ std::vector<MissingBatch> all_batches(const FilePlan& plan) {
   return listed;
 }
 
-Result<search::MergedChoice> choice_for_all(const FilePlan& plan, std::int64_t batch) {
+std::vector<search::ModelRows> models_at(const FilePlan& plan, std::int64_t batch) {
   std::vector<search::ModelRows> models;
   for (const auto& problem : plan.problems) models.push_back(problem.batches.at(batch).rows);
-  auto choice = search::merged_choice(models);
-  if (choice) return std::move(*choice);
+  return models;
+}
+
+std::unexpected<schema::Error> nothing_suits(const FilePlan& plan, std::int64_t batch) {
   return fail(ErrorCode::conflict,
               fmt::format("batch {}: the problems that share the file have different defaults and no configuration "
                           "suits them all",
@@ -146,49 +148,68 @@ std::unexpected<schema::Error> only_pairs(EngineFormat format, std::int64_t batc
               {{"batch", batch}});
 }
 
-/// The keys of a lone problem.
-Result<void> add_keys(db::Snapshot& snapshot, EngineFormat format, FilePlan& plan) {
-  FileProblem& problem = plan.problems.front();
-  if (problem.asked.size() == problem.batches.size()) {
-    for (const auto& [batch, entry] : problem.batches) {
-      plan.keys.push_back({batch, alone(choice_for(entry.best), entry.best)});
-    }
-    return {};
-  }
-  if (auto added = add_rows_between(snapshot, format, problem); !added) return added;
+Result<void> place(db::Snapshot& snapshot, const std::map<std::int64_t, KeyCandidate>& candidates, FilePlan& plan) {
   const auto traffic = db::newest_traffic(snapshot);
   if (!traffic) return std::unexpected(traffic.error());
-  std::map<std::int64_t, KeyCandidate> candidates;
-  for (const auto& [batch, entry] : problem.batches) {
-    auto choice = choice_for(entry.best);
-    if (!can_hold(format, choice.config) && !problem.asked.contains(batch)) continue;
-    candidates.emplace(batch, KeyCandidate{entry.rows, std::move(choice), problem.asked.contains(batch)});
-  }
   auto placed = place_keys(candidates, *traffic ? std::optional((*traffic)->traffic) : std::nullopt);
-  for (PlacedKey& key : placed.keys) {
-    plan.keys.push_back({key.batch, alone(std::move(key.choice), problem.batches.at(key.batch).best)});
-  }
+  for (PlacedKey& key : placed.keys) plan.keys.push_back({key.batch, std::move(key.choice)});
   plan.left_out = std::move(placed.left_out);
   return {};
 }
 
-/// The keys that all problems have.
+/// The keys of a lone problem.
+Result<void> add_keys(db::Snapshot& snapshot, EngineFormat format, FilePlan& plan) {
+  FileProblem& problem = plan.problems.front();
+  if (problem.asked.size() < problem.batches.size()) {
+    if (auto added = add_rows_between(snapshot, format, problem); !added) return added;
+  }
+  std::map<std::int64_t, KeyCandidate> candidates;
+  for (const auto& [batch, entry] : problem.batches) {
+    const bool asked = problem.asked.contains(batch);
+    auto choice = choice_for(entry.best);
+    if (!can_hold(format, choice.config) && !asked) continue;
+    candidates.emplace(batch, KeyCandidate{{entry.rows}, alone(std::move(choice), entry.best), asked});
+  }
+  return place(snapshot, candidates, plan);
+}
+
+/// The common batches that somebody asked for, for every problem; all common ones where there is no such batch.
+std::set<std::int64_t> asked_by_all(const FilePlan& plan, const std::vector<MissingBatch>& batches) {
+  std::set<std::int64_t> common;
+  std::set<std::int64_t> asked;
+  for (const auto& batch : batches) {
+    if (!batch.problems.empty()) continue;
+    common.insert(batch.batch);
+    if (plan.is_asked(batch.batch)) asked.insert(batch.batch);
+  }
+  return asked.empty() ? common : asked;
+}
+
+/// The keys of several problems. Between the batches asked for the sweeps measure what was chosen next to them, which
+/// may be something else for each problem: where they have nothing in common but the default, which nobody would choose
+/// for being all that is known, the file stays as its neighbouring keys make it, and is not known there.
 Result<void> add_common_keys(db::Snapshot& snapshot, EngineFormat format, FilePlan& plan) {
   for (auto& problem : plan.problems) {
     for (auto& [batch, entry] : problem.batches) {
       if (auto added = add_rows(snapshot, format, nullptr, entry); !added) return added;
     }
   }
-  for (auto& batch : all_batches(plan)) {
+  auto batches = all_batches(plan);
+  const auto asked = asked_by_all(plan, batches);
+  std::map<std::int64_t, KeyCandidate> candidates;
+  for (auto& batch : batches) {
     if (!batch.problems.empty()) {
       plan.missing.push_back(std::move(batch));
       continue;
     }
-    auto choice = choice_for_all(plan, batch.batch);
-    if (!choice) return std::unexpected(choice.error());
-    plan.keys.push_back({batch.batch, std::move(*choice)});
+    const bool is_asked = asked.contains(batch.batch);
+    auto models = models_at(plan, batch.batch);
+    auto choice = search::merged_choice(models);
+    if (!choice && is_asked) return nothing_suits(plan, batch.batch);
+    if (!is_asked && (!choice || !search::have_common_row(models) || !can_hold(format, choice->config))) continue;
+    candidates.emplace(batch.batch, KeyCandidate{std::move(models), std::move(*choice), is_asked});
   }
-  return {};
+  return place(snapshot, candidates, plan);
 }
 
 /// What the file does at every measured M.
@@ -241,6 +262,10 @@ std::vector<std::int64_t> FilePlan::measured_batches() const {
     if (count == problems.size()) batches.push_back(batch);
   }
   return batches;
+}
+
+bool FilePlan::is_asked(std::int64_t batch) const {
+  return std::ranges::all_of(problems, [&](const FileProblem& problem) { return problem.asked.contains(batch); });
 }
 
 bool can_hold(EngineFormat format, const schema::TileConfig& config) {

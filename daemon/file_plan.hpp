@@ -45,12 +45,14 @@ struct FilePlan {
   std::vector<FileProblem> problems;
   std::vector<FileKey> keys;  ///< by ascending batch
   std::vector<MissingBatch> missing;
-  std::vector<LeftOut> left_out;  ///< batches asked for without a key, of a lone problem
+  std::vector<LeftOut> left_out;  ///< batches asked for without a key, since a neighbour's serves them
 
   std::set<std::int64_t> unfinished;  ///< sweeps with rows behind the file that are not done
 
   /// Where the file is known to do something: the batches of which every problem has what the file runs there.
   std::vector<std::int64_t> measured_batches() const;
+  /// Whether somebody asked for that batch, for every problem.
+  bool is_asked(std::int64_t batch) const;
   /// What schema::engine_file_bytes takes.
   std::vector<std::pair<std::int64_t, schema::TileConfig>> rows() const;
 };
@@ -58,12 +60,14 @@ struct FilePlan {
 /// Whether a file of that engine can say what a configuration runs with: vLLM's has one tile for both GEMMs.
 bool can_hold(schema::EngineFormat format, const schema::TileConfig& config);
 
-/// The file for one problem, or the one for all of several that share it. The keys of several are the batches that
-/// every one of them has (search::merged_choice). Those of one are all batches asked for (search::choose for each),
-/// unless its sweeps measured between them too: then search::key_cover places them, so that at every measured M the
-/// file is not slower than the default beyond noise, weighed by the newest traffic. Precondition: `groups` is not
-/// empty. Errors: conflict when the problems have no batch in common, or a batch for which they have different defaults
-/// and no configuration suits them all, or one that was measured with pairs of tiles only and the format holds none.
+/// The file for one problem, or the one for all of several that share it. Its keys are all batches that were asked for
+/// (search::choose for each), of several problems those that were for every one of them (search::merged_choice; where
+/// there is none, all that every one has), unless the sweeps measured between them too: then search::key_cover places
+/// them, so that at every such M the file is not slower than the default beyond noise, weighed by the newest traffic.
+/// M between them at which several problems have nothing in common but the default do not count. Precondition:
+/// `groups` is not empty. Errors: conflict when the problems have no batch in common, or a batch for which they have
+/// different defaults and no configuration suits them all, or one that was measured with pairs of tiles only and the
+/// format holds none.
 schema::Result<FilePlan> plan_file(db::Snapshot& snapshot, schema::EngineFormat format,
                                    const std::vector<db::GroupMatch>& groups, db::Runs runs = db::Runs::all);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 namespace moetune::daemon {
 namespace {
@@ -78,6 +79,16 @@ void take_in(const GuaranteedPoint& place, Guarantee& guarantee) {
   }
 }
 
+std::vector<std::int64_t> unknown_in(const FilePlan& plan, const std::vector<std::int64_t>& measured) {
+  std::set<std::int64_t> unknown;
+  for (const auto& problem : plan.problems) {
+    for (const FilePoint& point : problem.points) {
+      if (!std::ranges::binary_search(measured, point.batch)) unknown.insert(point.batch);
+    }
+  }
+  return {unknown.begin(), unknown.end()};
+}
+
 }  // namespace
 
 std::string Guarantee::text() const {
@@ -103,10 +114,10 @@ Guarantee guarantee_of(const FilePlan& plan) {
   std::ranges::sort(guarantee.pinned);
   guarantee.measured = plan.measured_batches();
   guarantee.widest = widest_gap(guarantee.measured);
-  const auto& first = plan.problems.front();
+  guarantee.unknown = unknown_in(plan, guarantee.measured);
   const bool between = std::ranges::any_of(guarantee.measured, [&](std::int64_t batch) {
     const bool is_key = std::ranges::find(plan.keys, batch, &FileKey::batch) != plan.keys.end();
-    return !is_key || !first.asked.contains(batch);
+    return !is_key || !plan.is_asked(batch);
   });
   guarantee.only_keys = guarantee.widest && !between;
   return guarantee;
@@ -140,6 +151,7 @@ ordered_json to_json(const Guarantee& guarantee, const FilePlan& plan) {
                          {"measured", measured},
                          {"max", measured.empty() ? ordered_json(nullptr) : ordered_json(measured.back())},
                          {"widest_gap", nullptr},
+                         {"not_measured", guarantee.unknown},
                          {"only_keys", guarantee.only_keys},
                          {"worst", guarantee.worst ? to_json(*guarantee.worst) : ordered_json(nullptr)},
                          {"slower", std::move(slower)},

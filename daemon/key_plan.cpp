@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "daemon/search/key_cover.hpp"
 #include "daemon/traffic_gain.hpp"
@@ -17,36 +18,61 @@ using search::CoverOption;
 using search::CoverPoint;
 using Candidates = std::map<std::int64_t, KeyCandidate>;
 
-KeyTimes times_of(std::int64_t batch, const KeyCandidate& candidate) {
+KeyTimes times_of(std::int64_t batch, const search::ModelRows& model) {
   KeyTimes times{.batch = batch, .best_us = 0, .default_us = {}, .chosen_us = {}};
-  const auto& rows = candidate.rows.rows;
+  const auto& rows = model.rows;
   if (!rows.empty()) times.best_us = std::ranges::min(rows, {}, &search::Measured::latency_us).latency_us;
-  const auto& fallback = candidate.rows.fallback;
-  if (fallback && fallback->measured) times.default_us = fallback->measured->latency_us;
+  if (model.fallback && model.fallback->measured) times.default_us = model.fallback->measured->latency_us;
   return times;
 }
 
+/// A batch that was asked for may have thousands of rows: of these only the configurations that were measured for all
+/// problems in between can serve more than their own batch.
 std::vector<CoverPoint> points_of(const Candidates& candidates) {
-  std::vector<CoverPoint> points;
+  std::map<std::int64_t, CoverPoint> points;
+  std::set<TileConfig> between;
   for (const auto& [batch, candidate] : candidates) {
-    points.push_back(search::cover_point(batch, candidate.rows, candidate.choice));
-    points.back().asked = candidate.asked;
+    if (candidate.asked) continue;
+    auto point = search::cover_point(batch, candidate.models, candidate.choice);
+    point.asked = false;
+    for (const CoverOption& option : point.options) between.insert(option.config);
+    points.emplace(batch, std::move(point));
   }
-  return points;
+  for (const auto& [batch, candidate] : candidates) {
+    if (!candidate.asked) continue;
+    points.emplace(batch, search::cover_point(batch, candidate.models, candidate.choice, &between));
+  }
+  std::vector<CoverPoint> listed;
+  for (auto& [batch, point] : points) listed.push_back(std::move(point));
+  return listed;
+}
+
+/// How the time of one problem's steps is shared out over the batches.
+std::map<std::int64_t, double> time_shares(const Candidates& candidates, std::size_t problem,
+                                           const schema::Traffic& traffic) {
+  std::vector<KeyTimes> times;
+  for (const auto& [batch, candidate] : candidates) times.push_back(times_of(batch, candidate.models[problem]));
+  auto spent = time_by_key(traffic, times);
+  double all = 0;
+  for (const auto& [batch, time] : spent) all += time;
+  if (all <= 0) return {};
+  for (auto& [batch, time] : spent) time /= all;
+  return spent;
 }
 
 void weigh(std::vector<CoverPoint>& points, const Candidates& candidates, const schema::Traffic& traffic) {
   constexpr double k_even_share = 0.01;
-  std::vector<KeyTimes> times;
-  for (const auto& [batch, candidate] : candidates) times.push_back(times_of(batch, candidate));
-  const auto spent = time_by_key(traffic, times);
-  double all = 0;
-  for (const auto& [batch, time] : spent) all += time;
-  if (all <= 0) return;
+  const std::size_t problems = candidates.begin()->second.models.size();
+  std::map<std::int64_t, double> shares;
+  for (std::size_t problem = 0; problem < problems; ++problem) {
+    for (const auto& [batch, share] : time_shares(candidates, problem, traffic)) {
+      shares[batch] += share / static_cast<double>(problems);
+    }
+  }
+  if (shares.empty()) return;
   for (CoverPoint& point : points) {
-    const auto found = spent.find(point.batch);
-    const double share = found == spent.end() ? 0 : found->second / all;
-    point.weight = share + k_even_share / static_cast<double>(points.size());
+    const auto found = shares.find(point.batch);
+    point.weight = (found == shares.end() ? 0 : found->second) + k_even_share / static_cast<double>(points.size());
   }
 }
 
@@ -79,6 +105,7 @@ class Reasons {
 std::string Reasons::objection(const CoverKey& key, const TileConfig& choice) const {
   std::vector<std::int64_t> batches;
   bool measured = true;
+  const bool several = candidates_.at(key.batch).models.size() > 1;
   for (const CoverPoint* point : served_.at(key.batch)) {
     const CoverOption* option = option_of(*point, choice);
     if (option != nullptr && option->safe) continue;
@@ -86,18 +113,17 @@ std::string Reasons::objection(const CoverKey& key, const TileConfig& choice) co
     measured = measured && option != nullptr;
   }
   if (batches.empty()) return "";
-  return fmt::format("is {} at M={}, which this key serves",
+  return fmt::format("is {}{} at M={}, which this key serves",
                      measured ? "slower than the default" : "not known to be as fast as the default",
-                     fmt::join(batches, ", "));
+                     several ? " for one of the problems" : "", fmt::join(batches, ", "));
 }
 
 /// Why a key does not run its batch's own choice.
 std::string Reasons::instead(const CoverKey& key) const {
   const KeyCandidate& candidate = candidates_.at(key.batch);
-  const auto& fallback = candidate.rows.fallback;
   const auto choice = short_text(candidate.choice.config);
   const auto why = objection(key, candidate.choice.config);
-  if (fallback && !fallback->failed && fallback->config == key.config && !why.empty()) {
+  if (search::is_default_of_all(candidate.models, key.config) && !why.empty()) {
     return fmt::format("pinned to the default: {}, the choice for this batch alone, {}", choice, why);
   }
   const auto& served = served_.at(key.batch);
@@ -129,21 +155,29 @@ std::string Reasons::of_left_out(const CoverPoint& point, const CoverKey& key) c
                      short_text(key.config), 100 * std::abs(loss), loss > 0 ? "slower" : "faster");
 }
 
-search::Choice choice_of(const CoverKey& key, const KeyCandidate& candidate, std::string reason) {
+search::MergedChoice choice_of(const CoverKey& key, const KeyCandidate& candidate, std::string reason) {
   if (candidate.choice.config == key.config) {
-    search::Choice choice = candidate.choice;
+    search::MergedChoice choice = candidate.choice;
     choice.reason = std::move(reason);
     return choice;
   }
-  const auto& fallback = candidate.rows.fallback;
-  const auto row = std::ranges::find(candidate.rows.rows, key.config, &search::Measured::config);
-  return {key.config, row->latency_us, fallback && !fallback->failed && fallback->config == key.config,
-          std::move(reason)};
+  return {key.config, search::is_default_of_all(candidate.models, key.config), std::move(reason),
+          search::standings_of(candidate.models, key.config)};
+}
+
+/// Every batch with its own choice.
+KeyPlan own_choices(const Candidates& candidates) {
+  KeyPlan plan;
+  for (const auto& [batch, candidate] : candidates) plan.keys.push_back({batch, candidate.choice});
+  return plan;
 }
 
 }  // namespace
 
 KeyPlan place_keys(const Candidates& candidates, const std::optional<schema::Traffic>& traffic) {
+  if (std::ranges::all_of(candidates, [](const auto& each) { return each.second.asked; })) {
+    return own_choices(candidates);
+  }
   auto points = points_of(candidates);
   if (traffic) weigh(points, candidates, *traffic);
   const auto keys = search::key_cover(points);

@@ -13,14 +13,14 @@ namespace moetune::daemon {
 
 /// One measured M, as far as placing keys needs it.
 struct KeyCandidate {
-  search::ModelRows rows;
-  search::Choice choice;  ///< search::choose of it
-  bool asked = true;      ///< somebody asked for this batch
+  std::vector<search::ModelRows> models;  ///< the rows of each problem that reads the file, at least one
+  search::MergedChoice choice;            ///< what a file would get for this M alone
+  bool asked = true;                      ///< somebody asked for this batch
 };
 
 struct PlacedKey {
   std::int64_t batch = 0;
-  search::Choice choice;  ///< what the key runs, with its time at this batch and why
+  search::MergedChoice choice;  ///< what the key runs, with its times at this batch and why
 };
 
 /// A batch that somebody asked for and that has no key of its own.
@@ -35,9 +35,10 @@ struct KeyPlan {
   std::vector<LeftOut> left_out;
 };
 
-/// Places the keys of one problem's file by search::key_cover over all that was measured, by batch. A point weighs what
-/// the steps of the traffic take that are nearest to it, plus a hundredth of all time shared evenly, so that none
-/// counts for nothing; without traffic all weigh the same. Precondition: not empty.
+/// Places the keys of a file over what was measured, by batch: all of them where somebody asked for each, else by
+/// search::key_cover. A point weighs what the steps of the traffic take that are nearest to it, as a share of all time
+/// (the mean of the problems' shares), plus a hundredth of all time shared evenly, so that none counts for nothing;
+/// without traffic all weigh the same. Every candidate has the same problems.
 KeyPlan place_keys(const std::map<std::int64_t, KeyCandidate>& candidates,
                    const std::optional<schema::Traffic>& traffic);
 

@@ -178,14 +178,30 @@ bool is_safe(const Measured& row, const std::optional<Default>& fallback) {
   return fallback->measured && !slower_beyond_noise(row, *fallback->measured);
 }
 
+/// Nothing where a problem has no row of it.
+std::optional<CoverOption> option_of(const TileConfig& config, const std::vector<ModelRows>& models,
+                                     const MergedChoice& choice) {
+  constexpr double k_least_loss = -1;  // a time is not negative
+  CoverOption option{config, k_least_loss, true};
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    const auto row = std::ranges::find(models[i].rows, config, &Measured::config);
+    if (row == models[i].rows.end()) return std::nullopt;
+    const auto& chosen_us = choice.standings[i].latency_us;
+    option.loss = std::max(option.loss, chosen_us ? row->latency_us / *chosen_us - 1 : 0);
+    option.safe = option.safe && is_safe(*row, models[i].fallback);
+  }
+  return option;
+}
+
 }  // namespace
 
-CoverPoint cover_point(std::int64_t batch, const ModelRows& rows, const Choice& choice) {
+CoverPoint cover_point(std::int64_t batch, const std::vector<ModelRows>& models, const MergedChoice& choice,
+                       const std::set<TileConfig>* wanted) {
   CoverPoint point{.batch = batch, .choice = choice.config, .options = {{choice.config, 0, true}}};
-  for (const Measured& row : rows.rows) {
+  for (const Measured& row : models.front().rows) {
+    if (wanted != nullptr && !wanted->contains(row.config)) continue;
     if (std::ranges::find(point.options, row.config, &CoverOption::config) != point.options.end()) continue;
-    const double loss = choice.latency_us ? row.latency_us / *choice.latency_us - 1 : 0;
-    point.options.push_back({row.config, loss, is_safe(row, rows.fallback)});
+    if (const auto option = option_of(row.config, models, choice)) point.options.push_back(*option);
   }
   return point;
 }

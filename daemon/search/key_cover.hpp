@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -11,11 +12,12 @@ namespace moetune::daemon::search {
 /// A loss up to this share of the choice's time is a near-tie: it counts as none.
 inline constexpr double k_near_tie = 0.005;
 
-/// A configuration that was measured at one M.
+/// A configuration that was measured at one M, for every problem that reads the file.
 struct CoverOption {
   schema::TileConfig config;
-  double loss = 0;    ///< its time over that of the point's choice, less 1; negative where it is faster
-  bool safe = false;  ///< not slower than the engine's default there beyond noise
+  double loss = 0;    ///< its time over that of the point's choice, less 1, for the problem that loses most; negative
+                      ///< where it is faster for all
+  bool safe = false;  ///< for no problem slower than the engine's default there beyond noise
 };
 
 /// One measured M.
@@ -34,9 +36,11 @@ struct CoverKey {
   bool operator==(const CoverKey&) const = default;
 };
 
-/// What the rows of one batch allow a key to run there. Where the default fails or is not known, everything that was
-/// measured is safe; where it was not measured, nothing but itself.
-CoverPoint cover_point(std::int64_t batch, const ModelRows& rows, const Choice& choice);
+/// What the rows of one batch allow a key to run there: the choice, and what was measured for all problems; of the
+/// latter those in `wanted` alone where it is given. Where a default fails or is not known, everything is safe; where
+/// it was not measured, nothing but itself. Precondition: there is a problem, and the choice has a standing for each.
+CoverPoint cover_point(std::int64_t batch, const std::vector<ModelRows>& models, const MergedChoice& choice,
+                       const std::set<schema::TileConfig>* wanted = nullptr);
 
 /// Which points keep their key: those that were asked for, with M between them and the next one asked for on either
 /// side of which none was measured, and the first and last one asked for. In the order of the points.

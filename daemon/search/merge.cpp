@@ -35,12 +35,6 @@ ModelStanding standing_of(const ModelRows& model, const schema::TileConfig& conf
   return standing;
 }
 
-std::vector<ModelStanding> standings_of(const std::vector<ModelRows>& models, const schema::TileConfig& config) {
-  std::vector<ModelStanding> standings;
-  for (const ModelRows& model : models) standings.push_back(standing_of(model, config));
-  return standings;
-}
-
 /// Slower than no default as far as defaults run.
 bool slows_nothing_down(const std::vector<ModelStanding>& standings) {
   return std::ranges::all_of(standings, [](const ModelStanding& standing) {
@@ -69,6 +63,12 @@ std::tuple<double, double, schema::TileConfig> rank_of(const std::vector<ModelSt
   return {worst, sum_of_logarithms, config};
 }
 
+/// Measured for every problem, and not the default of all.
+bool is_common(const std::vector<ModelRows>& models, const schema::TileConfig& config) {
+  if (is_default_of_all(models, config)) return false;
+  return std::ranges::all_of(models, [&](const ModelRows& model) { return row_of(model, config) != nullptr; });
+}
+
 /// How far the candidates came, for the reason when none is taken.
 struct Candidates {
   bool common = false;  ///< one besides the default was measured for all
@@ -80,13 +80,8 @@ Candidates candidates_of(const std::vector<ModelRows>& models) {
   Candidates found;
   std::optional<std::tuple<double, double, schema::TileConfig>> least;
   for (const Measured& row : models.front().rows) {
-    const bool default_of_all =
-        std::ranges::all_of(models, [&](const ModelRows& model) { return is_default(model, row.config); });
+    if (!is_common(models, row.config)) continue;
     const auto standings = standings_of(models, row.config);
-    if (default_of_all ||
-        !std::ranges::all_of(standings, [](const auto& each) { return each.latency_us.has_value(); })) {
-      continue;
-    }
     found.common = true;
     if (!slows_nothing_down(standings)) continue;
     found.safe = true;
@@ -125,6 +120,20 @@ std::optional<double> MergedChoice::worst_regret() const {
   return worst;
 }
 
+std::vector<ModelStanding> standings_of(const std::vector<ModelRows>& models, const schema::TileConfig& config) {
+  std::vector<ModelStanding> standings;
+  for (const ModelRows& model : models) standings.push_back(standing_of(model, config));
+  return standings;
+}
+
+bool is_default_of_all(const std::vector<ModelRows>& models, const schema::TileConfig& config) {
+  return std::ranges::all_of(models, [&](const ModelRows& model) { return is_default(model, config); });
+}
+
+bool have_common_row(const std::vector<ModelRows>& models) {
+  return std::ranges::any_of(models.front().rows, [&](const Measured& row) { return is_common(models, row.config); });
+}
+
 std::optional<MergedChoice> merged_choice(const std::vector<ModelRows>& models) {
   if (models.empty()) return std::nullopt;
   const auto unmeasured = std::ranges::count_if(models, lacks_default_row);
@@ -137,9 +146,7 @@ std::optional<MergedChoice> merged_choice(const std::vector<ModelRows>& models) 
   }
   if (!models.front().fallback) return std::nullopt;
   const schema::TileConfig& first = models.front().fallback->config;
-  if (!std::ranges::all_of(models, [&](const ModelRows& model) { return is_default(model, first); })) {
-    return std::nullopt;
-  }
+  if (!is_default_of_all(models, first)) return std::nullopt;
   return MergedChoice{first, true, why_default(models, found, unmeasured), standings_of(models, first)};
 }
 

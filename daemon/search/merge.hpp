@@ -42,4 +42,13 @@ struct MergedChoice {
 /// was not measured leaves nothing that is known to be as fast.
 std::optional<MergedChoice> merged_choice(const std::vector<ModelRows>& models);
 
+/// How one configuration does for each of the problems, in the order given.
+std::vector<ModelStanding> standings_of(const std::vector<ModelRows>& models, const schema::TileConfig& config);
+
+/// Whether it is the default of every problem, and none fails with it.
+bool is_default_of_all(const std::vector<ModelRows>& models, const schema::TileConfig& config);
+
+/// Whether a configuration besides the default of all was measured for every problem. Precondition: there is a problem.
+bool have_common_row(const std::vector<ModelRows>& models);
+
 }  // namespace moetune::daemon::search

@@ -12,7 +12,7 @@ using testing::HasSubstr;
 
 ordered_json answer() {
   return ordered_json::parse(R"({"safe": true, "text": "safe: at worst 0.9", "measured": [1, 2, 16, 24, 32, 64],
-    "widest_gap": {"from": 3, "to": 15}, "pinned": [24],
+    "widest_gap": {"from": 3, "to": 15}, "pinned": [24], "not_measured": [],
     "keys": {"1": {"reason": "4.00 % faster"}, "16": {"reason": "pinned to the default: a, b"},
              "24": {"reason": "added between 16 and 32: the default is the best"}},
     "left_out": [{"batch": 32, "key": 24, "reason": "key 24 has the same configuration"}],
@@ -38,8 +38,19 @@ TEST(GuaranteeReportTest, ADenseFileHasNoGap) {
   EXPECT_EQ(guarantee_report(dense, Paint(false))->lines.at(1), "measured: 6 of M=1..64");
 }
 
+TEST(GuaranteeReportTest, NamesWhereAMergedFileIsNotKnownAndWhatAnyProblemDidNotAskFor) {
+  auto merged = answer();
+  merged["not_measured"] = {40, 48};
+  merged["problems"].push_back({{"points", {{"1", {{"asked", false}}}, {"16", {{"asked", true}}}}}});
+  const auto report = guarantee_report(merged, Paint(false));
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->lines.at(3), "not known for every problem, as it was not measured: what the file runs at M=40, 48");
+  EXPECT_EQ(report->lines.at(4), "key 1: 4.00 % faster");
+}
+
 TEST(GuaranteeReportTest, AnotherAnswerIsRefused) {
-  for (const char* field : {"safe", "text", "measured", "widest_gap", "pinned", "keys", "left_out", "problems"}) {
+  for (const char* field :
+       {"safe", "text", "measured", "widest_gap", "pinned", "not_measured", "keys", "left_out", "problems"}) {
     auto broken = answer();
     broken.erase(field);
     const auto report = guarantee_report(broken, Paint(false));

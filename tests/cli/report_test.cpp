@@ -73,7 +73,8 @@ class ReportTest : public CommandsTest {
     });
     daemon_.on("GET /guarantee",
                {.body = R"({"safe": true, "text": "safe: at worst 0.8", "measured": [1, 64], "pinned": [64],
-                 "widest_gap": {"from": 2, "to": 63}, "keys": {}, "left_out": [], "problems": [{"points": {}}]})"});
+                 "widest_gap": {"from": 2, "to": 63}, "not_measured": [], "keys": {}, "left_out": [],
+                 "problems": [{"points": {}}]})"});
     auto other = group();
     other["hidden_size"] = 4096;
     other["rows"] = 77;

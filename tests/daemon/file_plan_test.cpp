@@ -55,6 +55,7 @@ TEST_F(FilePlanTest, AKeyIsAddedWhereTheNearestOneWouldBeSlowerThanTheDefault) {
 
 TEST_F(FilePlanTest, AKeyIsPinnedToTheDefaultWhereThatIsCheaperThanAnotherKey) {
   // 1 is a near-tie at 16, and 24 would be slower with it.
+  rule_.min_gain = 0.001;
   sweep_of({16, 32}, {{16, {{1, 99.6}}}, {24, {{1, 130}}}, {32, {}}});
   const auto file = plan();
   EXPECT_THAT(keys(file), ElementsAre(Key(16, 0), Key(32, 0)));
@@ -99,6 +100,55 @@ TEST_F(FilePlanTest, TrafficDecidesBetweenNearTies) {
   EXPECT_THAT(keys(plan()), ElementsAre(Key(10, 5), Key(12, 1), Key(16, 5)));
   steps_of(13);
   EXPECT_THAT(keys(plan()), ElementsAre(Key(10, 5), Key(13, 2), Key(16, 5)));
+}
+
+TEST_F(FilePlanTest, WhereSeveralProblemsHaveNothingInCommonButTheDefaultTheFileIsNotKnown) {
+  // Each measured its own choice at 768: only the default is common there.
+  sweep_of({512, 1024}, {{512, {{1, 80}, {2, 82}, {3, 90}}}, {768, {{1, 80}}}, {1024, {{1, 70}, {2, 72}, {3, 90}}}});
+  sweep_of({512, 1024}, {{512, {{1, 99}, {2, 82}, {3, 80}}}, {768, {{3, 80}}}, {1024, {{1, 99}, {2, 72}, {3, 70}}}},
+           64);
+  const auto file = plan();
+  EXPECT_THAT(keys(file), ElementsAre(Key(512, 2), Key(1024, 2)));
+  EXPECT_THAT(file.measured_batches(), ElementsAre(512, 1024));
+  EXPECT_EQ(at(file, 768).standing, PointStanding::not_measured);
+  EXPECT_EQ(at(file, 768).key, 512);
+}
+
+TEST_F(FilePlanTest, SeveralProblemsGetAKeyBetweenWhereWhatIsCommonIsWorthOne) {
+  for (const int hidden_size : {64, 128}) {
+    sweep_of({512, 1024}, {{512, {{1, 80}}}, {768, {{1, 90}, {2, 70}}}, {896, {{2, 70}}}, {1024, {{1, 90}, {2, 70}}}},
+             hidden_size);
+  }
+  const auto file = plan();
+  EXPECT_THAT(keys(file), ElementsAre(Key(512, 1), Key(768, 2), Key(1024, 2)));
+  EXPECT_EQ(file.keys[1].choice.standings.size(), 2U);
+  EXPECT_THAT(file.keys[1].choice.reason, testing::StartsWith("added between 512 and 1024: least worst regret"));
+  EXPECT_THAT(file.measured_batches(), ElementsAre(512, 768, 896, 1024));
+}
+
+TEST_F(FilePlanTest, WhatIsSlowForOneOfSeveralProblemsIsNotRunThere) {
+  sweep_of({512, 1024}, {{512, {{1, 80}}}, {768, {{1, 80}}}, {1024, {{1, 80}}}}, 64);
+  sweep_of({512, 1024}, {{512, {{1, 80}}}, {768, {{1, 120}}}, {1024, {{1, 80}}}}, 128);
+  const auto file = plan();
+  EXPECT_THAT(keys(file), ElementsAre(Key(512, 1), Key(768, 0), Key(1024, 1)));
+  EXPECT_EQ(file.keys[1].choice.reason,
+            "added between 512 and 1024: default kept: each other common configuration is slower than it for one of "
+            "the problems");
+}
+
+TEST_F(FilePlanTest, ABatchThatSomeProblemsDidNotAskForIsOneBetween) {
+  sweep_of({512, 768, 1024}, {{512, {{1, 80}}}, {768, {{1, 80}}}, {1024, {{1, 80}}}}, 64);
+  sweep_of({512, 1024}, {{512, {{1, 80}}}, {768, {{1, 80}}}, {1024, {{1, 80}}}}, 128);
+  EXPECT_THAT(keys(plan()), ElementsAre(Key(512, 1), Key(1024, 1)));
+}
+
+TEST_F(FilePlanTest, WithoutABatchThatAllProblemsAskedForAllCommonOnesAreKeys) {
+  sweep_of({16, 48}, {{16, {{1, 80}}}, {24, {{1, 80}}}, {32, {}}, {48, {{1, 80}}}}, 64);
+  sweep_of({24}, {{24, {{1, 80}}}, {32, {}}}, 128);
+  const auto file = plan();
+  EXPECT_THAT(keys(file), ElementsAre(Key(24, 1), Key(32, 0)));
+  ASSERT_EQ(file.missing.size(), 2U);
+  EXPECT_EQ(file.missing[0].batch, 16);
 }
 
 TEST_F(FilePlanTest, AVllmFileLeavesPairsAside) {

@@ -97,7 +97,21 @@ TEST_F(GuaranteeTest, AMergedFileThatIsSlowerBetweenItsKeysIsFound) {
   EXPECT_EQ(merged["slower"].size(), 1U);
   EXPECT_EQ(merged["slower"][0]["problem"], 0);
   EXPECT_EQ(merged["measured"], ordered_json({512})) << "600 of both problems was not";
+  EXPECT_EQ(merged["not_measured"], ordered_json({600}));
   EXPECT_EQ(merged["problems"].size(), 2U);
+}
+
+TEST_F(GuaranteeTest, WhereAMergedFileWasNotMeasuredForAllProblemsItIsNotKnown) {
+  sweep_of({512, 1024}, {{512, {{1, 80}}}, {640, {{1, 80}}}, {768, {{1, 80}}}, {1024, {{1, 80}}}}, 64);
+  sweep_of({512, 1024}, {{512, {{1, 80}}}, {640, {{1, 80}}}, {768, {{3, 80}}}, {1024, {{1, 80}}}}, 128);
+  const auto merged = answer(true);
+  EXPECT_EQ(merged["safe"], true);
+  EXPECT_EQ(merged["measured"], ordered_json({512, 640, 1024}));
+  EXPECT_EQ(merged["not_measured"], ordered_json({768}));
+  EXPECT_EQ(merged["problems"][0]["points"]["768"]["standing"], "faster");
+  EXPECT_EQ(merged["problems"][1]["points"]["768"]["standing"], "not measured");
+  EXPECT_EQ(merged["keys"].size(), 2U);
+  EXPECT_EQ(answer(true)["pinned"], ordered_json::array());
 }
 
 TEST_F(GuaranteeTest, TheAnswerHasEveryKeyAndPoint) {

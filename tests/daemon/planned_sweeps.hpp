@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "daemon/file_plan.hpp"
@@ -16,19 +17,29 @@ class PlannedSweepsTest : public db::StoreTest {
     std::int64_t batch = 0;
     std::map<int, double> us;
   };
-  std::int64_t sweep_of(std::vector<std::int64_t> asked, const std::vector<Rows>& measured) {
+  /// Of the example's problem, or of one that differs in its hidden size.
+  std::int64_t sweep_of(std::vector<std::int64_t> asked, const std::vector<Rows>& measured,
+                        std::optional<int> hidden_size = std::nullopt) {
     auto spec = db::example_spec();
     spec.batches = std::move(asked);
+    spec.choice = rule_;
     const auto id = new_sweep(spec);
     for (const auto& rows : measured) {
       write([&](db::Transaction& transaction) {
         return db::set_sweep_default(transaction, id, rows.batch, db::example_config(0), "vllm 0.33");
       });
-      record(id, db::ok_trial(rows.batch, 0, 100));
-      for (const auto& [config, us] : rows.us) record(id, db::ok_trial(rows.batch, config, us));
+      auto all = rows.us;
+      all.emplace(0, 100);
+      for (const auto& [config, us] : all) {
+        auto trial = db::ok_trial(rows.batch, config, us);
+        if (hidden_size) trial.group.problem.hidden_size = *hidden_size;
+        record(id, trial);
+      }
     }
     return id;
   }
+  schema::ChoiceRule rule_;  ///< of the sweeps that follow
+
   FilePlan plan(schema::EngineFormat format = schema::EngineFormat::vllm) {
     return read([&](db::Snapshot& snapshot) {
       const auto groups = db::matching_groups(snapshot, {});

@@ -10,6 +10,7 @@
 #include <map>
 #include <optional>
 #include <random>
+#include <set>
 #include <utility>
 
 #include "daemon/search/safety.hpp"
@@ -218,7 +219,8 @@ TEST(KeyCoverTest, AHundredPointsTakeLessThanASecond) {
 class CoverPointTest : public testing::Test {
  protected:
   static CoverPoint of(const ModelRows& rows, const Measured& best) {
-    return cover_point(64, rows, choose(best, rows.fallback));
+    const auto choice = choose(best, rows.fallback);
+    return cover_point(64, {rows}, {choice.config, choice.is_default, choice.reason, {{choice.latency_us, {}, {}}}});
   }
   static bool is_safe(const CoverPoint& point, int config) {
     return std::ranges::find(point.options, tile(config), &CoverOption::config)->safe;
@@ -251,6 +253,22 @@ TEST_F(CoverPointTest, ADefaultThatFailsOrThatNobodyKnowsConstrainsNothing) {
     EXPECT_TRUE(is_safe(point, 64));
     EXPECT_DOUBLE_EQ(point.options.at(1).loss, 0.125) << "but it counts";
   }
+}
+
+TEST_F(CoverPointTest, OfSeveralProblemsTheOneThatIsWorstOffCounts) {
+  const std::optional fallback = Default{tile(16), row(16, 100), false};
+  const std::vector<ModelRows> models = {
+      {fallback, {row(32, 80), row(48, 84), row(64, 80), row(80, 70), row(16, 100)}},
+      {fallback, {row(32, 90), row(48, 90), row(64, 101), row(16, 100)}},
+  };
+  const auto point = cover_point(64, models, *merged_choice(models));
+  EXPECT_EQ(point.choice, tile(32));
+  ASSERT_EQ(point.options.size(), 4U) << "80 is not common";
+  EXPECT_TRUE(is_safe(point, 48));
+  EXPECT_DOUBLE_EQ(std::ranges::find(point.options, tile(48), &CoverOption::config)->loss, 84.0 / 80 - 1);
+  EXPECT_FALSE(is_safe(point, 64));
+  const std::set wanted = {tile(48), tile(80)};
+  EXPECT_EQ(cover_point(64, models, *merged_choice(models), &wanted).options.size(), 2U);
 }
 
 TEST(SafetyTest, NoiseIsTheWiderSpreadAndAtMostWhatSessionsDifferBy) {
