@@ -9,8 +9,9 @@
 
 namespace moetune::daemon::search {
 
-/// A loss up to this share of the choice's time is a near-tie: it counts as none.
-inline constexpr double k_near_tie = 0.005;
+/// A loss up to this share of the choice's time is a near-tie: it counts as none. It is the least gain that a choice
+/// needs (schema::ChoiceRule), and what two sessions differ by: a key for less would be one for noise.
+inline constexpr double k_near_tie = 0.01;
 
 /// A configuration that was measured at one M, for every problem that reads the file.
 struct CoverOption {

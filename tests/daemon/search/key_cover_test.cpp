@@ -63,7 +63,7 @@ std::optional<std::array<std::int64_t, 5>> cost_of(const std::vector<CoverPoint>
     if (option == at.options.end() || !option->safe) return std::nullopt;
     const auto thousandths = std::max<std::int64_t>(0, std::llround(1000 * option->loss));
     const auto weight = static_cast<std::int64_t>(at.weight);
-    if (thousandths > 5) cost[0] += weight * thousandths;
+    if (thousandths > 10) cost[0] += weight * thousandths;
     cost[3] += weight * thousandths;
     if (!file.contains(at.batch)) continue;
     cost[1] += 1;
@@ -115,7 +115,7 @@ std::vector<CoverPoint> random_points(unsigned seed) {
     next.weight = p == 0 ? 4 : 1 + below(4);
     for (int config = 0; config < 3; ++config) {
       if (tile(config) == next.choice || below(5) == 0) continue;
-      next.options.push_back({tile(config), (below(16) - 3) / 1000.0, below(4) != 0});
+      next.options.push_back({tile(config), (below(28) - 5) / 1000.0, below(4) != 0});
     }
     std::ranges::shuffle(next.options, random);
     points.push_back(std::move(next));
@@ -171,14 +171,14 @@ TEST(KeyCoverTest, AConfigurationThatWasNotMeasuredThereIsNotRun) {
 }
 
 TEST(KeyCoverTest, ANearTieServesMoreBatches) {
-  const std::vector points = {point(512, true, 1, {safe(2, 0.004)}), point(768, false, 2, {slow(1)}),
+  const std::vector points = {point(512, true, 1, {safe(2, 0.009)}), point(768, false, 2, {slow(1)}),
                               point(1024, true, 2)};
   EXPECT_THAT(key_cover(points), ElementsAre(key(512, 2), key(1024, 2)));
 }
 
 TEST(KeyCoverTest, WhatIsSlowerThanANearTieIsWorthAKey) {
-  const std::vector points = {point(512, true, 1), point(768, false, 2, {safe(1, 0.006)}),
-                              point(1024, true, 3, {safe(2, 0.01)})};
+  const std::vector points = {point(512, true, 1), point(768, false, 2, {safe(1, 0.011)}),
+                              point(1024, true, 3, {safe(2, 0.02)})};
   EXPECT_THAT(key_cover(points), ElementsAre(key(512, 1), key(768, 2), key(1024, 3)));
 }
 
