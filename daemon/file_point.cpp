@@ -9,6 +9,19 @@ namespace {
 
 using search::Measured;
 
+/// How a row does against the default, where both took turns.
+std::optional<RatioInterval> interval_of(const Measured& row, const Measured& standard,
+                                         const schema::ChoiceRule& rule) {
+  const auto turns = search::compare(row, standard, rule);
+  if (!turns.in_turns) return std::nullopt;
+  return RatioInterval{.middle = 1 / turns.speedup, .low = 1 / turns.high, .high = 1 / turns.low};
+}
+
+bool is_faster(const Measured& row, const Measured& standard, const schema::ChoiceRule& rule) {
+  if (const auto turns = interval_of(row, standard, rule)) return turns->high < 1;
+  return standard.latency_us - row.latency_us > std::max(search::spread_us(row), search::spread_us(standard));
+}
+
 PointStanding standing_of(const search::ModelRows& rows, const schema::TileConfig& config, const Measured* row) {
   const auto& fallback = rows.fallback;
   if (fallback && !fallback->failed && fallback->config == config) return PointStanding::is_default;
@@ -16,9 +29,8 @@ PointStanding standing_of(const search::ModelRows& rows, const schema::TileConfi
   if (!fallback) return PointStanding::no_default;
   if (fallback->failed) return PointStanding::default_fails;
   if (!fallback->measured) return PointStanding::not_measured;
-  if (search::slower_beyond_noise(*row, *fallback->measured)) return PointStanding::slower;
-  const double spread = std::max(search::spread_us(*row), search::spread_us(*fallback->measured));
-  return fallback->measured->latency_us - row->latency_us > spread ? PointStanding::faster : PointStanding::same;
+  if (search::slower_beyond_noise(*row, *fallback->measured, rows.rule)) return PointStanding::slower;
+  return is_faster(*row, *fallback->measured, rows.rule) ? PointStanding::faster : PointStanding::same;
 }
 
 }  // namespace
@@ -45,6 +57,7 @@ std::string_view name_of(PointStanding standing) {
 
 std::optional<double> FilePoint::ratio() const {
   if (standing == PointStanding::is_default) return 1;
+  if (interval) return interval->middle;
   return latency_us && default_us ? std::optional(*latency_us / *default_us) : std::nullopt;
 }
 
@@ -61,6 +74,9 @@ FilePoint file_point(std::int64_t batch, const search::ModelRows& rows, const sc
   const Measured* standard = rows.fallback && rows.fallback->measured ? &*rows.fallback->measured : nullptr;
   point.standing = standing_of(rows, config, row);
   if (point.standing == PointStanding::is_default && standard != nullptr) row = standard;
+  if (row != nullptr && standard != nullptr && point.standing != PointStanding::is_default) {
+    point.interval = interval_of(*row, *standard, rows.rule);
+  }
   if (row != nullptr) point.latency_us = row->latency_us;
   if (standard != nullptr) point.default_us = standard->latency_us;
   for (const Measured* each : {row, standard}) {

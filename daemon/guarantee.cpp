@@ -35,13 +35,15 @@ std::string where(const GuaranteedPoint& place) {
   return fmt::format("M={} (key {})", place.point.batch, place.point.key);
 }
 
-/// "1.0023 of the default's time, spread 0.31 %, at M=48 (key 64)".
+/// "1.0023 of the default's time, 1.0004 to 1.0041 by the rounds, at M=48 (key 64)", or "spread 0.31 %" without rounds.
 std::string worst_text(const GuaranteedPoint& worst) {
   if (worst.point.standing == PointStanding::is_default) {
     return fmt::format("at worst the default itself, at {}", where(worst));
   }
-  return fmt::format("at worst {:.4f} of the default's time, spread {:.2f} %, at {}", *worst.point.ratio(),
-                     100 * worst.point.spread().value_or(0), where(worst));
+  const auto& turns = worst.point.interval;
+  const auto noise = turns ? fmt::format("{:.4f} to {:.4f} by the rounds", turns->low, turns->high)
+                           : fmt::format("spread {:.2f} %", 100 * worst.point.spread().value_or(0));
+  return fmt::format("at worst {:.4f} of the default's time, {}, at {}", *worst.point.ratio(), noise, where(worst));
 }
 
 std::string list_text(const std::vector<GuaranteedPoint>& places) {
@@ -58,6 +60,8 @@ ordered_json to_json(const FilePoint& point) {
           {"latency_us", or_null(point.latency_us)},
           {"default_us", or_null(point.default_us)},
           {"ratio", or_null(point.ratio())},
+          {"low", point.interval ? ordered_json(point.interval->low) : ordered_json(nullptr)},
+          {"high", point.interval ? ordered_json(point.interval->high) : ordered_json(nullptr)},
           {"spread", or_null(point.spread())}};
 }
 

@@ -43,8 +43,9 @@ Guarantee guarantee_of(const FilePlan& plan);
 /// "only_keys", "worst": {"problem": place, "batch", and a point's fields} or null, "slower": [as worst], "pinned":
 /// [M], "left_out":
 /// [{"batch", "key", "reason"}], "problems": [{"group": {...}, "points": {"1": {"key", "asked", "standing", "config",
-/// "latency_us", "default_us", "ratio", "spread"}}}]}. A ratio is time with the file over time with the default, a
-/// spread a share of the default's time; null where nothing was measured.
+/// "latency_us", "default_us", "ratio", "low", "high", "spread"}}}]}. A ratio is time with the file over time with the
+/// default, between low and high where the two took turns; a spread is a share of the default's time; null where
+/// nothing was measured.
 nlohmann::ordered_json to_json(const Guarantee& guarantee, const FilePlan& plan);
 
 }  // namespace moetune::daemon

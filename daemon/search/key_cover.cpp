@@ -173,9 +173,10 @@ std::vector<CoverKey> Cover::keys() {
 }
 
 /// Whether a key may run that row at its batch.
-bool is_safe(const Measured& row, const std::optional<Default>& fallback) {
+bool is_safe(const Measured& row, const ModelRows& model) {
+  const auto& fallback = model.fallback;
   if (!fallback || fallback->failed || row.config == fallback->config) return true;
-  return fallback->measured && !slower_beyond_noise(row, *fallback->measured);
+  return fallback->measured && !slower_beyond_noise(row, *fallback->measured, model.rule);
 }
 
 /// Nothing where a problem has no row of it.
@@ -188,7 +189,7 @@ std::optional<CoverOption> option_of(const TileConfig& config, const std::vector
     if (row == models[i].rows.end()) return std::nullopt;
     const auto& chosen_us = choice.standings[i].latency_us;
     option.loss = std::max(option.loss, chosen_us ? row->latency_us / *chosen_us - 1 : 0);
-    option.safe = option.safe && is_safe(*row, models[i].fallback);
+    option.safe = option.safe && is_safe(*row, models[i]);
   }
   return option;
 }

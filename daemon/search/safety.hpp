@@ -8,8 +8,13 @@ namespace moetune::daemon::search {
 /// wide its samples are spread.
 inline constexpr double k_session_noise = 0.01;
 
-/// Whether a row is slower than the default of its sweep by more than noise: by more than the larger of both spreads,
-/// or by more than k_session_noise.
-bool slower_beyond_noise(const Measured& row, const Measured& standard);
+/// What the same configuration at two positions of a round differs by: a loss up to this share is not taken for one,
+/// however often it repeats.
+inline constexpr double k_turn_noise = 0.003;
+
+/// Whether a row is slower than the default of its sweep by more than noise. Where both took turns (compare): by more
+/// than k_turn_noise when the whole interval says that it is slower, or by more than k_session_noise by its middle.
+/// Else by more than the larger of both spreads, or by more than k_session_noise.
+bool slower_beyond_noise(const Measured& row, const Measured& standard, const schema::ChoiceRule& rule = {});
 
 }  // namespace moetune::daemon::search

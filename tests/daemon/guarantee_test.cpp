@@ -40,6 +40,22 @@ TEST_F(GuaranteeTest, TellsTheWorstOfAllThatWasMeasured) {
   EXPECT_EQ(found.widest->high, 511);
 }
 
+TEST_F(GuaranteeTest, TellsTheIntervalOfTheWorstWhereItTookTurns) {
+  sweep_of({512, 1024}, {{512, {{1, 80}}}, {640, {{1, 99.9}}}, {1024, {{1, 70}}}});
+  auto file = plan();
+  EXPECT_EQ(to_json(guarantee_of(file), file)["worst"]["low"], nullptr);
+  auto& points = file.problems[0].points;
+  std::ranges::find(points, 640, &FilePoint::batch)->interval = {.middle = 0.998, .low = 0.9961, .high = 1.0004};
+  const auto found = guarantee_of(file);
+  EXPECT_THAT(found.text(),
+              HasSubstr("at worst 0.9980 of the default's time, 0.9961 to 1.0004 by the rounds, at M=640 (key 512)"));
+  const auto json = to_json(found, file);
+  EXPECT_EQ(json["worst"]["low"], 0.9961);
+  EXPECT_EQ(json["worst"]["high"], 1.0004);
+  EXPECT_EQ(json["problems"][0]["points"]["640"]["ratio"], 0.998);
+  EXPECT_EQ(json["problems"][0]["points"]["512"]["high"], nullptr);
+}
+
 TEST_F(GuaranteeTest, TheKeysAloneProveNothingAboutWhatIsBetween) {
   sweep_of({1, 2, 4, 8}, {{1, {{1, 80}}}, {2, {{1, 80}}}, {4, {{1, 80}}}, {8, {{1, 80}}}});
   const auto found = guarantee();

@@ -280,5 +280,20 @@ TEST(SafetyTest, NoiseIsTheWiderSpreadAndAtMostWhatSessionsDifferBy) {
   EXPECT_TRUE(slower_beyond_noise({tile(32), 101.1, {90, 101.1, 110}}, standard));
 }
 
+/// Wide samples, whose medians took turns with a default of 100.
+Measured in_turns(std::vector<double> rounds_us) {
+  return {tile(32), 100, {90, 100, 110}, std::move(rounds_us)};
+}
+
+TEST(SafetyTest, WhereBothTookTurnsTheRoundsDecide) {
+  const Measured standard{tile(16), 100, {90, 100, 110}, {100, 100, 100, 100, 100}};
+  EXPECT_TRUE(slower_beyond_noise(in_turns({100.5, 100.51, 100.5, 100.49, 100.5}), standard)) << "each round says so";
+  EXPECT_FALSE(slower_beyond_noise(in_turns({100.2, 100.21, 100.2, 100.19, 100.2}), standard)) << "a position's noise";
+  EXPECT_FALSE(slower_beyond_noise(in_turns({100.5, 98, 103, 99.5, 100.6}), standard)) << "some rounds say otherwise";
+  EXPECT_TRUE(slower_beyond_noise(in_turns({101.5, 98, 106, 99.5, 104}), standard)) << "sessions differ by less";
+  EXPECT_FALSE(slower_beyond_noise(in_turns({99, 99, 99}), standard));
+  EXPECT_FALSE(slower_beyond_noise(in_turns({100.9, 100.9}), standard)) << "two rounds say nothing, the spread does";
+}
+
 }  // namespace
 }  // namespace moetune::daemon::search
