@@ -36,8 +36,10 @@ std::string time_taken(const SweepStatus& status) {
 }
 
 /// Whether the rows of a sweep make a file that is worth it. Where several groups match it is not known which is meant.
-std::optional<std::string> verdict_on(const Client& client, const nlohmann::json& fields) {
-  const auto answer = client.get("/best", query_of_fields(fields));
+std::optional<std::string> verdict_on(const Client& client, const nlohmann::json& fields, const KernelShare& share) {
+  Query query = query_of_fields(fields);
+  if (!share.put(query)) return std::nullopt;
+  const auto answer = client.get("/best", query);
   if (!answer || !answer->is_object()) return std::nullopt;
   const auto results = answer->value("results", nlohmann::ordered_json());
   if (!results.is_array() || results.size() != 1 || !results[0].contains("verdict")) return std::nullopt;
@@ -54,7 +56,7 @@ std::map<std::int64_t, BatchBest> asked_for(const SweepStatus& status) {
   return best;
 }
 
-void report(Context& context, const SweepStatus& status, const Client& client) {
+void report(Context& context, const SweepStatus& status, const Client& client, const KernelShare& share) {
   context.out.line(fmt::format("sweep {} {}{}: {} of {} trials", status.id, schema::name_of(status.state),
                                time_taken(status), status.done, status.total));
   for (const auto& line : seed_lines(status)) context.out.line("  " + line);
@@ -66,7 +68,7 @@ void report(Context& context, const SweepStatus& status, const Client& client) {
   if (status.state != SweepState::done || status.best.empty()) return;
   const auto fields = fields_of_rows(status);
   if (status.spec.value("candidates", nlohmann::ordered_json()).empty()) {
-    if (const auto verdict = verdict_on(client, fields)) context.out.line(*verdict);
+    if (const auto verdict = verdict_on(client, fields, share)) context.out.line(*verdict);
   }
   context.out.line("\nnext:");
   for (const auto& step : next_steps(fields, command_prefix(context.options), client.endpoint()))
@@ -97,20 +99,20 @@ Result<Followed> follow(Context& context, Client client, std::int64_t id) {
                   std::move(outcome->answer), follower.client()};
 }
 
-void print_report(Context& context, const Followed& followed) {
+void print_report(Context& context, const Followed& followed, const KernelShare& share) {
   const SweepStatus& sweep = followed.sweep;
-  if (!context.options.json) report(context, sweep, followed.client);
+  if (!context.options.json) report(context, sweep, followed.client, share);
   if (sweep.state == SweepState::failed) {
     context.err.line(fmt::format("moetune: sweep {} failed: {}", sweep.id,
                                  printable_lines(sweep.error.value_or("the daemon's log says why"))));
   }
 }
 
-Result<ExitStatus> follow_and_report(Context& context, Client client, std::int64_t id) {
+Result<ExitStatus> follow_and_report(Context& context, Client client, std::int64_t id, const KernelShare& share) {
   const auto followed = follow(context, std::move(client), id);
   if (!followed) return std::unexpected(followed.error());
   if (context.options.json) context.print(followed->answer);
-  if (!followed->detached) print_report(context, *followed);
+  if (!followed->detached) print_report(context, *followed, share);
   return followed->status;
 }
 

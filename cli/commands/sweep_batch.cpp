@@ -69,7 +69,7 @@ Result<ExitStatus> leave(Context& context, const Client& client, const std::vect
 
 /// Follows several sweeps, in the order in which the daemon takes them.
 Result<ExitStatus> follow_all(Context& context, Client client, const std::vector<SweepRequest>& requests,
-                              const std::vector<std::int64_t>& ids) {
+                              const std::vector<std::int64_t>& ids, const KernelShare& share) {
   ordered_json answers = ordered_json::array();
   ExitStatus status = ExitStatus::done;
   for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -87,7 +87,7 @@ Result<ExitStatus> follow_all(Context& context, Client client, const std::vector
       break;
     }
     if (!context.options.json) context.out.line(fmt::format("{}{}", i == 0 ? "" : "\n", requests[i].title));
-    print_report(context, *followed);
+    print_report(context, *followed, share);
   }
   if (context.options.json) context.print(ordered_json{{"sweeps", std::move(answers)}});
   return status;
@@ -120,7 +120,7 @@ Result<std::vector<std::int64_t>> create_sweeps(Context& context, const Client& 
 }
 
 Result<ExitStatus> tune_all(Context& context, std::vector<SweepRequest> requests, const std::string& recording,
-                            Detach detach) {
+                            Detach detach, const KernelShare& share) {
   auto client = context.connector.connect(k_idle_after_tune);
   if (!client) return std::unexpected(client.error());
   auto used = use_recording(context, *client, requests, recording, OtherDevice::left_out);
@@ -128,8 +128,8 @@ Result<ExitStatus> tune_all(Context& context, std::vector<SweepRequest> requests
   const auto ids = create_sweeps(context, *client, requests, recording);
   if (!ids) return std::unexpected(ids.error());
   if (detach == Detach::yes) return leave(context, *client, *ids);
-  if (ids->size() == 1) return follow_and_report(context, std::move(*client), ids->front());
-  return follow_all(context, std::move(*client), requests, *ids);
+  if (ids->size() == 1) return follow_and_report(context, std::move(*client), ids->front(), share);
+  return follow_all(context, std::move(*client), requests, *ids, share);
 }
 
 }  // namespace moetune::cli

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/commands/command.hpp"
+#include "cli/kernel_share.hpp"
 #include "schema/engine_log.hpp"
 
 namespace moetune::cli {
@@ -35,8 +36,9 @@ schema::Result<std::vector<std::int64_t>> create_sweeps(Context& context, const 
 /// says only what was created. `recording`: the file that every sweep takes its times from, uploaded once; empty for
 /// none. One sweep is shown as `tune` always showed it; several each under their title, and with --json together as
 /// {"sweeps": [what GET /sweeps/{id} answers, ...]}. Where one is refused, those created before it are cancelled.
-/// Failed when any sweep failed or was cancelled. Precondition: at least one request.
+/// `share` goes into the verdict on each. Failed when any sweep failed or was cancelled. Precondition: at least one
+/// request.
 schema::Result<ExitStatus> tune_all(Context& context, std::vector<SweepRequest> requests, const std::string& recording,
-                                    Detach detach);
+                                    Detach detach, const KernelShare& share = {});
 
 }  // namespace moetune::cli

@@ -10,6 +10,8 @@
 #include "cli/commands/sweep_batch.hpp"
 #include "cli/commands/sweep_flags.hpp"
 #include "cli/commands/tune_warning.hpp"
+#include "cli/kernel_share.hpp"
+#include "cli/query.hpp"
 #include "cli/text.hpp"
 #include "schema/model_shape.hpp"
 
@@ -35,6 +37,7 @@ struct TuneFlags {
   ModelFlags model;
   ProblemFlags problem;
   SweepFlags sweep;
+  KernelShare share;
 };
 
 std::string title_of(const ModelShape& shape, const Problem& problem) {
@@ -86,6 +89,8 @@ SweepRequest under(const SweepVariant& variant, SweepRequest request) {
 }
 
 Result<ExitStatus> tune(Context& context, const TuneFlags& flags) {
+  Query unused;
+  if (auto put = flags.share.put(unused); !put) return std::unexpected(put.error());
   const auto variants = flags.sweep.variants();
   if (!variants) return std::unexpected(variants.error());
   auto requests = problems_of(context, flags);
@@ -99,7 +104,8 @@ Result<ExitStatus> tune(Context& context, const TuneFlags& flags) {
       if (auto checked = check_spec(all.back().spec); !checked) return std::unexpected(checked.error());
     }
   }
-  return tune_all(context, std::move(all), flags.sweep.recording(), flags.sweep.detach() ? Detach::yes : Detach::no);
+  return tune_all(context, std::move(all), flags.sweep.recording(), flags.sweep.detach() ? Detach::yes : Detach::no,
+                  flags.share);
 }
 
 }  // namespace
@@ -118,6 +124,7 @@ void add_tune(CommandLine& line) {
   flags->model.add_to(command, ModelFlags::Model::optional);
   flags->problem.add_to(command);
   flags->sweep.add_to(command);
+  flags->share.add_to(command);
 }
 
 }  // namespace moetune::cli
