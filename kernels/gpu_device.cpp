@@ -86,11 +86,6 @@ Recorder passes_of(const GemmCandidate& candidate, const Stream& stream, std::ve
   };
 }
 
-Pace pace_of(const MeasureJob& job) {
-  if (job.quick) return Pace::quick;
-  return job.round ? Pace::round : Pace::thorough;
-}
-
 /// One graph of both GEMMs, or one of each. Apart they read what they read together, GEMM 2 the reference's own
 /// intermediate included, so that their order does not matter. The graphs take turns: before a weight set comes round
 /// again as much other memory was touched as in the common graph. What differs is the time between two passes of a
@@ -238,7 +233,7 @@ Result<void> GpuDevice::State::time(const MeasureJob& job, const GemmPair& gemms
                                .passes = plan.passes,
                                .best_us = job.best_us,
                                .heavy = plan.heavy || hot.contains(job.batch),
-                               .pace = pace_of(job),
+                               .pace = job.quick ? Pace::quick : Pace::round,
                                .deadline = deadline});
   if (!times) return std::unexpected(times.error());
   reply.samples_us = std::move(times->samples_us);

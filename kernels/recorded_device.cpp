@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <string_view>
 
 #include "kernels/sample_plan.hpp"
@@ -57,9 +56,7 @@ schema::Result<MeasureReply> RecordedDevice::measure(const MeasureJob& job) {
                                      job.batch, short_text(job.config), seed_);
   if (job.round) question += fmt::format("|{}", *job.round);
   Generator generator(hash_of(question));
-  const std::size_t most = job.quick || job.round ? k_min_samples : k_max_samples;
-  const auto count = std::clamp<std::size_t>(row.samples_us.size(), k_min_samples, most);
-  while (reply.samples_us.size() < count) {
+  while (reply.samples_us.size() < k_samples_of_job) {
     reply.samples_us.push_back(row.samples_us[generator.next() % row.samples_us.size()]);
     reply.busy_us += reply.samples_us.back();
   }

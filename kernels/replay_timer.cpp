@@ -120,9 +120,7 @@ Result<void> ReplayTimer::sample(const Graphs& graphs, ReplayRequest& request, R
   auto us = warm_up(graphs, request, times);
   if (us && request.heavy) {
     // All samples from one stretch of work that begins cool; a round that follows a rest is slower and does not count.
-    const bool contends =
-        request.pace == Pace::thorough && is_contender(*us / static_cast<double>(request.passes), request.best_us);
-    const microseconds all = heat_of(*us, request) * ((contends ? k_max_samples : k_min_samples) + 1);
+    const microseconds all = heat_of(*us, request) * (k_samples_of_job + 1);
     rest(request, watch_->heat().rest_before(all, steady_clock::now()));
     us = warm_up(graphs, request, times);
   }

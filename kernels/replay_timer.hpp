@@ -21,7 +21,7 @@ struct ReplayRequest {
   std::int64_t passes = 1;               ///< a sample is the time of a round divided by this
   std::optional<double> best_us = {};    ///< see has_enough_samples()
   bool heavy = false;                    ///< rest, so that the GPU is busy at most 20 % of the time
-  Pace pace = Pace::thorough;            ///< quick: no rests, and one try; a round: few samples, all rests
+  Pace pace = Pace::round;               ///< quick: no rests, and one try; a round: few samples, all rests
   SteadyTime deadline = {};              ///< rests push it back
 };
 

@@ -23,7 +23,7 @@ RaceOutcome outcome_of(schema::TrialStatus status, double latency_us, const std:
 
 /// What a race goes by: the rounds that follow come when it is over, or were those of an earlier sweep.
 double first_round_us(const std::vector<double>& samples_us) {
-  const auto count = std::min<std::ptrdiff_t>(std::ssize(samples_us), kernels::k_min_samples);
+  const auto count = std::min<std::ptrdiff_t>(std::ssize(samples_us), kernels::k_samples_of_job);
   return schema::median({samples_us.begin(), samples_us.begin() + count});
 }
 

@@ -250,7 +250,7 @@ class WarningToFileTest(unittest.TestCase):
                 (published / "configs").mkdir(parents=True, exist_ok=True)
                 self.assertIsNone(lookup.find(8, 256, folder=published)[0])
                 done = daemon.moetune("tune", "--warning", line, "--hidden-size", "256", "--topk", "2", "--space",
-                                      str(space), "--batch", ",".join(map(str, BATCHES)))
+                                      str(space), "--batch", ",".join(map(str, BATCHES)), "--no-between")
                 self.assertEqual(0, done.returncode, done.stderr)
                 deadline = time.monotonic() + 60
                 while lookup.find(8, 256, folder=published)[0] is None and time.monotonic() < deadline:

@@ -42,7 +42,7 @@ TEST_F(RecordedDeviceTest, DrawsFromTheRowTheSameEveryTime) {
   const MeasureReply reply = device.measure(job(1)).value();
   EXPECT_EQ(reply.id, 7);
   EXPECT_EQ(reply.status, TrialStatus::ok);
-  EXPECT_EQ(reply.samples_us.size(), 9U);
+  EXPECT_EQ(reply.samples_us.size(), 3U);
   EXPECT_THAT(reply.samples_us, Each(::testing::AllOf(::testing::Ge(10), ::testing::Le(21))));
   EXPECT_EQ(reply.stages_us.at("alignment"), 2.5);
   EXPECT_EQ(reply.sm_clock_mhz, 1980);
@@ -61,7 +61,7 @@ TEST_F(RecordedDeviceTest, TheDrawIsTheSameOnEveryMachine) {
   // Fixed figures: a change here changes what every recorded run says.
   recording_.rows[{1, sample_config()}].samples_us = {1, 2, 3, 4};
   const auto samples = RecordedDevice(recording_, 42).measure(job(1)).value().samples_us;
-  EXPECT_THAT(samples, ::testing::ElementsAre(3, 1, 3, 4));
+  EXPECT_THAT(samples, ::testing::ElementsAre(3, 1, 3));
 }
 
 TEST_F(RecordedDeviceTest, FewSamplesAreDrawnThreeTimes) {
