@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "daemon/best_view.hpp"
+#include "daemon/search/heats.hpp"
 #include "db/measured_batches.hpp"
 
 namespace moetune::daemon {
@@ -20,11 +21,18 @@ bool is_faster(const db::BatchBest& later, const search::Choice& now) {
   return !now.latency_us || *choice.latency_us < *now.latency_us * (1 - later.rule.min_gain);
 }
 
+/// Whether the run has found out how the default does: that row comes last of a batch, so that a sweep which was cut
+/// off before says nothing about it.
+bool is_complete(const db::BatchBest& run) {
+  return !run.default_config || run.default_row || run.default_failed;
+}
+
 /// Of the runs of a batch that was asked for, the oldest first.
 Result<db::BatchBest> deciding_of(db::Snapshot& snapshot, Bests runs) {
   db::BatchBest now = std::move(runs.front());
   for (std::size_t i = 1; i < runs.size(); ++i) {
     db::BatchBest& later = runs[i];
+    if (!is_complete(later) && is_complete(now)) continue;
     const auto choice = choice_for(now);
     auto incumbent = db::row_in_run(snapshot, later, choice.config);
     if (!incumbent) return std::unexpected(incumbent.error());
@@ -50,7 +58,12 @@ Result<Bests> deciding_of_group(db::Snapshot& snapshot, std::int64_t group, db::
   const auto asked = db::asked_batches(snapshot, group, runs);
   if (!asked) return std::unexpected(asked.error());
   std::map<std::int64_t, Bests> by_batch;
-  for (db::BatchBest& best : *all) by_batch[best.batch].push_back(std::move(best));
+  for (db::BatchBest& best : *all) {
+    if (auto judged = db::prefer_rounds(snapshot, best, search::k_looks[0]); !judged) {
+      return std::unexpected(judged.error());
+    }
+    by_batch[best.batch].push_back(std::move(best));
+  }
 
   std::map<std::int64_t, db::BatchBest> deciding;
   std::map<std::int64_t, std::int64_t> rows;
@@ -64,8 +77,15 @@ Result<Bests> deciding_of_group(db::Snapshot& snapshot, std::int64_t group, db::
   const auto at_asked = deciding;
   for (auto& [batch, bests] : by_batch) {
     if (deciding.contains(batch)) continue;
-    const auto found = std::ranges::find(bests, deciding_nearby(at_asked, batch), &db::BatchBest::run);
-    deciding.emplace(batch, found == bests.end() ? std::move(bests.back()) : std::move(*found));
+    const auto nearby = deciding_nearby(at_asked, batch);
+    const auto found =
+        std::ranges::find_if(bests, [&](const db::BatchBest& best) { return best.run == nearby && is_complete(best); });
+    const auto newest = std::ranges::find_if(bests.rbegin(), bests.rend(), is_complete);
+    if (found != bests.end()) {
+      deciding.emplace(batch, std::move(*found));
+    } else {
+      deciding.emplace(batch, newest == bests.rend() ? std::move(bests.back()) : std::move(*newest));
+    }
   }
   Bests listed;
   for (auto& [batch, best] : deciding) {

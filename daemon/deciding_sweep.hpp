@@ -10,7 +10,9 @@
 
 namespace moetune::daemon {
 
-/// For each batch the run (sweep or import) whose rows decide what a file gets, ascending. At a batch that was asked
+/// For each batch the run (sweep or import) whose rows decide what a file gets, ascending; its best is the fastest row
+/// that had turns with the default, where there is one. A run that was cut off before it knew the default decides
+/// nothing that another one knows. At a batch that was asked
 /// for it is the newest one that has measured what was chosen before it, which it is judged against
 /// (BatchBest::incumbent); one that has not can be compared by its absolute times alone, and decides only where what it
 /// would choose is faster by its rule's least gain. Between such batches it is the run that decides at the nearest of

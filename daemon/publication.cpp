@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "daemon/file_plan.hpp"
+#include "daemon/guarantee.hpp"
 #include "daemon/publication_source.hpp"
 #include "db/database.hpp"
 #include "schema/engine_rules.hpp"
@@ -110,6 +111,10 @@ std::string distrust(const PublicationQuery& query, const FilePlan& plan) {
       if (problem.batches.at(key.batch).best.default_config) continue;
       return fmt::format("batch {}: the engine's default is not known, so that the file might be slower", key.batch);
     }
+  }
+  if (const auto slower = guarantee_of(plan).slower; !slower.empty()) {
+    return fmt::format("batch {}: the file was measured slower than the engine's default there",
+                       slower.front().point.batch);
   }
   const auto gap = gap_in(plan);
   if (!gap || query.allow_gaps) return "";

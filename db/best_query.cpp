@@ -139,7 +139,7 @@ std::vector<BatchBest> best_of(Connection& connection, Query rows) {
   return bests;
 }
 
-constexpr std::size_t k_most_runs = 16;
+constexpr std::size_t k_most_runs = 256;
 
 /// The newest of the runs that have rows of one batch, the oldest of them first.
 std::vector<Candidate> newest_runs(std::vector<Candidate> candidates) {
@@ -204,6 +204,23 @@ Result<std::vector<BatchBest>> bests_by_run(Snapshot& snapshot, std::int64_t gro
       }
     }
     return bests;
+  });
+}
+
+Result<void> prefer_rounds(Snapshot& snapshot, BatchBest& run, std::size_t rounds) {
+  return guarded([&]() -> Result<void> {
+    if (run.best.rounds_us.size() >= rounds || run.best.rounds_us.empty()) return {};
+    Connection& connection = snapshot.connection();
+    auto row = connection.query(sql::fastest_trial_with_rounds_sql, run.run, run.batch, run.group,
+                                static_cast<std::int64_t>(rounds));
+    if (!row.step()) return {};
+    const Candidate candidate{
+        .batch = run.batch, .run = run.run, .group = run.group, .rows = run.rows, .trial = row.integer(0)};
+    BatchBest finalist = read_best(connection, candidate);
+    finalist.rows = run.rows;
+    finalist.incumbent = std::move(run.incumbent);
+    run = std::move(finalist);
+    return {};
   });
 }
 

@@ -66,8 +66,12 @@ enum class Runs { all, finished };
 Result<std::vector<BatchBest>> best_of_group(Snapshot& snapshot, std::int64_t group, Runs runs = Runs::all);
 
 /// As best_of_group, but what each run (sweep or import) found on its own: by batch and, in a batch, the oldest run
-/// first, at most the newest sixteen.
+/// first, at most the newest 256.
 Result<std::vector<BatchBest>> bests_by_run(Snapshot& snapshot, std::int64_t group, Runs runs = Runs::all);
+
+/// Puts the fastest of the rows that had at least so many rounds in the place of the run's best, where there is one and
+/// the best had fewer: a row that was left out after its first round may look faster than it is.
+Result<void> prefer_rounds(Snapshot& snapshot, BatchBest& run, std::size_t rounds);
 
 /// The fastest ok row of a configuration in the run of another row, at its batch.
 Result<std::optional<MeasuredRow>> row_in_run(Snapshot& snapshot, const BatchBest& run,

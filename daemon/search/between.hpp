@@ -20,8 +20,8 @@ std::vector<std::int64_t> points_between(std::span<const std::int64_t> batches);
 std::map<std::int64_t, std::vector<schema::TileConfig>> neighbours_at(
     std::span<const std::int64_t> points, const std::map<std::int64_t, schema::TileConfig>& chosen);
 
-/// How many jobs a point comes to as far as one can say beforehand: three rounds of the default and of one neighbour or
+/// How many jobs a point comes to as far as one can say beforehand: four rounds of the default and of one neighbour or
 /// two.
-inline constexpr std::size_t k_expected_jobs_between = 7;
+inline constexpr std::size_t k_expected_jobs_between = 9;
 
 }  // namespace moetune::daemon::search

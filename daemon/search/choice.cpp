@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "daemon/search/heats.hpp"
+#include "daemon/search/safety.hpp"
 #include "schema/trial.hpp"
 
 namespace moetune::daemon::search {
@@ -67,7 +68,7 @@ Choice choose_again(const Measured& best, const std::optional<Default>& fallback
   const bool was_default = fallback && fallback->config == incumbent.config;
   if (was_default || fresh.config == incumbent.config || !fresh.latency_us) return fresh;
   const auto& standard = fallback ? fallback->measured : std::nullopt;
-  if (standard && compare(*standard, incumbent, rule).standing == Standing::faster) return fresh;
+  if (standard && slower_beyond_noise(incumbent, *standard, rule)) return fresh;
   const Contest result = compare(fresh.is_default ? *standard : best, incumbent, rule);
   if (result.standing == Standing::faster) return fresh;
   return {incumbent.config, incumbent.latency_us, false,

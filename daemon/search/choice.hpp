@@ -37,7 +37,7 @@ struct Choice {
 /// blow up; 0 with fewer than two samples.
 double spread_us(const Measured& row);
 
-/// How a row does against another one of its sweep: by the rounds that both had in turns, where these are three or more
+/// How a row does against another one of its sweep: by the rounds that both had in turns, where these are k_looks[0] or more
 /// (contest); else by their medians, of which a difference within the larger spread says nothing.
 Contest compare(const Measured& own, const Measured& other, const schema::ChoiceRule& rule);
 

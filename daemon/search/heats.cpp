@@ -14,8 +14,6 @@ namespace {
 /// candidate that far behind can no more become the fastest, and one that is nearer is as good as the fastest.
 constexpr double k_first_bound = 1.01;
 constexpr double k_later_bound = 1.003;
-/// How many challengers go on to a second round.
-constexpr std::size_t k_most_challengers = 4;
 
 bool is_look(std::size_t rounds) {
   return std::ranges::find(k_looks, rounds) != std::end(k_looks);
@@ -33,7 +31,7 @@ bool is_open(std::span<const HeatEntry> entries, std::size_t fastest, const sche
 }  // namespace
 
 double error_of_look(const schema::ChoiceRule& rule) {
-  return (1 - rule.level) / static_cast<double>(std::size(k_looks));
+  return (1 - rule.level) / static_cast<double>(std::size(k_looks) * k_most_challengers);
 }
 
 bool is_out_of_heat(double us, double best_us) {

@@ -12,7 +12,7 @@ namespace moetune::daemon::search {
 /// microseconds.
 struct HeatEntry {
   std::vector<double> rounds_us;
-  bool stays = false;  ///< what others have to beat: the engine's default, and what was chosen before
+  bool stays = false;  ///< what others have to beat: the engine's default
 };
 
 /// What becomes of the candidates of a batch after a round.
@@ -22,9 +22,12 @@ struct HeatVerdict {
 };
 
 /// The rounds after which a batch is looked at; a batch that is still unclear after the last one stays so.
-inline constexpr std::size_t k_looks[] = {3, 5, 10, 20};
+inline constexpr std::size_t k_looks[] = {4, 6, 10, 20};
+/// How many challengers go on to a second round.
+inline constexpr std::size_t k_most_challengers = 4;
 
-/// The error of one look: the looks share what the level leaves.
+/// The error of one look at one challenger: the looks, and the challengers of which the luckiest is judged, share what
+/// the level leaves.
 double error_of_look(const schema::ChoiceRule& rule);
 
 /// Whether a candidate that took `us` in its first round is too far behind the fastest of its batch so far to get

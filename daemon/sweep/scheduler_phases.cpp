@@ -5,6 +5,7 @@
 
 #include "daemon/best_view.hpp"
 #include "daemon/deciding_sweep.hpp"
+#include "daemon/search/heats.hpp"
 #include "daemon/sweep/scheduler_loop.hpp"
 #include "db/best_query.hpp"
 #include "db/earlier_outcomes.hpp"
@@ -75,6 +76,9 @@ Result<std::optional<SweepPlan>> SchedulerLoop::phase_between() {
     Known all;
     for (auto& best : *bests) {
       if (!is_asked_for(best.batch)) continue;
+      if (auto judged = db::prefer_rounds(snapshot, best, search::k_looks[0]); !judged) {
+        return std::unexpected(judged.error());
+      }
       if (const auto chosen = before->find(best.batch); chosen != before->end()) {
         auto incumbent = db::row_in_run(snapshot, best, chosen->second);
         if (!incumbent) return std::unexpected(incumbent.error());

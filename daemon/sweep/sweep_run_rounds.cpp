@@ -49,7 +49,6 @@ void SweepRun::open_rounds() {
 }
 
 void SweepRun::finish_round(TrialIndex trial, schema::Trial row) {
-  note_anchor_row({row.batch, row.config}, row.status);
   RoundsSoFar& so_far = rounds_[trial];
   const bool is_first = so_far.samples_us.empty();
   const double us = *row.latency_us;

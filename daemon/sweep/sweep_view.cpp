@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "daemon/best_view.hpp"
+#include "daemon/search/heats.hpp"
 #include "daemon/sweep/gpu_view.hpp"
 #include "db/candidate_store.hpp"
 #include "db/neighbour_store.hpp"
@@ -63,7 +64,10 @@ schema::Result<ordered_json> best_view(db::Snapshot& snapshot, const db::Sweep& 
   ordered_json best = ordered_json::object();
   for (const auto& row : *rows) {
     if (!std::ranges::binary_search(sweep.spec.batches, row.batch)) continue;  // a point between them
-    best[std::to_string(row.batch)] = best_entry(row, choice_for(row));
+    db::BatchBest judged = row;
+    if (auto done = db::prefer_rounds(snapshot, judged, search::k_looks[0]); !done)
+      return std::unexpected(done.error());
+    best[std::to_string(row.batch)] = best_entry(row, choice_for(judged));
   }
   return best;
 }

@@ -20,17 +20,17 @@ FilePoint point_of(double latency_us, std::vector<double> rounds_us, std::vector
 }
 
 TEST(FilePointTest, WhatTookTurnsIsJudgedByItsRounds) {
-  const auto slower = point_of(100.6, {100.6, 110.7, 90.5}, {100, 110, 90});
+  const auto slower = point_of(100.6, {100.6, 110.7, 90.5, 95.6}, {100, 110, 90, 95});
   EXPECT_EQ(slower.standing, PointStanding::slower);
   ASSERT_TRUE(slower.interval);
   EXPECT_GT(slower.interval->low, 1.0);
   EXPECT_LT(slower.interval->high, 1.02);
   EXPECT_EQ(slower.ratio(), slower.interval->middle);
   EXPECT_NEAR(slower.ratio().value(), 1.006, 0.0005);
-  const auto faster = point_of(98, {98, 107.8, 88.2}, {100, 110, 90});
+  const auto faster = point_of(98, {98, 107.8, 88.2, 93.1}, {100, 110, 90, 95});
   EXPECT_EQ(faster.standing, PointStanding::faster);
   EXPECT_LT(faster.interval->high, 1.0);
-  EXPECT_EQ(point_of(100.1, {100.1, 110, 90}, {100, 110, 90}).standing, PointStanding::same);
+  EXPECT_EQ(point_of(100.1, {100.1, 110, 90, 95}, {100, 110, 90, 95}).standing, PointStanding::same);
 }
 
 TEST(FilePointTest, WithoutRoundsTheSpreadDecides) {
@@ -42,7 +42,7 @@ TEST(FilePointTest, WithoutRoundsTheSpreadDecides) {
 }
 
 TEST(FilePointTest, TheDefaultItselfHasNoInterval) {
-  const Measured standard{tile(16), 100, {90, 100, 110}, {100, 110, 90}};
+  const Measured standard{tile(16), 100, {90, 100, 110}, {100, 110, 90, 95}};
   const auto point = file_point(64, {search::Default{tile(16), standard, false}, {standard}}, tile(16));
   EXPECT_EQ(point.standing, PointStanding::is_default);
   EXPECT_FALSE(point.interval);

@@ -3,9 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 #include "daemon/search/contest.hpp"
+#include "schema/trial.hpp"
 
 namespace moetune::daemon::search {
 namespace {
@@ -46,13 +48,13 @@ TEST(HeatsTest, FourChallengersGoOnAtMost) {
 
 TEST(HeatsTest, IsLookedAtAfterCertainRoundsOnly) {
   for (std::size_t rounds = 2; rounds <= 20; ++rounds) {
-    const bool is_look = rounds == 3 || rounds == 5 || rounds == 10 || rounds == 20;
+    const bool is_look = rounds == 4 || rounds == 6 || rounds == 10 || rounds == 20;
     EXPECT_EQ(judge_heat(std::vector{steady(100, rounds), steady(120, rounds, true)}, k_rule).over, is_look) << rounds;
   }
 }
 
 TEST(HeatsTest, EndsAtOnceWhereTheFastestIsOneThatStays) {
-  std::vector<HeatEntry> entries = {{{100, 101, 100}, true}, {{100.4, 100.1, 101.2}, false}};
+  std::vector<HeatEntry> entries = {{{100, 101, 100, 100}, true}, {{100.4, 100.1, 101.2, 100.3}, false}};
   EXPECT_TRUE(judge_heat(entries, k_rule).over);
 }
 
@@ -91,7 +93,7 @@ TEST(HeatsTest, ClearGainsTakeFewRounds) {
   std::size_t rounds = 0;
   constexpr int k_runs = 400;
   for (int run = 0; run < k_runs; ++run) rounds += pair.settle(0.06).front().rounds_us.size();
-  EXPECT_LT(static_cast<double>(rounds) / k_runs, 4.0);
+  EXPECT_LT(static_cast<double>(rounds) / k_runs, 5.0);
 }
 
 TEST(HeatsTest, WithoutADifferenceHardlyAnyoneWins) {
@@ -104,6 +106,36 @@ TEST(HeatsTest, WithoutADifferenceHardlyAnyoneWins) {
     if (result && result->standing == Standing::faster) ++wrong;
   }
   EXPECT_LE(wrong, k_runs * (1 - k_rule.level));
+}
+
+/// Four challengers as fast as the default, of which the luckiest is judged, in much more noise than a GPU has.
+TEST(HeatsTest, TheLevelHoldsForTheLuckiestOfFour) {
+  constexpr int k_runs = 1500;
+  for (const double sd : {0.01, 0.02, 0.04}) {
+    std::mt19937_64 generator(5);
+    std::normal_distribution<double> noise(0, sd);
+    int wrong = 0;
+    for (int run = 0; run < k_runs; ++run) {
+      std::vector<HeatEntry> entries(5);
+      entries.back().stays = true;
+      HeatVerdict verdict;
+      do {
+        for (HeatEntry& entry : entries) entry.rounds_us.push_back(100 * (1 + noise(generator)));
+        verdict = judge_heat(entries, k_rule);
+        if (verdict.over) break;
+        for (auto out = verdict.out.rbegin(); out != verdict.out.rend(); ++out) {
+          entries.erase(entries.begin() + static_cast<std::ptrdiff_t>(*out));
+        }
+      } while (true);
+      const auto fastest =
+          std::ranges::min_element(entries, {}, [](const HeatEntry& entry) { return schema::median(entry.rounds_us); });
+      if (fastest->stays) continue;
+      const auto standard = std::ranges::find(entries, true, &HeatEntry::stays);
+      const auto result = contest(fastest->rounds_us, standard->rounds_us, error_of_look(k_rule), k_rule.min_gain);
+      if (result && result->standing == Standing::faster && fastest->rounds_us.size() >= k_looks[0]) ++wrong;
+    }
+    EXPECT_LE(wrong, k_runs * (1 - k_rule.level)) << sd;
+  }
 }
 
 }  // namespace

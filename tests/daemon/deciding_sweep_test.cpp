@@ -1,0 +1,112 @@
+#include "daemon/deciding_sweep.hpp"
+
+#include <gtest/gtest.h>
+
+#include "daemon/best_view.hpp"
+#include "db/trial_store.hpp"
+#include "tests/daemon/planned_sweeps.hpp"
+
+namespace moetune::daemon {
+namespace {
+
+/// Batch 1; the default is configuration 0 with 100 microseconds.
+class DecidingSweepTest : public PlannedSweepsTest {
+ protected:
+  std::int64_t sweep(std::map<int, double> us) { return sweep_of({1}, {{1, std::move(us)}}); }
+  search::Choice choice() {
+    const auto deciding = read([&](db::Snapshot& snapshot) {
+      const auto groups = db::matching_groups(snapshot, {});
+      return deciding_of_group(snapshot, groups->front().id);
+    });
+    return choice_for(deciding.front());
+  }
+  /// A row whose samples came in rounds.
+  void record_rounds(std::int64_t sweep, int config, const std::vector<double>& rounds_us) {
+    auto trial = db::ok_trial(1, config, schema::median(rounds_us));
+    for (const double us : rounds_us) {
+      write([&](db::Transaction& transaction) {
+        return db::append_samples(transaction, sweep, {1, trial.config}, std::vector<double>{us, us, us});
+      });
+    }
+    trial.samples_us.clear();
+    record(sweep, trial);
+  }
+};
+
+TEST_F(DecidingSweepTest, WhatWasChosenStaysWithinNoise) {
+  sweep({{1, 80}, {2, 81}});
+  sweep({{1, 80.4}, {2, 80}});
+  EXPECT_EQ(choice().config, db::example_config(1));
+  EXPECT_EQ(choice().latency_us, 80.4) << "as the newest sweep measured it";
+  EXPECT_NE(choice().reason.find("kept, chosen before"), std::string::npos) << choice().reason;
+}
+
+TEST_F(DecidingSweepTest, AGainChangesIt) {
+  sweep({{1, 80}, {2, 81}});
+  sweep({{1, 80}, {2, 77}});
+  EXPECT_EQ(choice().config, db::example_config(2));
+}
+
+TEST_F(DecidingSweepTest, WhatIsSlowerThanTheDefaultByNowGoes) {
+  sweep({{1, 80}});
+  sweep({{1, 102}, {2, 101}});
+  EXPECT_TRUE(choice().is_default);
+}
+
+TEST_F(DecidingSweepTest, SlowerThanTheDefaultGoesAlsoBelowTheLeastGain) {
+  rule_.min_gain = 0.05;
+  sweep({{1, 80}});
+  sweep({{1, 103}});
+  EXPECT_TRUE(choice().is_default) << choice().reason;
+}
+
+TEST_F(DecidingSweepTest, ASweepThatLacksItsDefaultDecidesNothing) {
+  sweep({{1, 80}});
+  auto spec = db::example_spec();
+  spec.batches = {1};
+  const auto cut_off = new_sweep(spec);
+  write([&](db::Transaction& transaction) {
+    return db::set_sweep_default(transaction, cut_off, 1, db::example_config(0), "vllm 0.33");
+  });
+  record(cut_off, db::ok_trial(1, 1, 79));
+  EXPECT_EQ(choice().config, db::example_config(1));
+  EXPECT_EQ(choice().latency_us, 80);
+}
+
+TEST_F(DecidingSweepTest, ASweepThatDidNotMeasureItHasToBeFaster) {
+  sweep({{1, 80}});
+  sweep({{2, 79.5}});
+  EXPECT_EQ(choice().config, db::example_config(1));
+  sweep({{2, 78}});
+  EXPECT_EQ(choice().config, db::example_config(2));
+}
+
+TEST_F(DecidingSweepTest, IsFollowedThroughManySweeps) {
+  sweep({{1, 80}, {2, 80.2}});
+  for (int i = 0; i < 30; ++i) {
+    const double swing = i % 2 == 0 ? 0.3 : -0.3;
+    sweep({{1, 80 + swing}, {2, 80 - swing}});
+    ASSERT_EQ(choice().config, db::example_config(1)) << i;
+  }
+}
+
+TEST_F(DecidingSweepTest, ALuckyFirstRoundIsNoMatchForFinalists) {
+  auto spec = db::example_spec();
+  spec.batches = {1};
+  const auto id = new_sweep(spec);
+  write([&](db::Transaction& transaction) {
+    return db::set_sweep_default(transaction, id, 1, db::example_config(0), "vllm 0.33");
+  });
+  record_rounds(id, 0, {100, 100.1, 99.9, 100});
+  record_rounds(id, 1, {95, 95.1, 94.9, 95});
+  record_rounds(id, 2, {94});
+  EXPECT_EQ(choice().config, db::example_config(1));
+  const auto fastest = read([&](db::Snapshot& snapshot) {
+    const auto groups = db::matching_groups(snapshot, {});
+    return db::best_of_group(snapshot, groups->front().id);
+  });
+  EXPECT_EQ(fastest.front().best.config, db::example_config(2)) << "the best row is the fastest all the same";
+}
+
+}  // namespace
+}  // namespace moetune::daemon
