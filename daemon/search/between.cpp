@@ -7,11 +7,14 @@
 namespace moetune::daemon::search {
 namespace {
 
-/// The sizes up to `last` that decode steps are padded to.
+/// The sizes up to `last` that decode steps are padded to, and every smaller one, since the time of few tokens depends
+/// on their very number.
 std::set<std::int64_t> graph_sizes(std::int64_t last) {
+  constexpr std::int64_t k_every_up_to = 16;
   constexpr std::int64_t k_coarse_from = 256;
   constexpr std::int64_t k_largest = 512;
-  std::set<std::int64_t> sizes = {1, 2, 4};
+  std::set<std::int64_t> sizes;
+  for (std::int64_t size = 1; size <= k_every_up_to; ++size) sizes.insert(size);
   for (std::int64_t size = 8; size < k_coarse_from; size += 8) sizes.insert(size);
   for (std::int64_t size = k_coarse_from; size <= k_largest; size += 16) sizes.insert(size);
   sizes.erase(sizes.upper_bound(last), sizes.end());

@@ -37,8 +37,8 @@ struct Choice {
 /// blow up; 0 with fewer than two samples.
 double spread_us(const Measured& row);
 
-/// How a row does against another one of its sweep: by the rounds that both had in turns, where these are k_looks[0] or more
-/// (contest); else by their medians, of which a difference within the larger spread says nothing.
+/// How a row does against another one of its sweep: by the rounds that both had in turns, where these are k_looks[0] or
+/// more (contest); else by their medians, of which a difference within the larger spread says nothing.
 Contest compare(const Measured& own, const Measured& other, const schema::ChoiceRule& rule);
 
 /// What is chosen where something was chosen before, the `incumbent`, and measured again in the same sweep: it stays as
