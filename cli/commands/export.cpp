@@ -218,10 +218,11 @@ Result<void> tell_merge(Context& context, const EngineFiles& files) {
 /// One round of questions: one file, or SGLang's two, and what merging cost. Nothing when rows came in between, so that
 /// the answers do not belong together.
 Result<std::optional<EngineFiles>> fetch_once(const Client& client, const Query& query, const ExportFlags& flags) {
+  Query choice_query = query;
+  if (flags.merge) choice_query.add("merge", "1");
+  if (flags.robust) choice_query.add("robust", "1");
   const auto file_for = [&](const std::string& gemm) {
-    Query one = query;
-    if (flags.merge) one.add("merge", "1");
-    if (flags.robust) one.add("robust", "1");
+    Query one = choice_query;
     if (!gemm.empty()) one.add("gemm", gemm);
     return client.attachment("/export", one);
   };
@@ -244,9 +245,7 @@ Result<std::optional<EngineFiles>> fetch_once(const Client& client, const Query&
     files.merge = std::move(*merge);
   }
   if (flags.guarantee) {
-    Query one = query;
-    if (flags.merge) one.add("merge", "1");
-    auto guarantee = client.get("/guarantee", one);
+    auto guarantee = client.get("/guarantee", choice_query);
     if (!guarantee) return std::unexpected(guarantee.error());
     const auto choice = guarantee->is_object() ? guarantee->value("choice", "") : "";
     if (fmt::format("\"{}\"", choice) != files.first.version) return std::nullopt;

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "tests/cli/commands_fixture.hpp"
@@ -89,6 +90,21 @@ TEST_F(GuaranteeTest, IsPrintedBesideTheFile) {
   EXPECT_THAT(out(), HasSubstr("X.json\nsafe: at worst 0.9\nmeasured: 3 of M=1..3\n"));
   EXPECT_EQ(run_with(words({"-o", folder(), "--guarantee", "--json"})), ExitStatus::done) << err();
   EXPECT_EQ(nlohmann::json::parse(out())["guarantee"]["safe"], true);
+}
+
+TEST_F(GuaranteeTest, IsAskedOfTheVeryFileThatIsWritten) {
+  serve(true);
+  daemon_.on("GET /merge", {.body = R"({"choice": "a", "problems": [{"E": 8}], "batches": {}})"});
+  for (const auto& kind : std::vector<std::vector<std::string>>{
+           {}, {"--merge"}, {"--robust"}, {"--robust", "--routing", "uniform,zipf:1.2"}, {"--merge", "--robust"}}) {
+    auto all = words({"-o", folder(), "--guarantee"});
+    all.insert(all.end(), kind.begin(), kind.end());
+    EXPECT_EQ(run_with(all), ExitStatus::done) << err();
+    const auto file = daemon_.seen("GET /export").back().target;
+    const auto guarantee = daemon_.seen("GET /guarantee").back().target;
+    EXPECT_EQ(guarantee.substr(guarantee.find('?')), file.substr(file.find('?')));
+    EXPECT_EQ(file.find("robust=1") != std::string::npos, std::ranges::find(kind, "--robust") != kind.end());
+  }
 }
 
 TEST_F(GuaranteeTest, AFileThatIsNotKnownToBeSafeEndsWithOne) {
