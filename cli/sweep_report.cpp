@@ -72,7 +72,7 @@ std::vector<std::string> seed_lines(const SweepStatus& status) {
 Query query_of_fields(const json& fields) {
   Query query;
   for (const auto& word : split("E N hidden_size topk dtype act_dtype block_shape gated per_channel_quant "
-                                "router_weight_on_input kernel l2 origin",
+                                "router_weight_on_input kernel l2 routing origin",
                                 ' ')) {
     if (fields.contains(word)) query.add(word, flag_value_text(fields[word]));
   }

@@ -70,6 +70,10 @@ TEST(SweepReportTest, NamesTheConditionsThatAreNotUsual) {
   const auto fields = fields_of_rows(sweep_status_from_json(sweep).value());
   EXPECT_EQ(fields["routing"], "zipf:1.2");
   EXPECT_EQ(fields["l2"], "warm");
+  EXPECT_THAT(query_of_fields(fields).text(), testing::HasSubstr("&l2=warm&routing=zipf:1.2"));
+  const auto steps = next_steps(fields, "moetune", {"http://h:1", ""});
+  EXPECT_THAT(steps[0], testing::HasSubstr(" --l2 warm --routing zipf:1.2"));
+  EXPECT_THAT(steps[1], testing::HasSubstr("&l2=warm&routing=zipf:1.2"));
 }
 
 TEST(SweepReportTest, GivesLinesToPaste) {
