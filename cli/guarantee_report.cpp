@@ -21,10 +21,17 @@ constexpr std::size_t k_most_listed = 20;
 std::string coverage(const ordered_json& answer, const std::vector<std::int64_t>& measured) {
   if (measured.empty()) return "no M was measured";
   std::string count = fmt::format("measured: {} of M=1..{}", measured.size(), measured.back());
-  const auto& gap = answer.at("widest_gap");
-  if (gap.is_null()) return count;
-  return fmt::format("{}; the widest range without a measured one: {}..{}", count, gap.at("from").get<std::int64_t>(),
-                     gap.at("to").get<std::int64_t>());
+  const auto& widest = answer.at("widest_gap");
+  const auto& longest = answer.at("longest_gap");
+  if (widest.is_null() || longest.is_null()) return count;
+  const auto from = widest.at("from").get<std::int64_t>();
+  const auto to = widest.at("to").get<std::int64_t>();
+  // Below the smallest measured M there is no other end.
+  const auto ends = from > 1 ? fmt::format("between {} and {}", from - 1, to + 1) : fmt::format("below {}", to + 1);
+  count += fmt::format("; farthest from a measured M in proportion: {}..{} ({})", from, to, ends);
+  if (widest == longest) return count + ", which is also the longest range without one";
+  return fmt::format("{}; longest range without one: {}..{}", count, longest.at("from").get<std::int64_t>(),
+                     longest.at("to").get<std::int64_t>());
 }
 
 /// Keys that were added or that do not run their own batch's choice, and batches without a key.

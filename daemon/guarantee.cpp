@@ -15,20 +15,32 @@ ordered_json or_null(const std::optional<double>& value) {
   return value ? ordered_json(*value) : ordered_json(nullptr);
 }
 
-/// The widest range between two neighbours, the first of which counts from M=1 on.
-std::optional<BatchRange> widest_gap(const std::vector<std::int64_t>& measured) {
-  std::optional<BatchRange> widest;
+/// Ranges of M between two measured neighbours, the first of which counts from M=1 on.
+struct Gaps {
+  std::optional<BatchRange> widest;   ///< the ends are the furthest apart by ratio
+  std::optional<BatchRange> longest;  ///< the most M; of several the first
+};
+
+Gaps gaps_of(const std::vector<std::int64_t>& measured) {
+  Gaps gaps;
   double ratio = 0;
   std::int64_t last = 0;
   for (const auto batch : measured) {
     const double apart = static_cast<double>(batch) / static_cast<double>(std::max<std::int64_t>(last, 1));
-    if (batch - last > 1 && apart > ratio) {
-      ratio = apart;
-      widest = {last + 1, batch - 1};
-    }
+    const BatchRange range = {last + 1, batch - 1};
     last = batch;
+    if (range.high < range.low) continue;
+    if (apart > ratio) {
+      ratio = apart;
+      gaps.widest = range;
+    }
+    if (!gaps.longest || range.high - range.low > gaps.longest->high - gaps.longest->low) gaps.longest = range;
   }
-  return widest;
+  return gaps;
+}
+
+ordered_json to_json(const std::optional<BatchRange>& range) {
+  return range ? ordered_json{{"from", range->low}, {"to", range->high}} : ordered_json(nullptr);
 }
 
 std::string where(const GuaranteedPoint& place) {
@@ -117,7 +129,9 @@ Guarantee guarantee_of(const FilePlan& plan) {
   }
   std::ranges::sort(guarantee.pinned);
   guarantee.measured = plan.measured_batches();
-  guarantee.widest = widest_gap(guarantee.measured);
+  const Gaps gaps = gaps_of(guarantee.measured);
+  guarantee.widest = gaps.widest;
+  guarantee.longest = gaps.longest;
   guarantee.unknown = unknown_in(plan, guarantee.measured);
   const bool between = std::ranges::any_of(guarantee.measured, [&](std::int64_t batch) {
     const bool is_key = std::ranges::find(plan.keys, batch, &FileKey::batch) != plan.keys.end();
@@ -149,21 +163,20 @@ ordered_json to_json(const Guarantee& guarantee, const FilePlan& plan) {
     problems.push_back({{"group", std::move(group)}, {"points", std::move(points)}});
   }
   const auto& measured = guarantee.measured;
-  ordered_json answer = {{"safe", guarantee.safe()},
-                         {"text", guarantee.text()},
-                         {"keys", std::move(keys)},
-                         {"measured", measured},
-                         {"max", measured.empty() ? ordered_json(nullptr) : ordered_json(measured.back())},
-                         {"widest_gap", nullptr},
-                         {"not_measured", guarantee.unknown},
-                         {"only_keys", guarantee.only_keys},
-                         {"worst", guarantee.worst ? to_json(*guarantee.worst) : ordered_json(nullptr)},
-                         {"slower", std::move(slower)},
-                         {"pinned", guarantee.pinned},
-                         {"left_out", std::move(left_out)},
-                         {"problems", std::move(problems)}};
-  if (guarantee.widest) answer["widest_gap"] = {{"from", guarantee.widest->low}, {"to", guarantee.widest->high}};
-  return answer;
+  return {{"safe", guarantee.safe()},
+          {"text", guarantee.text()},
+          {"keys", std::move(keys)},
+          {"measured", measured},
+          {"max", measured.empty() ? ordered_json(nullptr) : ordered_json(measured.back())},
+          {"widest_gap", to_json(guarantee.widest)},
+          {"longest_gap", to_json(guarantee.longest)},
+          {"not_measured", guarantee.unknown},
+          {"only_keys", guarantee.only_keys},
+          {"worst", guarantee.worst ? to_json(*guarantee.worst) : ordered_json(nullptr)},
+          {"slower", std::move(slower)},
+          {"pinned", guarantee.pinned},
+          {"left_out", std::move(left_out)},
+          {"problems", std::move(problems)}};
 }
 
 }  // namespace moetune::daemon

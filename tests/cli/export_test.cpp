@@ -72,6 +72,7 @@ class GuaranteeTest : public ExportTest {
                                      {"text", safe ? "safe: at worst 0.9" : "not safe: at M=3"},
                                      {"measured", {1, 2, 3}},
                                      {"widest_gap", nullptr},
+                                     {"longest_gap", nullptr},
                                      {"not_measured", nlohmann::ordered_json::array()},
                                      {"pinned", nlohmann::ordered_json::array()},
                                      {"keys", nlohmann::ordered_json::object()},

@@ -12,7 +12,7 @@ using testing::HasSubstr;
 
 ordered_json answer() {
   return ordered_json::parse(R"({"safe": true, "text": "safe: at worst 0.9", "measured": [1, 2, 16, 24, 32, 64],
-    "widest_gap": {"from": 3, "to": 15}, "pinned": [24], "not_measured": [],
+    "widest_gap": {"from": 3, "to": 15}, "longest_gap": {"from": 33, "to": 63}, "pinned": [24], "not_measured": [],
     "keys": {"1": {"reason": "4.00 % faster"}, "16": {"reason": "pinned to the default: a, b"},
              "24": {"reason": "added between 16 and 32: the default is the best"}},
     "left_out": [{"batch": 32, "key": 24, "reason": "key 24 has the same configuration"}],
@@ -25,7 +25,8 @@ TEST(GuaranteeReportTest, SaysWhatWasMeasuredAndWhichKeysAreOutOfTheOrdinary) {
   EXPECT_TRUE(report->safe);
   EXPECT_THAT(report->measured, ElementsAre(1, 2, 16, 24, 32, 64));
   EXPECT_THAT(report->lines, ElementsAre("safe: at worst 0.9",
-                                         "measured: 6 of M=1..64; the widest range without a measured one: 3..15",
+                                         "measured: 6 of M=1..64; farthest from a measured M in proportion: 3..15 "
+                                         "(between 2 and 16); longest range without one: 33..63",
                                          "runs the default at M=24", "key 16: pinned to the default: a, b",
                                          "key 24: added between 16 and 32: the default is the best",
                                          "no key 32: key 24 has the same configuration"));
@@ -34,8 +35,17 @@ TEST(GuaranteeReportTest, SaysWhatWasMeasuredAndWhichKeysAreOutOfTheOrdinary) {
 TEST(GuaranteeReportTest, ADenseFileHasNoGap) {
   auto dense = answer();
   dense["widest_gap"] = nullptr;
+  dense["longest_gap"] = nullptr;
   dense["pinned"] = ordered_json::array();
   EXPECT_EQ(guarantee_report(dense, Paint(false))->lines.at(1), "measured: 6 of M=1..64");
+}
+
+TEST(GuaranteeReportTest, OneRangeMayBeBothTheFarthestAndTheLongest) {
+  auto sparse = answer();
+  sparse["longest_gap"] = sparse["widest_gap"] = {{"from", 1}, {"to", 15}};
+  EXPECT_EQ(guarantee_report(sparse, Paint(false))->lines.at(1),
+            "measured: 6 of M=1..64; farthest from a measured M in proportion: 1..15 (below 16), which is also the "
+            "longest range without one");
 }
 
 TEST(GuaranteeReportTest, NamesWhereAMergedFileIsNotKnownAndWhatAnyProblemDidNotAskFor) {
@@ -49,8 +59,8 @@ TEST(GuaranteeReportTest, NamesWhereAMergedFileIsNotKnownAndWhatAnyProblemDidNot
 }
 
 TEST(GuaranteeReportTest, AnotherAnswerIsRefused) {
-  for (const char* field :
-       {"safe", "text", "measured", "widest_gap", "pinned", "not_measured", "keys", "left_out", "problems"}) {
+  for (const char* field : {"safe", "text", "measured", "widest_gap", "longest_gap", "pinned", "not_measured", "keys",
+                            "left_out", "problems"}) {
     auto broken = answer();
     broken.erase(field);
     const auto report = guarantee_report(broken, Paint(false));

@@ -73,7 +73,7 @@ class ReportTest : public CommandsTest {
     });
     daemon_.on("GET /guarantee",
                {.body = R"({"safe": true, "text": "safe: at worst 0.8", "measured": [1, 64], "pinned": [64],
-                 "widest_gap": {"from": 2, "to": 63}, "not_measured": [], "keys": {}, "left_out": [],
+                 "widest_gap": {"from": 2, "to": 63}, "longest_gap": {"from": 2, "to": 63}, "not_measured": [], "keys": {}, "left_out": [],
                  "problems": [{"points": {}}]})"});
     auto other = group();
     other["hidden_size"] = 4096;
@@ -130,9 +130,10 @@ TEST_F(ReportTest, FillsVllmsFormFromTheRows) {
   EXPECT_THAT(out(), HasSubstr("speedup over 2 values of M: **1.118x**; most 1.250x (M=1), least 1.000x (M=64)"));
   EXPECT_THAT(out(), HasSubstr("Rows kept at the default:\n- M=64: the default is the best\n"));
   EXPECT_THAT(out(), HasSubstr("Nothing was measured between 1 and 64; there the file was not compared"));
-  EXPECT_THAT(out(),
-              HasSubstr("\n- safe: at worst 0.8\n- measured: 2 of M=1..64; the widest range without a measured one: "
-                        "2..63\n- runs the default at M=64\n"));
+  EXPECT_THAT(
+      out(),
+      HasSubstr("\n- safe: at worst 0.8\n- measured: 2 of M=1..64; farthest from a measured M in proportion: 2..63 "
+                "(between 1 and 64), which is also the longest range without one\n- runs the default at M=64\n"));
   EXPECT_THAT(out(), Not(HasSubstr("Verdict")));
   EXPECT_THAT(out(), HasSubstr("| driver | 580.159.04 |\n"));
   EXPECT_THAT(out(), HasSubstr("also read for K=4096, topk=2 (77 rows in this database)"));

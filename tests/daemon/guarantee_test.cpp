@@ -40,6 +40,14 @@ TEST_F(GuaranteeTest, TellsTheWorstOfAllThatWasMeasured) {
   EXPECT_EQ(found.widest->high, 511);
 }
 
+TEST_F(GuaranteeTest, TellsTheRangeFarthestByRatioAndTheLongest) {
+  sweep_of({1, 2, 4, 8}, {{1, {{1, 80}}}, {2, {{1, 80}}}, {4, {{1, 80}}}, {6, {{1, 80}}}, {10, {{1, 80}}}});
+  const auto file = plan();
+  const auto json = to_json(guarantee_of(file), file);
+  EXPECT_EQ(json["widest_gap"], ordered_json({{"from", 3}, {"to", 3}}));
+  EXPECT_EQ(json["longest_gap"], ordered_json({{"from", 7}, {"to", 9}}));
+}
+
 TEST_F(GuaranteeTest, TellsTheIntervalOfTheWorstWhereItTookTurns) {
   sweep_of({512, 1024}, {{512, {{1, 80}}}, {640, {{1, 99.9}}}, {1024, {{1, 70}}}});
   auto file = plan();
