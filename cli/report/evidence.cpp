@@ -6,7 +6,9 @@
 
 #include "cli/guarantee_report.hpp"
 #include "cli/text.hpp"
+#include "schema/choice_rule.hpp"
 #include "schema/engine_rules.hpp"
+#include "schema/rounds.hpp"
 #include "schema/trial.hpp"
 
 namespace moetune::cli {
@@ -151,6 +153,26 @@ Result<void> add_guarantee(const Client& client, const EvidenceRequest& request,
   return {};
 }
 
+/// The verdict in words for readers elsewhere: without the gain under one user's own traffic, which also decides the
+/// daemon's own text, and without advice on the next command. Empty where nothing was compared with the default.
+std::string public_verdict(const ordered_json& verdict) {
+  const auto gain = verdict.value("gain", ordered_json());
+  if (!gain.is_number()) return "";
+  const double least = schema::Rounds{}.min_gain;
+  const auto compared = verdict.value("compared", std::int64_t{0});
+  const auto batches = verdict.value("batches", compared);
+  const auto speedup = gain.get<double>();
+  std::string text = fmt::format("{:.3f}x over {} values of M (geometric mean)", speedup, compared);
+  text =
+      speedup >= 1 + least ? "worth it: " + text : fmt::format("not worth it: under {:.3g} % ({})", 100 * least, text);
+  if (compared < batches) text += fmt::format("; {} of {} could not be compared", batches - compared, batches);
+  const auto share = verdict.value("kernel_share", ordered_json());
+  if (!share.is_number()) return text;
+  const auto part = share.get<double>();
+  return text + fmt::format("; a whole step is expected to be {:.3f}x as fast, the kernel taking {:.1f} % of it",
+                            1 / (1 - part + part / speedup), 100 * part);
+}
+
 /// The fields of a problem that its file's name carries.
 ordered_json named_fields(const ordered_json& problem) {
   ordered_json fields;
@@ -160,8 +182,17 @@ ordered_json named_fields(const ordered_json& problem) {
   return fields;
 }
 
-/// Of this database's sweeps: a label ends with the sweep's id.
-Result<void> find_unfinished(const Client& client, Evidence& evidence) {
+/// From a sweep's spec, when a tile of it beats the default.
+void note_rule(const ordered_json& sweep, Evidence& evidence) {
+  const auto spec = sweep.value("spec", ordered_json::object());
+  const schema::ChoiceRule usual;
+  evidence.levels.insert(spec.value("level", usual.level));
+  evidence.least_gains.insert(spec.value("min_gain", usual.min_gain));
+}
+
+/// What the sweeps behind the rows chose by, and which of them are not done. Of this database's sweeps: a label ends
+/// with the sweep's id.
+Result<void> find_sweeps(const Client& client, Evidence& evidence) {
   if (evidence.sweeps.empty() || evidence.field("origin") == "imported") return {};
   const auto sweeps = client.list("/sweeps");
   if (!sweeps) return std::unexpected(sweeps.error());
@@ -169,7 +200,9 @@ Result<void> find_unfinished(const Client& client, Evidence& evidence) {
     const std::string state = sweep.value("state", "");
     const std::string ending = fmt::format("-{}", sweep.value("id", std::int64_t{0}));
     for (const std::string& label : evidence.sweeps) {
-      if (state != "done" && label.ends_with(ending)) {
+      if (!label.ends_with(ending)) continue;
+      note_rule(sweep, evidence);
+      if (state != "done") {
         evidence.unfinished.push_back(fmt::format("{} is {}", printable(label), printable(state)));
       }
     }
@@ -227,7 +260,7 @@ Result<Evidence> gather(const Client& client, const EvidenceRequest& request) {
   evidence.engine = request.engine;
   evidence.group = *group;
   if (const auto verdict = group->value("verdict", ordered_json()); verdict.is_object()) {
-    evidence.verdict = printable(verdict.value("text", ""));
+    evidence.verdict = public_verdict(verdict);
   }
   for (const char* name : {"configs", "verdict"}) evidence.group.erase(name);
   const Query exact = query_of(evidence.group);
@@ -242,7 +275,7 @@ Result<Evidence> gather(const Client& client, const EvidenceRequest& request) {
   if (!contrast) return std::unexpected(contrast.error());
   evidence.l2 = std::move(*contrast);
   if (auto shared = find_sharing(client, evidence); !shared) return std::unexpected(shared.error());
-  if (auto told = find_unfinished(client, evidence); !told) return std::unexpected(told.error());
+  if (auto told = find_sweeps(client, evidence); !told) return std::unexpected(told.error());
   return evidence;
 }
 

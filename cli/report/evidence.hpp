@@ -43,6 +43,8 @@ struct Evidence {
   std::set<std::int64_t> clocks_mhz;
   std::optional<schema::Timestamp> first_measured_at, last_measured_at;
 
+  std::set<double> levels, least_gains;  ///< by which those sweeps chose, as shares; empty where that is not known
+
   std::string verdict;                 ///< whether the file is worth it; empty where the daemon gives none
   std::vector<std::string> guarantee;  ///< how it does wherever it was measured, in lines
   std::vector<std::int64_t> measured;  ///< M where it was compared with the default

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "cli/text.hpp"
+#include "schema/choice_rule.hpp"
 #include "schema/engine_rules.hpp"
 
 namespace moetune::cli {
@@ -123,17 +124,34 @@ void add_commands(Page& page, const ReportParts& parts) {
   page.line("```");
 }
 
+/// "99 %", or "95 or 99 %" where sweeps differ.
+std::string percents(std::set<double> shares, double usual) {
+  if (shares.empty()) shares = {usual};
+  std::vector<std::string> texts;
+  for (const double share : shares) texts.push_back(fmt::format("{:.4g}", 100 * share));
+  return fmt::format("{} %", fmt::join(texts, " or "));
+}
+
+/// When a row is taken in the default's place.
+std::string rule_text(const Evidence& evidence) {
+  const schema::ChoiceRule usual;
+  return fmt::format(
+      "A row and the default take turns: a row is taken only where the {} interval of the ratio of their times leaves "
+      "\"no difference\" out and the gain is {} or more; where they took no turns, the spread (interquartile range) of "
+      "the samples stands for the interval.",
+      percents(evidence.levels, usual.level), percents(evidence.least_gains, usual.min_gain));
+}
+
 void add_method(Page& page, const Evidence& evidence) {
   page.gap();
   page.line(fmt::format(
       "Measured: kernel `{}` (source digest {:.12}), both GEMMs of a layer, {} L2 ({}), routing {}, random non-zero "
       "values; CUDA graphs timed by events, the first replay dropped; the engine's default is a competitor at every M. "
-      "A tuned row is taken only where it is faster than the default by more than the spread (interquartile range) of "
-      "the samples.",
+      "{}",
       evidence.field("kernel").value_or("?"), evidence.field("kernel_digest").value_or("?"),
       evidence.field("l2").value_or("?"),
       evidence.field("l2") == "cold" ? "weights come from memory, as in a model of many layers" : "weights stay in it",
-      evidence.field("routing").value_or("?")));
+      evidence.field("routing").value_or("?"), rule_text(evidence)));
 }
 
 void add_environment(Page& page, const Evidence& evidence) {
@@ -155,16 +173,24 @@ void add_environment(Page& page, const Evidence& evidence) {
   row("sweeps", joined(evidence.sweeps));
 }
 
+/// A text that cannot end its cell.
+std::string cell_text(const std::string& text) {
+  std::string safe = printable(text);
+  for (auto at = safe.find('|'); at != std::string::npos; at = safe.find('|', at + 2)) safe.insert(at, 1, '\\');
+  return safe;
+}
+
 void add_table(Page& page, const Evidence& evidence) {
-  page.line("| M | default | default µs | in the file | µs | speedup | spread |");
-  page.line("|---:|---|---:|---|---:|---:|---:|");
+  page.line("| M | default | default µs | in the file | µs | speedup | spread | why |");
+  page.line("|---:|---|---:|---|---:|---:|---:|---|");
   for (const auto& [batch, found] : evidence.batches) {
     const auto us = [](const std::optional<double>& value) { return value ? fmt::format("{:.2f}", *value) : "-"; };
     const auto speedup = found.best.chosen_speedup();
-    page.line(fmt::format(
-        "| {} | {} | {} | {} | {} | {} | {:.2f} % |", batch, tile_text(found.default_config),
-        us(found.best.default_latency_us), found.best.keeps_default ? "the default" : tile_text(found.best.chosen),
-        us(found.best.chosen_latency_us), speedup ? fmt::format("{:.3f}x", *speedup) : "-", 100 * found.spread()));
+    page.line(fmt::format("| {} | {} | {} | {} | {} | {} | {:.2f} % | {} |", batch, tile_text(found.default_config),
+                          us(found.best.default_latency_us),
+                          found.best.keeps_default ? "the default" : tile_text(found.best.chosen),
+                          us(found.best.chosen_latency_us), speedup ? fmt::format("{:.3f}x", *speedup) : "-",
+                          100 * found.spread(), found.best.keeps_default ? "see below" : cell_text(found.best.reason)));
   }
 }
 

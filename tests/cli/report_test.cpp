@@ -125,8 +125,10 @@ TEST_F(ReportTest, FillsVllmsFormFromTheRows) {
   }
   EXPECT_THAT(out(), HasSubstr("- `vllm/model_executor/layers/fused_moe/configs/" + std::string(k_name) + "`\n"));
   EXPECT_THAT(out(), HasSubstr("moetune tune -E 8 -N 512 --hidden-size 2048 --topk 2 --kernel vllm\n"));
-  EXPECT_THAT(out(), HasSubstr("| 1 | 16x64x64 g1 w4 s3 | 20.00 | 16x128x64 g1 w4 s3 | 16.00 | 1.250x | 1.00 % |\n"));
-  EXPECT_THAT(out(), HasSubstr("| 64 | 16x64x64 g1 w4 s3 | 30.00 | the default | 30.00 | 1.000x | 1.00 % |\n"));
+  EXPECT_THAT(out(), HasSubstr("| 1 | 16x64x64 g1 w4 s3 | 20.00 | 16x128x64 g1 w4 s3 | 16.00 | 1.250x | 1.00 % | "
+                               "20.00 % faster than the default, spread 1.00 % |\n"));
+  EXPECT_THAT(out(),
+              HasSubstr("| 64 | 16x64x64 g1 w4 s3 | 30.00 | the default | 30.00 | 1.000x | 1.00 % | see below |\n"));
   EXPECT_THAT(out(), HasSubstr("speedup over 2 values of M: **1.118x**; most 1.250x (M=1), least 1.000x (M=64)"));
   EXPECT_THAT(out(), HasSubstr("Rows kept at the default:\n- M=64: the default is the best\n"));
   EXPECT_THAT(out(), HasSubstr("Nothing was measured between 1 and 64; there the file was not compared"));
@@ -143,13 +145,48 @@ TEST_F(ReportTest, FillsVllmsFormFromTheRows) {
 
 TEST_F(ReportTest, HasTheVerdict) {
   auto judged = group();
-  judged["verdict"] = {{"text", "worth it: 1.118x over 2 keys"}};
+  judged["verdict"] = {{"batches", 3},      {"compared", 2},
+                       {"gain", 1.118},     {"traffic_gain", 1.0},
+                       {"worth_it", false}, {"kernel_share", 0.35},
+                       {"step_gain", 1.0},  {"text", "not worth it: 1.000x under the traffic (moetune best)"}};
   judged["between"] = ordered_json::object();
   serve(judged);
   ASSERT_EQ(run_with(words({"--kernel-share", "0.35"})), ExitStatus::done) << err();
   EXPECT_THAT(daemon_.seen()[0].target, HasSubstr("&kernel_share=0.35"));
   EXPECT_THAT(daemon_.seen()[1].target, AllOf(Not(HasSubstr("verdict")), Not(HasSubstr("between"))));
-  EXPECT_THAT(out(), HasSubstr("\nVerdict: worth it: 1.118x over 2 keys.\n"));
+  EXPECT_THAT(out(), HasSubstr("\nVerdict: worth it: 1.118x over 2 values of M (geometric mean); 1 of 3 could not be "
+                               "compared; a whole step is expected to be 1.038x as fast, the kernel taking 35.0 % of "
+                               "it.\n"));
+}
+
+TEST_F(ReportTest, TheVerdictIsFitForReadersElsewhere) {
+  auto judged = group();
+  judged["verdict"] = {
+      {"batches", 2},         {"compared", 2},
+      {"gain", 1.004},        {"traffic_gain", 1.3},
+      {"worth_it", true},     {"kernel_share", nullptr},
+      {"step_gain", nullptr}, {"text", "worth it: 1.300x under the traffic; not known (moetune best --kernel-share)"}};
+  serve(judged);
+  ASSERT_EQ(run_with(words()), ExitStatus::done) << err();
+  EXPECT_THAT(out(), HasSubstr("\nVerdict: not worth it: under 1 % (1.004x over 2 values of M (geometric mean)).\n"));
+  EXPECT_THAT(out(), AllOf(Not(HasSubstr("traffic")), Not(HasSubstr("kernel-share"))));
+  judged["verdict"]["gain"] = nullptr;
+  serve(judged);
+  ASSERT_EQ(run_with(words()), ExitStatus::done) << err();
+  EXPECT_THAT(out(), Not(HasSubstr("Verdict")));
+}
+
+TEST_F(ReportTest, StatesTheRuleOfItsSweeps) {
+  ASSERT_EQ(run_with(words()), ExitStatus::done) << err();
+  EXPECT_THAT(out(), HasSubstr("only where the 99 % interval of the ratio of their times leaves \"no difference\" out "
+                               "and the gain is 1 % or more"));
+  daemon_.on("GET /sweeps",
+             {.body = R"({"items": [{"id": 1, "state": "done", "spec": {"level": 0.999, "min_gain": 0.02}},
+                                        {"id": 2, "state": "done", "spec": {"level": 0.5, "min_gain": 0.5}}],
+                              "next": null})"});
+  ASSERT_EQ(run_with(words()), ExitStatus::done) << err();
+  EXPECT_THAT(out(), HasSubstr("only where the 99.9 % interval of"));
+  EXPECT_THAT(out(), HasSubstr("the gain is 2 % or more"));
 }
 
 TEST_F(ReportTest, FillsSglangsForm) {
