@@ -234,7 +234,7 @@ void add_compare(CommandLine& line) {
   text("--max-batch", flags->max_batch, "M", "the largest number of tokens when --batch is left out (default: 8192)");
   text("--rounds", flags->rounds, "LEAST,MOST", "rounds of each candidate: LEAST, MOST where unclear (default: 10,20)");
   text("--level", flags->level, "PERCENT", "confidence of the intervals (default: 99)");
-  text("--min-gain", flags->min_gain, "PERCENT", "a smaller difference is none (default: 1)");
+  text("--min-gain", flags->min_gain, "PERCENT", "a smaller estimated difference is none (default: 1)");
   text("--sweep", flags->sweep_id, "ID", "show, or follow, what an earlier compare of these files measures");
   flags->model.add_to(command, ModelFlags::Model::optional);
   flags->problem.add_to(command);

@@ -162,8 +162,8 @@ void SweepFlags::add_to(CLI::App& command) {
   flag("--no-scan", no_scan_, "measure every candidate on the unchanged Triton kernel");
   flag("--no-imported", no_imported_, "leave out the tiles of imported engine files and of other problems");
   flag("--no-between", no_between_, "measure at these numbers of tokens alone, not between them");
-  text("--level", level_, "PERCENT", "how sure it must be that a tile beats the default (default: 99)");
-  text("--min-gain", min_gain_, "PERCENT", "a smaller gain over the default is none (default: 1)");
+  text("--level", level_, "PERCENT", "confidence with which a tile must be faster than the default (default: 99)");
+  text("--min-gain", min_gain_, "PERCENT", "estimated gain that a tile must have over the default (default: 1)");
   flag("--detach", detach_, "return at once; the sweep goes on in the daemon");
 }
 
