@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <span>
 
+#include "cli/merge_report.hpp"
 #include "cli/text.hpp"
 
 namespace moetune::cli {
@@ -61,9 +62,10 @@ GuaranteeReport read(const ordered_json& answer, const Paint& paint) {
   if (!pinned.empty()) report.lines.push_back("runs the default at M=" + some_of(pinned, k_most_listed));
   const auto unknown = answer.at("not_measured").get<std::vector<std::int64_t>>();
   if (!unknown.empty()) {
-    report.lines.push_back(
-        fmt::format("not known for every problem, as it was not measured: what the file runs at M={}",
-                    some_of(unknown, k_most_listed)));
+    std::vector<ordered_json> groups;
+    for (const auto& problem : answer.at("problems")) groups.push_back(problem.value("group", ordered_json::object()));
+    report.lines.push_back(fmt::format("not known for every {}, as it was not measured: what the file runs at M={}",
+                                       noun_of_sharers(std::move(groups)), some_of(unknown, k_most_listed)));
   }
   add_placement(answer, report.lines);
   return report;

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
 
 #include "cli/sweep_status.hpp"
 #include "cli/table.hpp"
@@ -71,13 +72,24 @@ std::string missing_line(const ordered_json& missing) {
 
 }  // namespace
 
+std::string noun_of_sharers(std::vector<ordered_json> groups) {
+  std::set<std::string> routings;
+  for (auto& group : groups) {
+    routings.insert(group.value("routing", "uniform"));
+    group.erase("routing");
+  }
+  const bool same = std::ranges::all_of(groups, [&](const auto& group) { return group == groups.front(); });
+  return same && routings.size() > 1 ? "routing" : "problem";
+}
+
 Result<std::vector<std::string>> merge_report(const ordered_json& answer, const TerminalTraits& traits,
                                               std::size_t columns) {
   try {
     std::vector<std::string> lines;
     if (answer.at("problems").size() < 2) return lines;
-    lines.push_back(fmt::format("{} problems share this file; a regret of 1 is a problem's own best:",
-                                answer.at("problems").size()));
+    const auto noun = noun_of_sharers(answer.at("problems"));
+    lines.push_back(fmt::format(
+        "{} {}s share this file; a regret of 1 is a {}'s own best:", answer.at("problems").size(), noun, noun));
     for (auto& line : problem_lines(answer.at("problems"))) lines.push_back("  " + std::move(line));
     for (auto& line : regret_table(answer).lines(traits, columns)) lines.push_back(std::move(line));
     for (const auto& missing : answer.at("missing")) lines.push_back(missing_line(missing));

@@ -303,6 +303,11 @@ TEST_F(MergedExportTest, ARobustFileTellsWhatItCostsEachRouting) {
   EXPECT_EQ(daemon_.seen()[1].target, "/merge?E=8&N=512&routing=uniform,zipf:1.2&format=vllm&robust=1");
   EXPECT_THAT(err(), HasSubstr("routing uniform\n"));
   EXPECT_THAT(err(), HasSubstr("routing zipf:1.2\n"));
+  EXPECT_THAT(err(), HasSubstr("2 problems share this file")) << "they differ in more than the routing";
+  answer["problems"][1]["hidden_size"] = answer["problems"][0]["hidden_size"];
+  daemon_.on("GET /merge", {.body = answer.dump()});
+  EXPECT_EQ(run_with(words({"--robust", "-o", folder_.path().string()})), ExitStatus::done) << err();
+  EXPECT_THAT(err(), HasSubstr("2 routings share this file; a regret of 1 is a routing's own best:\n"));
 }
 
 TEST_F(MergedExportTest, PrintsTheReportAsJson) {

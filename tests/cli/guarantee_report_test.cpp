@@ -56,6 +56,9 @@ TEST(GuaranteeReportTest, NamesWhereAMergedFileIsNotKnownAndWhatAnyProblemDidNot
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_EQ(report->lines.at(3), "not known for every problem, as it was not measured: what the file runs at M=40, 48");
   EXPECT_EQ(report->lines.at(4), "key 1: 4.00 % faster");
+  merged["problems"][0]["group"] = {{"E", 8}, {"routing", "uniform"}};
+  merged["problems"][1]["group"] = {{"E", 8}, {"routing", "zipf:1.2"}};
+  EXPECT_THAT(guarantee_report(merged, Paint(false))->lines.at(3), HasSubstr("not known for every routing, as"));
 }
 
 TEST(GuaranteeReportTest, AnotherAnswerIsRefused) {
