@@ -35,15 +35,20 @@ std::string time_taken(const SweepStatus& status) {
   return fmt::format(" in {}", duration_text(static_cast<double>(end->ms - start->ms) / 1000));
 }
 
-/// Whether the rows of a sweep make a file that is worth it. Where several groups match it is not known which is meant.
-std::optional<std::string> verdict_on(const Client& client, const nlohmann::json& fields, const KernelShare& share) {
+/// Whether the rows of a sweep make a file that is worth it, with those of earlier sweeps: said where the file is for
+/// more batches than this sweep was asked for. Where several groups match it is not known which is meant.
+std::optional<std::string> verdict_on(const Client& client, const SweepStatus& status, const nlohmann::json& fields,
+                                      const KernelShare& share) {
   Query query = query_of_fields(fields);
   if (!share.put(query)) return std::nullopt;
   const auto answer = client.get("/best", query);
   if (!answer || !answer->is_object()) return std::nullopt;
   const auto results = answer->value("results", nlohmann::ordered_json());
   if (!results.is_array() || results.size() != 1 || !results[0].contains("verdict")) return std::nullopt;
-  return printable(results[0]["verdict"].value("text", std::string()));
+  const auto& verdict = results[0]["verdict"];
+  const auto asked = status.spec.value("batch", std::vector<std::int64_t>());
+  const bool has_more = !asked.empty() && verdict.value("batches", std::size_t{0}) > asked.size();
+  return (has_more ? "with all rows of this problem: " : "") + printable(verdict.value("text", std::string()));
 }
 
 /// The batches that the sweep was asked for. It may have measured others between them.
@@ -68,7 +73,7 @@ void report(Context& context, const SweepStatus& status, const Client& client, c
   if (status.state != SweepState::done || status.best.empty()) return;
   const auto fields = fields_of_rows(status);
   if (status.spec.value("candidates", nlohmann::ordered_json()).empty()) {
-    if (const auto verdict = verdict_on(client, fields, share)) context.out.line(*verdict);
+    if (const auto verdict = verdict_on(client, status, fields, share)) context.out.line(*verdict);
   }
   context.out.line("\nnext:");
   for (const auto& step : next_steps(fields, command_prefix(context.options), client.endpoint()))

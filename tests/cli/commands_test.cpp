@@ -99,31 +99,6 @@ TEST_F(CommandsTest, TuneShowsTheBatchesThatWereAskedFor) {
                            HasSubstr("\n1 more M were measured between these batches, to place the keys of a file\n")));
 }
 
-TEST_F(CommandsTest, TuneEndsWithTheVerdict) {
-  daemon_.on("POST /sweeps", {.status = 202, .body = R"({"id":3})"});
-  serve_sweep(sample_sweep("done", 5760, 2));
-  daemon_.on("GET /best", {.body = R"({"results": [{"verdict": {"text": "worth it: 1.124x over 2 keys"}}]})"});
-  EXPECT_EQ(run_with(tune()), ExitStatus::done);
-  EXPECT_THAT(out(), HasSubstr("\nworth it: 1.124x over 2 keys\n\nnext:\n"));
-  EXPECT_THAT(daemon_.seen("GET /best").at(0).target, StartsWith("/best?E=256&N=512&hidden_size=2048"));
-  daemon_.on("GET /best", {.body = R"({"results": [{"verdict": {"text": "one"}}, {"verdict": {"text": "two"}}]})"});
-  EXPECT_EQ(run_with(tune()), ExitStatus::done);
-  EXPECT_THAT(out(), AllOf(Not(HasSubstr("\none\n")), Not(HasSubstr("\ntwo\n")))) << "nobody knows which is meant";
-}
-
-TEST_F(CommandsTest, TunePassesTheKernelsShareOnToTheVerdict) {
-  daemon_.on("POST /sweeps", {.status = 202, .body = R"({"id":3})"});
-  serve_sweep(sample_sweep("done", 5760, 2));
-  daemon_.on("GET /best", {.body = R"({"results": [{"verdict": {"text": "a whole step: 1.040x"}}]})"});
-  EXPECT_EQ(run_with(tune({"--kernel-share", "0.35"})), ExitStatus::done) << err();
-  EXPECT_THAT(out(), HasSubstr("\na whole step: 1.040x\n"));
-  EXPECT_THAT(daemon_.seen("GET /best").at(0).target, testing::EndsWith("&kernel_share=0.35"));
-  const auto sweeps = daemon_.seen("POST /sweeps").size();
-  EXPECT_EQ(run_with(tune({"--kernel-share", "35"})), ExitStatus::usage);
-  EXPECT_THAT(err(), HasSubstr("--kernel-share"));
-  EXPECT_EQ(daemon_.seen("POST /sweeps").size(), sweeps) << "before anything is measured";
-}
-
 TEST_F(CommandsTest, TuneNamesItsOwnKernelWhateverOtherRowsThereAre) {
   auto sweep = sample_sweep("done", 5760, 1);
   sweep["spec"]["recording"] = "upload-7";
