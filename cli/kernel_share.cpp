@@ -25,7 +25,7 @@ Result<void> KernelShare::put(Query& query) const {
   const auto [rest, error] = std::from_chars(text_.data(), end, share);
   if (error != std::errc() || rest != end || !(share > 0 && share <= 1)) {
     return fail(ErrorCode::invalid_argument,
-                fmt::format("--kernel-share must be a number over 0 and at most 1, not \"{}\"", text_));
+                fmt::format("--kernel-share must be a number over 0 and at most 1 (35 % is 0.35), not \"{}\"", text_));
   }
   query.add("kernel_share", text_);
   return {};

@@ -50,7 +50,7 @@ TEST_F(TuneVerdictTest, IsAskedForWithTheKernelsShare) {
   EXPECT_THAT(daemon_.seen("GET /best").at(0).target, EndsWith("&kernel_share=0.35"));
   const auto sweeps = daemon_.seen("POST /sweeps").size();
   EXPECT_EQ(run_with(tune({"--kernel-share", "35"})), ExitStatus::usage);
-  EXPECT_THAT(err(), HasSubstr("--kernel-share"));
+  EXPECT_THAT(err(), HasSubstr("--kernel-share must be a number over 0 and at most 1 (35 % is 0.35), not \"35\""));
   EXPECT_EQ(daemon_.seen("POST /sweeps").size(), sweeps) << "before anything is measured";
 }
 
