@@ -10,7 +10,7 @@ namespace {
 /// The sizes up to `last` that decode steps are padded to, and every smaller one, since the time of few tokens depends
 /// on their very number.
 std::set<std::int64_t> graph_sizes(std::int64_t last) {
-  constexpr std::int64_t k_every_up_to = 16;
+  constexpr std::int64_t k_every_up_to = 32;
   constexpr std::int64_t k_coarse_from = 256;
   constexpr std::int64_t k_largest = 512;
   std::set<std::int64_t> sizes;

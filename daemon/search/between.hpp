@@ -11,7 +11,7 @@ namespace moetune::daemon::search {
 
 /// Where an engine that has a key for each of `batches` (ascending) is worth a look: the middles of two keys, where the
 /// nearest key is farthest, the batches that vLLM's CUDA graphs pad a decode step to (every 8th up to 248, every 16th
-/// from 256 to 512), and all up to 16, as far as they lie between the first and the last key and are none. Ascending.
+/// from 256 to 512), and all up to 32, as far as they lie between the first and the last key and are none. Ascending.
 /// Source: VllmConfig's default cudagraph_capture_sizes.
 std::vector<std::int64_t> points_between(std::span<const std::int64_t> batches);
 

@@ -101,7 +101,7 @@ std::string why_default(const std::vector<ModelRows>& models, const Candidates& 
   }
   if (!found.common) return "default kept: no other configuration was measured for all problems";
   if (!found.safe) return "default kept: each other common configuration is slower than it for one of the problems";
-  return "default kept: no common configuration gains more than the spread";
+  return "default kept: no common configuration is faster than the default by the rule";
 }
 
 }  // namespace

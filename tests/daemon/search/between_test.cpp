@@ -18,8 +18,9 @@ constexpr schema::TileConfig k_small{16, 64, 64, 1, 4, 3};
 constexpr schema::TileConfig k_large{64, 128, 64, 1, 8, 3};
 
 TEST(PointsBetweenTest, AreTheMiddlesAndTheSizesOfGraphs) {
-  EXPECT_THAT(points_between(std::vector<std::int64_t>{1, 2, 24}),
-              ElementsAre(3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16));
+  EXPECT_THAT(points_between(std::vector<std::int64_t>{1, 2, 8, 48}),
+              ElementsAre(3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28,
+                          29, 30, 31, 32, 40));
   EXPECT_THAT(points_between(std::vector<std::int64_t>{512, 1024, 4096}), ElementsAre(768, 2560));
   EXPECT_THAT(points_between(std::vector<std::int64_t>{240, 300}), ElementsAre(248, 256, 270, 272, 288));
 }
