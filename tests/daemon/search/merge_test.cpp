@@ -87,7 +87,7 @@ TEST(MergedChoiceTest, AGainWithinTheSpreadIsNone) {
   const Measured noisy{tile(32), 99, {90, 99, 110}};
   const auto choice = merged_choice({model(100, {noisy}), model(100, {noisy})});
   EXPECT_EQ(config_of(choice), tile(16));
-  EXPECT_THAT(choice->reason, HasSubstr("more than the spread"));
+  EXPECT_THAT(choice->reason, HasSubstr("faster than the default by the rule"));
 }
 
 TEST(MergedChoiceTest, ADefaultThatFailsIsNoCompetitor) {
