@@ -238,9 +238,8 @@ bool failed_in_the_compiler(schema::TrialStatus status) {
 }
 
 /// The finalists of each batch. A batch of which the scan knows nothing is measured whole, or after a race as far as it
-/// went; and a tile whose changed
-/// kernel did not compile is tried on the unchanged one, with one value of GROUP_SIZE_M: what upstream hears of is a
-/// failure of its own kernel.
+/// went; and a tile whose changed kernel did not compile is tried on the unchanged one, with one value of GROUP_SIZE_M:
+/// what upstream hears of is a failure of its own kernel.
 std::map<std::int64_t, std::vector<schema::TileConfig>> finalists_by_batch(const SweepPlan& scan,
                                                                            const std::vector<db::ScannedRow>& rows) {
   std::map<std::int64_t, std::vector<schema::TileConfig>> finalists;
