@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cli/guarantee_report.hpp"
+#include "cli/report/batch_rows.hpp"
 #include "cli/text.hpp"
 #include "schema/choice_rule.hpp"
 #include "schema/engine_rules.hpp"
@@ -81,20 +82,6 @@ void note(Evidence& evidence, const schema::Trial& row) {
   evidence.last_measured_at = std::max(evidence.last_measured_at.value_or(row.measured_at), row.measured_at);
 }
 
-Result<std::vector<schema::Trial>> rows_of(const Client& client, Query filter, std::int64_t batch) {
-  filter.add("batch", std::to_string(batch));
-  filter.add("status", "ok");
-  const auto items = client.list("/trials", filter);
-  if (!items) return std::unexpected(items.error());
-  std::vector<schema::Trial> rows;
-  for (const auto& item : *items) {
-    auto row = schema::trial_from_json(item);
-    if (!row) return fail(ErrorCode::data_damaged, fmt::format("a row of /trials: {}", row.error().message));
-    rows.push_back(std::move(*row));
-  }
-  return rows;
-}
-
 /// The answer tells the default's configuration only where the file keeps it; else it is a row with the default's
 /// latency, of several the one that is vLLM's default.
 const schema::Trial* default_row(const std::vector<schema::Trial>& rows, const BatchBest& best) {
@@ -113,7 +100,7 @@ Result<BatchEvidence> evidence_of(const Client& client, const Query& filter, std
                                   Evidence& evidence) {
   BatchEvidence found;
   found.best = std::move(best);
-  const auto rows = rows_of(client, filter, batch);
+  const auto rows = ok_rows(client, filter, batch);
   if (!rows) return std::unexpected(rows.error());
   if (const auto* chosen = row_of(*rows, found.best.chosen, found.best.chosen_latency_us)) {
     found.chosen_samples_us = chosen->samples_us;

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "cli/group_flags.hpp"
 #include "cli/query.hpp"
+#include "cli/report/batch_rows.hpp"
 #include "schema/trial.hpp"
 
 namespace moetune::cli {
@@ -14,7 +16,6 @@ namespace {
 
 using nlohmann::ordered_json;
 using schema::ErrorCode;
-using schema::fail;
 using schema::Result;
 using schema::TileConfig;
 
@@ -46,17 +47,13 @@ Result<std::optional<std::map<std::int64_t, BatchBest>>> warm_choices(const Clie
 Result<std::optional<double>> time_of(const Client& client, const ordered_json& group, std::int64_t batch,
                                       const TileConfig& config) {
   Query query = query_for(group, "cold");
-  query.add("batch", std::to_string(batch));
-  query.add("status", "ok");
-  const auto items = client.list("/trials", query);
-  if (!items) return std::unexpected(items.error());
-  std::optional<schema::Trial> newest;
-  for (const auto& item : *items) {
-    auto row = schema::trial_from_json(item);
-    if (!row) return fail(ErrorCode::data_damaged, fmt::format("a row of /trials: {}", row.error().message));
-    if (row->config == config && (!newest || newest->measured_at <= row->measured_at)) newest = std::move(*row);
+  const auto rows = ok_rows(client, std::move(query), batch);
+  if (!rows) return std::unexpected(rows.error());
+  const schema::Trial* newest = nullptr;
+  for (const schema::Trial& row : *rows) {
+    if (row.config == config && (newest == nullptr || newest->measured_at <= row.measured_at)) newest = &row;
   }
-  return newest ? newest->latency_us : std::nullopt;
+  return newest == nullptr ? std::nullopt : newest->latency_us;
 }
 
 std::string us_text(const std::optional<double>& us) {
