@@ -7,6 +7,8 @@
 #include <array>
 #include <cerrno>
 
+#include "daemon/supervisor/pipe_input.hpp"
+
 namespace moetune::daemon {
 namespace {
 
@@ -15,19 +17,6 @@ using schema::fail;
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr int k_look_ms = 100;
-
-/// Takes what is there; false at the end of the file.
-bool drain(int fd, std::string& text) {
-  std::array<char, 64 << 10> piece{};
-  for (;;) {
-    const auto got = ::read(fd, piece.data(), piece.size());
-    if (got > 0) {
-      text.append(piece.data(), static_cast<std::size_t>(got));
-    } else {
-      return got < 0 && (errno == EAGAIN || errno == EINTR);
-    }
-  }
-}
 
 }  // namespace
 
@@ -51,8 +40,8 @@ schema::Result<ProgramEnd> run_program(const Command& command, std::string_view 
       feeding = false;
     }
     const auto ended = child->try_wait();
-    out_open = out_open && drain(child->stdout_fd(), end.out);
-    err_open = err_open && drain(child->stderr_fd(), end.err);
+    out_open = out_open && read_available(child->stdout_fd(), end.out);
+    err_open = err_open && read_available(child->stderr_fd(), end.err);
     if (ended) {
       end.status = *ended;
       return end;

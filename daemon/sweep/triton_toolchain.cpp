@@ -6,6 +6,7 @@
 #include <chrono>
 #include <utility>
 
+#include "daemon/supervisor/pipe_input.hpp"
 #include "daemon/supervisor/run_program.hpp"
 #include "schema/strict_json.hpp"
 
@@ -22,16 +23,10 @@ constexpr std::size_t k_max_answer = 64 << 20;
 constexpr int k_max_depth = 16;
 constexpr const char* k_remedy = "run make setup, or name a Python that has Triton with --python";
 
-Result<json> ask(const std::vector<std::string>& argv, const std::string& question) {
-  const auto end = run_program({.argv = argv, .environment = {}}, question, k_question_time, k_max_answer);
-  if (!end) return std::unexpected(end.error());
-  if (end->out.empty()) {
-    const auto last = end->err.find_last_not_of('\n');
-    const auto line = end->err.rfind('\n', last);
-    return fail(ErrorCode::unavailable, fmt::format("{} {}: {}", argv.front(), to_text(end->status),
-                                                    end->err.substr(line == std::string::npos ? 0 : line + 1, 300)));
-  }
-  return schema::parse_json(end->out, "the answer of " + argv.front(), k_max_depth);
+constexpr const char* k_script = "inspect_engines.py";
+
+Result<json> read_answer(const std::string& text) {
+  return schema::parse_json(text, fmt::format("the answer of {}", k_script), k_max_depth);
 }
 
 }  // namespace
@@ -47,10 +42,21 @@ std::vector<std::string> TritonToolchain::command(const char* script) const {
   return argv;
 }
 
+Result<json> TritonToolchain::look_around() const {
+  const auto argv = command(k_script);
+  const auto end = run_program({.argv = argv, .environment = {}}, "", k_question_time, k_max_answer);
+  if (!end) return std::unexpected(end.error());
+  if (end->out.empty()) {
+    return fail(ErrorCode::unavailable,
+                fmt::format("{} {}: {}", argv.front(), to_text(end->status), last_line_of(end->err)));
+  }
+  return read_answer(end->out);
+}
+
 TritonToolchain TritonToolchain::examine(Paths paths) {
   TritonToolchain toolchain;
   toolchain.paths_ = std::move(paths);
-  auto facts = ask(toolchain.command("inspect_engines.py"), "");
+  auto facts = toolchain.look_around();
   if (!facts) {
     toolchain.missing_ = fmt::format("{} ({})", facts.error().message, k_remedy);
     return toolchain;
@@ -64,6 +70,11 @@ TritonToolchain TritonToolchain::examine(Paths paths) {
         fmt::format("{}: {} ({})", toolchain.paths_.python.string(), triton.value("reason", "no Triton"), k_remedy);
   }
   toolchain.facts_ = std::move(*facts);
+  auto argv = toolchain.command(k_script);
+  argv.insert(argv.begin() + 2, "plan");
+  toolchain.planner_ = std::make_shared<Conversation>(Conversation::Options{
+      .command = {.argv = std::move(argv), .environment = {}}, .limit = k_question_time, .max_bytes = k_max_answer});
+  (void)toolchain.planner_->start();  // the first plan says what is wrong
   return toolchain;
 }
 
@@ -77,9 +88,9 @@ Result<TritonPlan> TritonToolchain::plan(const TritonPlanRequest& request) const
   if (compiler_.empty()) {
     return fail(ErrorCode::unavailable, fmt::format("kernel {}: no Triton: {}", request.kernel, missing_));
   }
-  auto argv = command("inspect_engines.py");
-  argv.insert(argv.begin() + 2, "plan");
-  const auto answer = ask(argv, to_json(request).dump());
+  const auto text = planner_->ask(to_json(request).dump());
+  if (!text) return std::unexpected(text.error());
+  const auto answer = read_answer(*text);
   if (!answer) return std::unexpected(answer.error());
   return triton_plan_from_json(*answer, request);
 }

@@ -1,18 +1,21 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "daemon/supervisor/child_process.hpp"
+#include "daemon/supervisor/conversation.hpp"
 #include "daemon/sweep/triton_plan.hpp"
 #include "schema/error.hpp"
 
 namespace moetune::daemon {
 
 /// The second compiler: Triton in a Python, driven by the scripts in kernels/triton/. Looked at once when the daemon
-/// starts; asks its questions in short-lived processes that import neither Triton nor an engine. Thread-safe.
+/// starts. Plans come from a process that stays, since a Python takes longer to start than to answer; it reads the
+/// engine's files for each, and imports neither Triton nor an engine. Thread-safe; copies share that process.
 class TritonToolchain {
  public:
   struct Paths {
@@ -46,10 +49,12 @@ class TritonToolchain {
 
  private:
   std::vector<std::string> command(const char* script) const;
+  schema::Result<nlohmann::json> look_around() const;
   Paths paths_;
   std::string compiler_;
   std::string missing_ = "no Python with Triton was looked for";
   nlohmann::json facts_ = nlohmann::json::object();
+  std::shared_ptr<Conversation> planner_;  ///< where there is a compiler
 };
 
 /// Whether a sweep's kernel is compiled by Triton: all but cuda are.

@@ -1,5 +1,6 @@
 """What can be tuned with this Python: its Triton, the engines that it would import and those in the folders given, as
-JSON. `inspect_engines.py plan` reads a plan request on stdin instead. Neither imports Triton, torch or an engine."""
+JSON. `inspect_engines.py plan` answers each line on stdin, a plan request, with a line instead. Neither imports Triton,
+torch or an engine."""
 
 import argparse
 import importlib.util
@@ -99,22 +100,29 @@ def inspect(engine_paths):
     return answer
 
 
+def answer(ask):
+    """Prints what `ask` returns, or why it refuses, as one line. Returns the exit status that says which."""
+    try:
+        text, status = json.dumps(ask()), 0
+    except (Refusal, ValueError) as error:
+        text, status = json.dumps({"error": str(error)}), 1
+    print(text, flush=True)
+    return status
+
+
 def main():
     parser = argparse.ArgumentParser(prog="inspect_engines.py", description=__doc__)
     parser.add_argument("what", nargs="?", choices=("inspect", "plan"), default="inspect")
     parser.add_argument("--engine-path", action="append", default=[], metavar="FOLDER")
     parser.add_argument("--kernel-path", action="append", default=[], metavar="FOLDER")
     arguments = parser.parse_args()
-    try:
-        if arguments.what == "inspect":
-            answer = inspect(arguments.engine_path)
-        else:
-            answer = plan_for(json.load(sys.stdin), arguments.engine_path, arguments.kernel_path)
-    except (Refusal, ValueError) as error:
-        print(json.dumps({"error": str(error)}))
-        return 1
-    print(json.dumps(answer))
-    return 0
+    if arguments.what == "inspect":
+        return answer(lambda: inspect(arguments.engine_path))
+    status = 0
+    for line in sys.stdin:
+        importlib.invalidate_caches()  # an engine may have been installed since
+        status |= answer(lambda: plan_for(json.loads(line), arguments.engine_path, arguments.kernel_path))
+    return status
 
 
 if __name__ == "__main__":

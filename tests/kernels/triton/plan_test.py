@@ -164,6 +164,15 @@ class InspectTest(unittest.TestCase):
         status, answer, _ = self.run_script("plan", stdin=request)
         self.assertEqual([0, "builtin"], [status, answer["kernel"]])
 
+    def test_every_line_is_answered_with_one(self):
+        request = json.dumps(support.request(kernel="builtin", configs=TILES))
+        command = [sys.executable, support.SOURCES / "inspect_engines.py", "plan"]
+        done = subprocess.run(command, input=f'{request}\n{{"kernel": "x"}}\n{request}\n', capture_output=True, text=True,
+                              check=False)
+        answers = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual(["builtin", None, "builtin"], [answer.get("kernel") for answer in answers])
+        self.assertIn("kernel x is not known", answers[1]["error"])
+
     def test_errors_are_one_line_without_a_stack_trace(self):
         for arguments, stdin, part in ((["plan"], "{", "Expecting"), (["plan"], '{"kernel": "x"}', "kernel x is not known"),
                                        (["--engine-path", "/nowhere/at/all"], "", "is not a folder")):
