@@ -45,12 +45,14 @@ Result<void> poison(const GemmCandidate& candidate, const Stream& stream, Gemm g
   return c.fill(k_poison, stream, static_cast<std::size_t>(values * k_act_bytes));
 }
 
-Result<void> launch_both(const GemmCandidate& candidate, const Stream& stream) {
+Result<void> poison_both(const GemmCandidate& candidate, const Stream& stream) {
   auto done = poison(candidate, stream, Gemm::first);
-  if (done) done = poison(candidate, stream, Gemm::second);
-  if (done) done = candidate.launch(stream, Gemm::first, 0);
-  if (done) done = candidate.launch(stream, Gemm::second, 0);
-  return done;
+  return done ? poison(candidate, stream, Gemm::second) : done;
+}
+
+Result<void> launch_both(const GemmCandidate& candidate, const Stream& stream) {
+  auto done = candidate.launch(stream, Gemm::first, 0);
+  return done ? candidate.launch(stream, Gemm::second, 0) : done;
 }
 
 /// From the candidate's own C of GEMM 1 to its C of GEMM 2.
@@ -115,6 +117,7 @@ Result<StepErrors> check_step(const GemmCandidate& candidate, const Stream& stre
                                           gemm_shape(resident.problem(), candidate.batch(), gemm).n, expected.sample,
                                           first ? expected.gemm_1 : expected.gemm_2, workspace.sums);
   };
+  if (auto poisoned = poison_both(candidate, stream); !poisoned) return std::unexpected(poisoned.error());
   const auto both = stretch->run(stream, deadline, watch, [&] { return launch_both(candidate, stream); });
   if (!both) return std::unexpected(both.error());
   const auto gemm_1 = error_of(Gemm::first);
@@ -125,7 +128,7 @@ Result<StepErrors> check_step(const GemmCandidate& candidate, const Stream& stre
   if (!rest) return std::unexpected(rest.error());
   const auto step = error_of(Gemm::second);
   if (!step) return std::unexpected(step.error());
-  return StepErrors{.gemm_1 = *gemm_1, .gemm_2 = *gemm_2, .step = *step, .busy_us = *both + *rest};
+  return StepErrors{.gemm_1 = *gemm_1, .gemm_2 = *gemm_2, .step = *step, .pass_us = *both, .busy_us = *both + *rest};
 }
 
 }  // namespace moetune::kernels

@@ -12,7 +12,8 @@ struct StepErrors {
   double gemm_1 = 0;   ///< GEMM 1
   double gemm_2 = 0;   ///< GEMM 2 on the reference's own intermediate
   double step = 0;     ///< the whole step: GEMM 2 on what GEMM 1, activation and quantisation gave
-  double busy_us = 0;  ///< device time of the candidate's launches
+  double pass_us = 0;  ///< device time of GEMM 1 and GEMM 2, launched once
+  double busy_us = 0;  ///< device time of all of the candidate's launches
 };
 
 /// Both GEMMs multiply exactly the reference's operands; what is left is the order of the additions and the rounding of

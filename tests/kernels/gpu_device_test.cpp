@@ -12,7 +12,9 @@ namespace {
 using schema::TrialStatus;
 using ::testing::AllOf;
 using ::testing::Contains;
+using ::testing::DoubleNear;
 using ::testing::Each;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Key;
@@ -27,7 +29,7 @@ TEST_F(GpuDeviceTest, ASampleIsTheTimeOfOnePassOfBothGemms) {
   for (const std::int64_t batch : {1, 16}) {
     const auto reply = worker->measure(job("us=20", batch));
     EXPECT_EQ(reply.status, TrialStatus::ok) << reply.log_tail;
-    EXPECT_THAT(reply.samples_us, AllOf(SizeIs(3), Each(::testing::DoubleNear(40, 0.01))));
+    EXPECT_THAT(reply.samples_us, AllOf(SizeIs(3), Each(DoubleNear(40, 0.01))));
     EXPECT_THAT(reply.stages_us,
                 AllOf(Contains(Key("alignment")), Contains(Key("activation")), Contains(Key("reduction")), SizeIs(3)));
     EXPECT_GT(reply.busy_us, 3 * 40);
@@ -43,6 +45,42 @@ TEST_F(GpuDeviceTest, ARoundHasThreeSamplesWhateverTheBestTakes) {
     round.best_us = best_us;
     EXPECT_THAT(worker->measure(round).samples_us, SizeIs(3)) << best_us;
   }
+}
+
+TEST_F(GpuDeviceTest, AScanKnowsTheBestThatItHasJustMeasured) {
+  auto worker = start();
+  auto good = job("us=20");
+  good.quick = true;
+  auto slow = job("us=30");
+  slow.quick = true;
+  EXPECT_THAT(worker->measure(slow).samples_us, SizeIs(3));
+  EXPECT_THAT(worker->measure(good).samples_us, SizeIs(3));
+  EXPECT_THAT(worker->measure(slow).samples_us, SizeIs(1));
+  slow.batch = 16;
+  EXPECT_THAT(worker->measure(slow).samples_us, SizeIs(3)) << "another batch has another best";
+}
+
+TEST_F(GpuDeviceTest, AScanTakesTheComparedPassOfWhatTakesTwiceTheBest) {
+  request_.problem.intermediate_size = 1024;
+  request_.problem.hidden_size = 512;
+  request_.batches = {256};  // touches six times the L2: a replay is one pass
+  auto worker = start();
+  ASSERT_FALSE(ready_.error) << ready_.error->message;
+  const auto scan = [&](const std::string& behaviour) {
+    auto quick = job(behaviour, 256);
+    quick.quick = true;
+    return worker->measure(quick);
+  };
+  EXPECT_THAT(scan("us=20").samples_us, SizeIs(3));
+  const auto slow = scan("us=35");
+  EXPECT_THAT(slow.samples_us, ElementsAre(DoubleNear(70, 0.01)));
+  EXPECT_GT(slow.busy_us, 3 * 70) << "replays after the check";
+  const auto hopeless = scan("us=50");
+  EXPECT_EQ(hopeless.status, TrialStatus::ok);
+  EXPECT_THAT(hopeless.samples_us, ElementsAre(DoubleNear(100, 0.01)));
+  EXPECT_LT(hopeless.busy_us, 2 * 100) << "the check alone";
+  EXPECT_EQ(hopeless.sm_clock_mhz, 1980);
+  EXPECT_EQ(scan("us=50 wrong=1000").status, TrialStatus::wrong_result);
 }
 
 TEST_F(GpuDeviceTest, TheRestOfTheStepIsTimedUnlessItIsLeftOut) {
@@ -170,7 +208,7 @@ TEST_F(GpuDeviceTest, EachGemmOfAPairRunsWithItsOwnTile) {
   // Two pairs, each a block of its own: 2 x 128 columns of GEMM 1 by 32, 128 columns of GEMM 2 by 64.
   const auto reply = worker->measure(pair("us=20 grid=8 group=1", "us=30 grid=4 group=4"));
   EXPECT_EQ(reply.status, TrialStatus::ok) << reply.log_tail;
-  EXPECT_THAT(reply.samples_us, AllOf(SizeIs(3), Each(::testing::DoubleNear(50, 0.01))));
+  EXPECT_THAT(reply.samples_us, AllOf(SizeIs(3), Each(DoubleNear(50, 0.01))));
   EXPECT_EQ(worker->measure(pair("us=20 grid=4", "us=30")).status, TrialStatus::launch_error);
   EXPECT_EQ(worker->measure(pair("us=20", "us=30 group=1")).status, TrialStatus::launch_error);
 }
@@ -182,7 +220,7 @@ TEST_F(GpuDeviceTest, GemmsThatAreTimedApartAddUp) {
     apart.apart = is_apart;
     const auto reply = worker->measure(apart);
     EXPECT_EQ(reply.status, TrialStatus::ok) << reply.log_tail;
-    EXPECT_THAT(reply.samples_us, AllOf(SizeIs(3), Each(::testing::DoubleNear(50, 0.01))));
+    EXPECT_THAT(reply.samples_us, AllOf(SizeIs(3), Each(DoubleNear(50, 0.01))));
     EXPECT_THAT(reply.stages_us, SizeIs(is_apart ? 5 : 3));
     if (!is_apart) continue;
     EXPECT_NEAR(reply.stages_us.at("gemm_1"), 20, 0.01);

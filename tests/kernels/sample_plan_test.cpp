@@ -21,6 +21,12 @@ TEST(SamplePlanTest, AScanGivesUpWhatIsFarBehind) {
   EXPECT_EQ(count_of(100, std::nullopt, Pace::quick), 3U);
 }
 
+TEST(SamplePlanTest, WhatTakesTwiceTheBestInASinglePassIsNotTimed) {
+  EXPECT_FALSE(is_surely_hopeless(199, 100));
+  EXPECT_TRUE(is_surely_hopeless(201, 100));
+  EXPECT_FALSE(is_surely_hopeless(1e9, std::nullopt));
+}
+
 TEST(SamplePlanTest, ARoundHasThreeWhoeverItIs) {
   EXPECT_EQ(count_of(90, 100, Pace::round), 3U);
   EXPECT_EQ(count_of(200, 100, Pace::round), 3U);

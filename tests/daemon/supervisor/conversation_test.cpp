@@ -12,7 +12,8 @@ using namespace std::chrono_literals;
 using schema::ErrorCode;
 using testing::HasSubstr;
 
-Conversation with_shell(const std::string& script, std::chrono::milliseconds limit = 20s, std::size_t max_bytes = 1000) {
+Conversation with_shell(const std::string& script, std::chrono::milliseconds limit = 20s,
+                        std::size_t max_bytes = 1000) {
   return Conversation(
       {.command = {.argv = {"/bin/sh", "-c", script}, .environment = {}}, .limit = limit, .max_bytes = max_bytes});
 }
@@ -39,7 +40,8 @@ TEST(ConversationTest, AProgramThatEndedSinceIsStartedAnew) {
 
 TEST(ConversationTest, AnEndWithoutAnAnswerIsAnErrorOfThatQuestionAlone) {
   auto talk = with_shell(
-      "while read -r line; do [ \"$line\" != bad ] || { echo >&2 trace; echo >&2 reason; exit 3; }; echo \"$line\"; done");
+      "while read -r line; do [ \"$line\" != bad ] || { echo >&2 trace; echo >&2 reason; exit 3; }; echo \"$line\"; "
+      "done");
   EXPECT_EQ(talk.ask("good"), "good");
   const auto bad = talk.ask("bad");
   ASSERT_FALSE(bad);
