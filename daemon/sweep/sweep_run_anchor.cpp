@@ -32,8 +32,8 @@ double SweepRun::seconds() const {
 }
 
 /// The anchors are the engine's defaults of the lightest and the heaviest batch. Where there are several GPUs each
-/// measures both of them several times at the begin of a phase, so that they can be compared; else the heavy one, which
-/// is dear, is measured once, and in a scan not at all.
+/// measures both of them several times at the sweep's begin, so that they can be compared; else the
+/// heavy one, which is dear, is measured once, and in a scan not at all.
 Result<void> SweepRun::begin_anchors(db::Snapshot& snapshot) {
   anchors_.clear();
   anchor_ready_.clear();
@@ -45,8 +45,13 @@ Result<void> SweepRun::begin_anchors(db::Snapshot& snapshot) {
   const std::vector<std::int64_t> both = light == heavy ? std::vector{light} : std::vector{light, heavy};
   const bool scans = plan_.phase == schema::SweepPhase::scan;
   std::vector<std::int64_t> opening(k_opening_jobs, light);
-  if (plan_.gpus.size() > 1) opening.insert(opening.end(), k_opening_jobs, heavy);
-  if (plan_.gpus.size() == 1 && !scans) opening.push_back(heavy);
+  const auto known = db::anchor_readings(snapshot, id());
+  if (!known) return std::unexpected(known.error());
+  if (plan_.gpus.size() > 1 && known->empty()) {
+    opening.insert(opening.end(), k_opening_jobs, heavy);
+  } else if (!scans) {
+    opening.push_back(heavy);
+  }
   const auto later = scans ? std::vector{light} : both;
   anchors_.assign(plan_.gpus.size(), search::Anchor(opening, later, anchor_rule()));
   const auto rows = db::scanned_rows(snapshot, id(), plan_.phase);
