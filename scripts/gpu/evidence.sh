@@ -48,12 +48,12 @@ logs=$work/logs
 mkdir -p "$logs" "$work/recordings"
 export PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 failed=0
-daemon=''
 
 step() { printf '\n== %s (%s s since the start)\n' "$*" "$SECONDS"; }
 wants() { [[ $steps == *" $1 "* ]]; }
-# The packed programs with the libraries that came with them; PyTorch must not see those.
-packed=("${confined[@]}" env "LD_LIBRARY_PATH=$folder/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" "PATH=$folder/bin:$PATH")
+# shellcheck source=scripts/gpu/packed_daemon.sh
+. "$(dirname "$facts")/packed_daemon.sh"
+packed_in "$folder" "${confined[@]}"
 client() { "${packed[@]}" timeout -k 5 60 moetune --data-dir "$data" "$@"; }
 
 publish() {
@@ -76,36 +76,6 @@ run() {
   fi
 }
 
-shape_of() {
-  case $1 in
-    fp8) printf '%s' '-E 256 -N 512 --hidden-size 2048 --topk 8 --dtype fp8_w8a8 --block-shape=128,128' ;;
-    bf16) printf '%s' '-E 128 -N 768 --hidden-size 2048 --topk 8' ;;
-    *) echo "evidence.sh: unknown problem $1: use fp8 or bf16" >&2 && exit 2 ;;
-  esac
-}
-
-start_daemon() {
-  data=$work/data_$1
-  "${packed[@]}" timeout -k 5 "$2" moetuned --data-dir "$data" --cache-dir "$work/cache_$1" --listen 127.0.0.1:0 \
-    --python "$(command -v python3)" "${engine[@]}" >"$work/ready_$1" 2>"$logs/daemon_$1.log" &
-  daemon=$!
-  for _ in $(seq 300); do
-    grep -q listening "$work/ready_$1" && return 0
-    kill -0 "$daemon" 2>/dev/null || break
-    sleep 0.1
-  done
-  echo "FAILED: the daemon does not start:"
-  tail -n 5 "$logs/daemon_$1.log"
-  failed=1
-  return 1
-}
-
-end_daemon() {
-  [ -n "$daemon" ] || return 0
-  kill -TERM "$daemon" 2>/dev/null
-  wait "$daemon" 2>/dev/null
-  daemon=''
-}
 trap 'end_daemon; publish; rm -rf "$work"' EXIT
 
 # sweep KERNEL PROBLEM NUMBER STRATEGY: as long as the part's time lasts
@@ -136,7 +106,7 @@ sweeps_of() {
   local name=${kernel}_$problem
   step "sweeps: $kernel, $problem"
   [ $((sweeps_end - SECONDS)) -ge 10 ] || { echo "no time left" && return; }
-  if start_daemon "$name" $((sweeps_end - SECONDS + 60)); then
+  if start_daemon "$name" "$name" $((sweeps_end - SECONDS + 60)); then
     read -ra shape <<<"$(shape_of "$problem")"
     for strategy in $strategies; do
       number=$((number + 1))

@@ -5,7 +5,7 @@
 # (PACKED_FOLDER as made by scripts/gpu/pack.sh.) OUT_FOLDER gets several.txt (the table) and several_logs.tar.gz.
 # Options, with their defaults:
 #   --engine-path FOLDER    where vLLM is (none: the kernel is builtin)
-#   --problems "fp8 bf16"   --gpus "0 0,1" (one column each; the first is what the others are compared with)
+#   --problems "fp8 bf16" (or large)   --gpus "0 0,1" (one column each; the first is what the others are compared with)
 #   --strategies "race exhaustive" (the latter from a full cache only)   --seconds 500
 #   --kernel NAME           in the place of vllm or builtin     --tune-options "" more options of `moetune tune`
 set -u
@@ -34,41 +34,12 @@ work=$(mktemp -d)
 logs=$work/logs
 mkdir -p "$logs"
 export PYTHONDONTWRITEBYTECODE=1
-packed=(env "LD_LIBRARY_PATH=$folder/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" "PATH=$folder/bin:$PATH")
-daemon='' failed=0
+failed=0
+# shellcheck source=scripts/gpu/packed_daemon.sh
+. "$(dirname "${BASH_SOURCE[0]}")/packed_daemon.sh"
+packed_in "$folder"
 
-shape_of() {
-  case $1 in
-    fp8) printf '%s' '-E 256 -N 512 --hidden-size 2048 --topk 8 --dtype fp8_w8a8 --block-shape=128,128' ;;
-    bf16) printf '%s' '-E 128 -N 768 --hidden-size 2048 --topk 8' ;;
-    *) echo "several.sh: unknown problem $1: use fp8 or bf16" >&2 && exit 2 ;;
-  esac
-}
-
-end_daemon() {
-  [ -n "$daemon" ] || return 0
-  kill -TERM "$daemon" 2>/dev/null
-  wait "$daemon" 2>/dev/null
-  daemon=''
-}
 trap 'end_daemon; tar czf "$out/several_logs.tar.gz" -C "$work" logs; rm -rf "$work"' EXIT
-
-# start NAME CACHE: a daemon with results of its own
-start() {
-  data=$work/data_$1
-  log=$logs/daemon_$1.log
-  "${packed[@]}" timeout -k 5 $((seconds + 60)) moetuned --data-dir "$data" --cache-dir "$work/cache_$2" \
-    --listen 127.0.0.1:0 --python "$(command -v python3)" "${engine[@]}" >"$work/ready_$1" 2>"$log" &
-  daemon=$!
-  for _ in $(seq 300); do
-    grep -q listening "$work/ready_$1" && return 0
-    kill -0 "$daemon" 2>/dev/null || break
-    sleep 0.1
-  done
-  echo "FAILED: the daemon does not start:" && tail -n 5 "$log"
-  failed=1
-  return 1
-}
 
 # sweep PROBLEM STRATEGY CACHE GPUS: one row of the table
 sweep() {
@@ -97,11 +68,11 @@ for problem in $problems; do
   last=''
   for some in $gpus; do
     name=${problem}_empty_${some//,/+}
-    start "$name" "$name" && sweep "$problem" race empty "$some"
+    start_daemon "$name" "$name" $((seconds + 60)) && sweep "$problem" race empty "$some"
     end_daemon
     last=$name
   done
-  if start "${problem}_full" "$last"; then
+  if start_daemon "${problem}_full" "$last" $((seconds + 60)); then
     for strategy in $strategies; do
       # The first one compiles what it lacks.
       first=${gpus##* }

@@ -98,7 +98,7 @@ def shell(tree):
     for path in tree.paths:
         if not re.match(r"#!.*\b(?:ba)?sh\b", tree.text(path)[:80]):
             continue
-        for command in (["bash", "-n"], ["shellcheck", "--format=gcc"]):
+        for command in (["bash", "-n"], ["shellcheck", "-x", "--format=gcc"]):
             checked = subprocess.run([*command, path], cwd=tree.root, capture_output=True, text=True, check=False)
             if checked.returncode:
                 yield path, 1, (checked.stdout + checked.stderr).strip()
