@@ -206,6 +206,7 @@ class SweepRun {
   std::set<std::int64_t> anchor_ready_;                        ///< batches whose default has an ok row in this phase
   std::map<std::int64_t, AnchorJob> anchoring_;                ///< by job id
   std::map<std::size_t, search::OpeningTimes> opening_times_;  ///< by station, of the phase
+  bool compares_gpus_ = false;                                 ///< by the openings of this phase
   std::optional<search::Race> race_;
   bool raced_ = false;                              ///< the race wants nothing more
   std::int64_t raced_total_ = 0;                    ///< trials of the race, as told to the ledger

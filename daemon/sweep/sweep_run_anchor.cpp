@@ -47,7 +47,8 @@ Result<void> SweepRun::begin_anchors(db::Snapshot& snapshot) {
   std::vector<std::int64_t> opening(k_opening_jobs, light);
   const auto known = db::anchor_readings(snapshot, id());
   if (!known) return std::unexpected(known.error());
-  if (plan_.gpus.size() > 1 && known->empty()) {
+  compares_gpus_ = plan_.gpus.size() > 1 && known->empty();
+  if (compares_gpus_) {
     opening.insert(opening.end(), k_opening_jobs, heavy);
   } else if (!scans) {
     opening.push_back(heavy);
@@ -164,7 +165,7 @@ bool SweepRun::accept_anchor(std::size_t index, const kernels::MeasureReply& rep
                       .change = anchor.change()});
   if (opening) {
     opening_times_[index][batch].push_back(schema::median(reply.samples_us));
-    if (!anchor.opens()) compare_with_first(index);
+    if (compares_gpus_ && !anchor.opens()) compare_with_first(index);
   }
   if (state != search::AnchorState::good) {
     spdlog::warn("sweep {}: GPU {} is {}: its anchor at batch {} takes {:+.1f} % of what it took at the begin{}{}",
