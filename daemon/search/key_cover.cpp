@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "daemon/search/safety.hpp"
+#include "schema/engine_rules.hpp"
 
 namespace moetune::daemon::search {
 namespace {
@@ -15,8 +16,9 @@ using schema::TileConfig;
 
 /// What a file costs, the weightiest first. Integers, so that equal costs are equal whatever the order of their sums.
 struct Cost {
-  std::int64_t loss = 0;  ///< beyond near-ties
-  std::int64_t keys = 0;
+  std::int64_t loss = 0;     ///< beyond near-ties
+  std::int64_t keys = 0;     ///< new ones twice
+  std::int64_t changed = 0;  ///< keys that the file before had not
   std::int64_t added = 0;
   std::int64_t whole_loss = 0;
   std::int64_t other = 0;  ///< keys that do not run the choice of their point
@@ -24,7 +26,8 @@ struct Cost {
 };
 
 Cost operator+(const Cost& a, const Cost& b) {
-  return {a.loss + b.loss, a.keys + b.keys, a.added + b.added, a.whole_loss + b.whole_loss, a.other + b.other};
+  return {a.loss + b.loss,  a.keys + b.keys, a.changed + b.changed, a.added + b.added, a.whole_loss + b.whole_loss,
+          a.other + b.other};
 }
 
 using OptionalCost = std::optional<Cost>;
@@ -47,7 +50,7 @@ struct Tail {
 
 class Cover {
  public:
-  explicit Cover(std::span<const CoverPoint> points);
+  Cover(std::span<const CoverPoint> points, std::span<const CoverKey> before);
   std::vector<CoverKey> keys();
 
  private:
@@ -56,6 +59,8 @@ class Cover {
   OptionalCost range(std::size_t config, std::size_t first, std::size_t end) const;
   /// The cost of a key itself; nothing where its configuration is not safe.
   OptionalCost key(const Place& place) const;
+  /// Whether a loss at a point is a reason to run something else there.
+  bool counts(const CoverPoint& point, const CoverOption& option) const;
   /// The first point that the second of two neighbouring keys serves.
   std::size_t split(std::size_t left, std::size_t right) const;
   /// The cheapest configuration of a key that serves the points from `first` on, with all that comes after it.
@@ -63,6 +68,7 @@ class Cover {
   void find_tails(std::size_t point);
 
   std::span<const CoverPoint> points_;
+  std::span<const CoverKey> before_;
   std::vector<bool> held_;
   std::vector<TileConfig> configs_;  ///< sorted
   /// Of the first n points, by configuration: sums of both losses, and how many points it is not safe at (in `keys`).
@@ -70,7 +76,8 @@ class Cover {
   std::vector<std::vector<Tail>> tails_;  ///< by point and configuration
 };
 
-Cover::Cover(std::span<const CoverPoint> points) : points_(points), held_(held_points(points)) {
+Cover::Cover(std::span<const CoverPoint> points, std::span<const CoverKey> before)
+    : points_(points), before_(before), held_(held_points(points)) {
   for (const CoverPoint& point : points_) {
     for (const CoverOption& option : point.options) configs_.push_back(option.config);
   }
@@ -79,6 +86,11 @@ Cover::Cover(std::span<const CoverPoint> points) : points_(points), held_(held_p
   configs_.erase(rest.begin(), rest.end());
   tails_.assign(points_.size(), std::vector<Tail>(configs_.size()));
   add_sums();
+}
+
+bool Cover::counts(const CoverPoint& point, const CoverOption& option) const {
+  if (option.loss <= k_near_tie) return false;
+  return option.beaten || before_.empty() || config_at(before_, point.batch) != option.config;
 }
 
 void Cover::add_sums() {
@@ -98,7 +110,7 @@ void Cover::add_sums() {
       auto& sums = sums_[static_cast<std::size_t>(place)];
       const double loss = std::clamp(option.loss, 0.0, k_largest_loss);
       const std::int64_t whole = weight * std::llround(k_loss_parts * loss);
-      sums[p + 1] = sums[p] + Cost{.loss = loss > k_near_tie ? whole : 0, .whole_loss = whole};
+      sums[p + 1] = sums[p] + Cost{.loss = counts(point, option) ? whole : 0, .whole_loss = whole};
     }
   }
 }
@@ -114,7 +126,13 @@ OptionalCost Cover::key(const Place& place) const {
   const auto own = range(place.config, place.point, place.point + 1);
   if (!own) return own;
   const CoverPoint& point = points_[place.point];
-  return *own + Cost{.keys = 1, .added = point.asked ? 0 : 1, .other = configs_[place.config] == point.choice ? 0 : 1};
+  const TileConfig& config = configs_[place.config];
+  const auto was_there = [&] { return std::ranges::find(before_, CoverKey{point.batch, config}) != before_.end(); };
+  const int changed = before_.empty() || was_there() ? 0 : 1;
+  return *own + Cost{.keys = 1 + changed,
+                     .changed = changed,
+                     .added = point.asked ? 0 : 1,
+                     .other = config == point.choice ? 0 : 1};
 }
 
 std::size_t Cover::split(std::size_t left, std::size_t right) const {
@@ -179,6 +197,13 @@ bool is_safe(const Measured& row, const ModelRows& model) {
   return fallback->measured && !slower_beyond_noise(row, *fallback->measured, model.rule);
 }
 
+/// Whether the choice is faster than the row by the rule by which it would be chosen again.
+bool is_beaten(const Measured& row, const ModelRows& model, const TileConfig& choice) {
+  const auto chosen = std::ranges::find(model.rows, choice, &Measured::config);
+  if (chosen == model.rows.end() || row.config == choice) return false;
+  return compare(*chosen, row, model.rule).standing == Standing::faster;
+}
+
 /// Nothing where a problem has no row of it.
 std::optional<CoverOption> option_of(const TileConfig& config, const std::vector<ModelRows>& models,
                                      const MergedChoice& choice) {
@@ -190,6 +215,7 @@ std::optional<CoverOption> option_of(const TileConfig& config, const std::vector
     const auto& chosen_us = choice.standings[i].latency_us;
     option.loss = std::max(option.loss, chosen_us ? row->latency_us / *chosen_us - 1 : 0);
     option.safe = option.safe && is_safe(*row, models[i]);
+    option.beaten = option.beaten || is_beaten(*row, models[i], choice.config);
   }
   return option;
 }
@@ -223,8 +249,14 @@ std::vector<bool> held_points(std::span<const CoverPoint> points) {
   return held;
 }
 
-std::vector<CoverKey> key_cover(std::span<const CoverPoint> points) {
-  return Cover(points).keys();
+const TileConfig& config_at(std::span<const CoverKey> keys, std::int64_t batch) {
+  std::vector<std::int64_t> batches;
+  for (const CoverKey& key : keys) batches.push_back(key.batch);
+  return std::ranges::find(keys, schema::nearest_key(batches, batch), &CoverKey::batch)->config;
+}
+
+std::vector<CoverKey> key_cover(std::span<const CoverPoint> points, std::span<const CoverKey> before) {
+  return Cover(points, before).keys();
 }
 
 }  // namespace moetune::daemon::search

@@ -16,9 +16,10 @@ inline constexpr double k_near_tie = 0.01;
 /// A configuration that was measured at one M, for every problem that reads the file.
 struct CoverOption {
   schema::TileConfig config;
-  double loss = 0;    ///< its time over that of the point's choice, less 1, for the problem that loses most; negative
-                      ///< where it is faster for all
-  bool safe = false;  ///< for no problem slower than the engine's default there beyond noise
+  double loss = 0;      ///< its time over that of the point's choice, less 1, for the problem that loses most; negative
+                        ///< where it is faster for all
+  bool safe = false;    ///< for no problem slower than the engine's default there beyond noise
+  bool beaten = false;  ///< the point's choice is faster than it by the rule of choices, for one problem at least
 };
 
 /// One measured M.
@@ -58,7 +59,14 @@ std::vector<bool> held_points(std::span<const CoverPoint> points);
 /// and of equals the one whose list of (batch, configuration) is lexicographically the smallest. Exact, where weights
 /// count in 2^-20 of the largest one (at least one such part) and losses in millionths (up to 1000 times the choice's
 /// time). Such a file always exists: every point with its choice. Time: points^2 x configurations.
+///
+/// Where there is a file `before`, it is kept to: at a point where the file runs what it ran before, its loss counts in
+/// 1. only if that is beaten; in 2. a key that was not in it counts as two, so that one new key has to save more than
+/// one old one; and between 2. and 3. comes the number of such keys.
 /// Precondition: batches ascend, and every point's choice is among its safe options.
-std::vector<CoverKey> key_cover(std::span<const CoverPoint> points);
+std::vector<CoverKey> key_cover(std::span<const CoverPoint> points, std::span<const CoverKey> before = {});
+
+/// What a file runs at a batch: the configuration of the nearest key. Precondition: `keys` ascend and are not empty.
+const schema::TileConfig& config_at(std::span<const CoverKey> keys, std::int64_t batch);
 
 }  // namespace moetune::daemon::search
