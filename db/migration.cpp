@@ -98,7 +98,8 @@ const SchemaDefinition& results_schema() {
                                      sql::_0010_sibling_seeds_sql,
                                      sql::_0011_neighbour_seeds_sql,
                                      sql::_0012_batch_owners_sql,
-                                     sql::_0013_anchors_sql};
+                                     sql::_0013_anchors_sql,
+                                     sql::_0014_kept_files_sql};
   static const SchemaDefinition definition{"a results database of moetune", 0x6D74756E, migrations};
   return definition;
 }
