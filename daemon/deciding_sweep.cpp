@@ -95,8 +95,7 @@ Result<Bests> deciding_of_group(db::Snapshot& snapshot, std::int64_t group, db::
   return listed;
 }
 
-Result<std::map<std::int64_t, schema::TileConfig>> chosen_of_group(db::Snapshot& snapshot, const schema::Group& group) {
-  std::map<std::int64_t, schema::TileConfig> chosen;
+Result<std::optional<db::GroupMatch>> match_of(db::Snapshot& snapshot, const schema::Group& group) {
   schema::GroupFilter filter;
   filter.device = group.device;
   filter.num_experts = group.problem.num_experts;
@@ -106,7 +105,7 @@ Result<std::map<std::int64_t, schema::TileConfig>> chosen_of_group(db::Snapshot&
   filter.routing = group.routing;
   filter.origin = group.origin;
   const bool any_version = group.kernel_digest.empty();
-  const auto matches = db::matching_groups(snapshot, filter, any_version ? db::Versions::newest : db::Versions::all);
+  auto matches = db::matching_groups(snapshot, filter, any_version ? db::Versions::newest : db::Versions::all);
   if (!matches) return std::unexpected(matches.error());
   const auto own = std::ranges::find_if(*matches, [&](const db::GroupMatch& match) {
     schema::Group known = match.group;
@@ -114,8 +113,15 @@ Result<std::map<std::int64_t, schema::TileConfig>> chosen_of_group(db::Snapshot&
     if (any_version) known.compiler = group.compiler;
     return known == group;
   });
-  if (own == matches->end()) return chosen;
-  const auto deciding = deciding_of_group(snapshot, own->id, db::Runs::finished);
+  return own == matches->end() ? std::nullopt : std::optional(std::move(*own));
+}
+
+Result<std::map<std::int64_t, schema::TileConfig>> chosen_of_group(db::Snapshot& snapshot, const schema::Group& group) {
+  std::map<std::int64_t, schema::TileConfig> chosen;
+  const auto own = match_of(snapshot, group);
+  if (!own) return std::unexpected(own.error());
+  if (!*own) return chosen;
+  const auto deciding = deciding_of_group(snapshot, (*own)->id, db::Runs::finished);
   if (!deciding) return std::unexpected(deciding.error());
   for (const db::BatchBest& best : *deciding) chosen[best.batch] = choice_for(best).config;
   return chosen;

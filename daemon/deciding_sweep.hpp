@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "db/best_query.hpp"
@@ -19,6 +20,10 @@ namespace moetune::daemon {
 /// them, where it has rows, since it has measured there what it chose at these; else the newest.
 schema::Result<std::vector<db::BatchBest>> deciding_of_group(db::Snapshot& snapshot, std::int64_t group,
                                                              db::Runs runs = db::Runs::all);
+
+/// The group as the database has it, of the version that was measured last where it has no kernel_digest yet; nothing
+/// where no row of it counts.
+schema::Result<std::optional<db::GroupMatch>> match_of(db::Snapshot& snapshot, const schema::Group& group);
 
 /// What a file gets by the finished sweeps of a group, by batch; of the version that was measured last where the group
 /// has no kernel_digest yet.

@@ -6,6 +6,7 @@
 
 #include "daemon/best_view.hpp"
 #include "daemon/deciding_sweep.hpp"
+#include "daemon/file_in_force.hpp"
 #include "daemon/known_groups.hpp"
 #include "db/measured_batches.hpp"
 #include "db/traffic_store.hpp"
@@ -83,9 +84,11 @@ Result<FileProblem> read_problem(db::Snapshot& snapshot, EngineFormat format, co
 }
 
 /// Adds the rows that placing keys needs: all of the batches between those asked for, and of these, which may have
-/// thousands, those of the configurations that were measured in between.
-Result<void> add_rows_between(db::Snapshot& snapshot, EngineFormat format, FileProblem& problem) {
+/// thousands, those of the configurations that were measured in between or are in the file in force.
+Result<void> add_rows_between(db::Snapshot& snapshot, EngineFormat format, const FileInForce& in_force,
+                              FileProblem& problem) {
   Configs wanted;
+  for (const auto& key : in_force.keys) wanted.insert(key.config);
   for (auto& [batch, entry] : problem.batches) {
     if (problem.asked.contains(batch)) continue;
     if (auto added = add_rows(snapshot, format, nullptr, entry); !added) return added;
@@ -148,20 +151,25 @@ std::unexpected<schema::Error> only_pairs(EngineFormat format, std::int64_t batc
               {{"batch", batch}});
 }
 
-Result<void> place(db::Snapshot& snapshot, const std::map<std::int64_t, KeyCandidate>& candidates, FilePlan& plan) {
+Result<void> place(db::Snapshot& snapshot, const std::map<std::int64_t, KeyCandidate>& candidates,
+                   const FileInForce& in_force, FilePlan& plan) {
   const auto traffic = db::newest_traffic(snapshot);
   if (!traffic) return std::unexpected(traffic.error());
-  auto placed = place_keys(candidates, *traffic ? std::optional((*traffic)->traffic) : std::nullopt);
+  auto placed = place_keys(candidates, *traffic ? std::optional((*traffic)->traffic) : std::nullopt, in_force);
   for (PlacedKey& key : placed.keys) plan.keys.push_back({key.batch, std::move(key.choice)});
   plan.left_out = std::move(placed.left_out);
   return {};
 }
 
 /// The keys of a lone problem.
-Result<void> add_keys(db::Snapshot& snapshot, EngineFormat format, FilePlan& plan) {
+Result<void> add_keys(db::Snapshot& snapshot, EngineFormat format, const FileInForce* known, FilePlan& plan) {
   FileProblem& problem = plan.problems.front();
+  FileInForce in_force;
   if (problem.asked.size() < problem.batches.size()) {
-    if (auto added = add_rows_between(snapshot, format, problem); !added) return added;
+    auto stored = known != nullptr ? Result<FileInForce>(*known) : file_in_force(snapshot, format, problem.match.id);
+    if (!stored) return std::unexpected(stored.error());
+    in_force = std::move(*stored);
+    if (auto added = add_rows_between(snapshot, format, in_force, problem); !added) return added;
   }
   std::map<std::int64_t, KeyCandidate> candidates;
   for (const auto& [batch, entry] : problem.batches) {
@@ -170,7 +178,7 @@ Result<void> add_keys(db::Snapshot& snapshot, EngineFormat format, FilePlan& pla
     if (!can_hold(format, choice.config) && !asked) continue;
     candidates.emplace(batch, KeyCandidate{{entry.rows}, alone(std::move(choice), entry.best), asked});
   }
-  return place(snapshot, candidates, plan);
+  return place(snapshot, candidates, in_force, plan);
 }
 
 /// The common batches that somebody asked for, for every problem; all common ones where there is no such batch.
@@ -209,7 +217,7 @@ Result<void> add_common_keys(db::Snapshot& snapshot, EngineFormat format, FilePl
     if (!is_asked && (!choice || !search::have_common_row(models) || !can_hold(format, choice->config))) continue;
     candidates.emplace(batch.batch, KeyCandidate{std::move(models), std::move(*choice), is_asked});
   }
-  return place(snapshot, candidates, plan);
+  return place(snapshot, candidates, {}, plan);
 }
 
 /// What the file does at every measured M.
@@ -273,14 +281,15 @@ bool can_hold(EngineFormat format, const schema::TileConfig& config) {
 }
 
 Result<FilePlan> plan_file(db::Snapshot& snapshot, EngineFormat format, const std::vector<db::GroupMatch>& groups,
-                           db::Runs runs) {
+                           db::Runs runs, const FileInForce* in_force) {
   FilePlan plan;
   for (const auto& match : groups) {
     auto problem = read_problem(snapshot, format, match, runs);
     if (!problem) return std::unexpected(problem.error());
     plan.problems.push_back(std::move(*problem));
   }
-  auto added = groups.size() == 1 ? add_keys(snapshot, format, plan) : add_common_keys(snapshot, format, plan);
+  auto added =
+      groups.size() == 1 ? add_keys(snapshot, format, in_force, plan) : add_common_keys(snapshot, format, plan);
   if (!added) return std::unexpected(added.error());
   if (plan.keys.empty()) {
     return fail(ErrorCode::conflict, "the problems that share the file have no batch in common",

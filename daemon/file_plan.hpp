@@ -64,11 +64,13 @@ bool can_hold(schema::EngineFormat format, const schema::TileConfig& config);
 /// (search::choose for each), of several problems those that were for every one of them (search::merged_choice; where
 /// there is none, all that every one has), unless the sweeps measured between them too: then search::key_cover places
 /// them, so that at every such M the file is not slower than the default beyond noise, weighed by the newest traffic.
-/// M between them at which several problems have nothing in common but the default do not count. Precondition:
-/// `groups` is not empty. Errors: conflict when the problems have no batch in common, or a batch for which they have
-/// different defaults and no configuration suits them all, or one that was measured with pairs of tiles only and the
-/// format holds none.
+/// M between them at which several problems have nothing in common but the default do not count. Of one problem the
+/// file in force is kept to (search::keep_keys): `in_force`, or where none is given the one that the database keeps for
+/// the format (file_in_force); one of several problems is always placed anew. Precondition: `groups` is not empty.
+/// Errors: conflict when the problems have no batch in common, or a batch for which they have different defaults and no
+/// configuration suits them all, or one that was measured with pairs of tiles only and the format holds none.
 schema::Result<FilePlan> plan_file(db::Snapshot& snapshot, schema::EngineFormat format,
-                                   const std::vector<db::GroupMatch>& groups, db::Runs runs = db::Runs::all);
+                                   const std::vector<db::GroupMatch>& groups, db::Runs runs = db::Runs::all,
+                                   const FileInForce* in_force = nullptr);
 
 }  // namespace moetune::daemon

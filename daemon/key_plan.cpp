@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <set>
 
-#include "daemon/search/key_cover.hpp"
+#include "daemon/search/kept_keys.hpp"
 #include "daemon/traffic_gain.hpp"
 #include "schema/engine_rules.hpp"
 
@@ -27,10 +27,11 @@ KeyTimes times_of(std::int64_t batch, const search::ModelRows& model) {
 }
 
 /// A batch that was asked for may have thousands of rows: of these only the configurations that were measured for all
-/// problems in between can serve more than their own batch.
-std::vector<CoverPoint> points_of(const Candidates& candidates) {
+/// problems in between can serve more than their own batch, and those of the file in force may.
+std::vector<CoverPoint> points_of(const Candidates& candidates, const FileInForce& in_force) {
   std::map<std::int64_t, CoverPoint> points;
   std::set<TileConfig> between;
+  for (const CoverKey& key : in_force.keys) between.insert(key.config);
   for (const auto& [batch, candidate] : candidates) {
     if (candidate.asked) continue;
     auto point = search::cover_point(batch, candidate.models, candidate.choice);
@@ -84,10 +85,11 @@ const CoverOption* option_of(const CoverPoint& point, const TileConfig& config) 
 /// Puts into words what was decided.
 class Reasons {
  public:
-  Reasons(const std::vector<CoverPoint>& points, const std::vector<CoverKey>& keys, const Candidates& candidates)
-      : points_(points), candidates_(candidates) {
+  Reasons(const std::vector<CoverPoint>& points, const search::KeptCover& cover, const FileInForce& in_force,
+          const Candidates& candidates)
+      : points_(points), cover_(cover), in_force_(in_force), candidates_(candidates) {
     std::vector<std::int64_t> batches;
-    for (const CoverKey& key : keys) batches.push_back(key.batch);
+    for (const CoverKey& key : cover.keys) batches.push_back(key.batch);
     for (const CoverPoint& point : points_) served_[schema::nearest_key(batches, point.batch)].push_back(&point);
   }
   std::string of_key(const CoverKey& key) const;
@@ -97,7 +99,12 @@ class Reasons {
   /// Which M the key serves that its batch's own choice does not suit, and why; empty where it suits all of them.
   std::string objection(const CoverKey& key, const TileConfig& choice) const;
   std::string instead(const CoverKey& key) const;
+  /// Whether it is a key because it was one before.
+  bool stays(const CoverKey& key) const;
+  std::string in_its_place(const CoverKey& key) const;
   const std::vector<CoverPoint>& points_;
+  const search::KeptCover& cover_;
+  const FileInForce& in_force_;
   const Candidates& candidates_;
   std::map<std::int64_t, std::vector<const CoverPoint*>> served_;
 };
@@ -130,11 +137,24 @@ std::string Reasons::instead(const CoverKey& key) const {
   const double loss = option_of(*std::ranges::find(points_, key.batch, &CoverPoint::batch), key.config)->loss;
   const auto pace = loss > 0 ? fmt::format("{:.2f} % slower than", 100 * loss) : std::string("as fast as");
   if (!why.empty()) return fmt::format("{} {}, the choice for this batch alone, which {}", pace, choice, why);
+  if (stays(key)) return fmt::format("{} {}, the choice for this batch alone", pace, choice);
   return fmt::format("{} {}, the choice for this batch alone, and better over M={} to {}, which this key serves", pace,
                      choice, served.front()->batch, served.back()->batch);
 }
 
+bool Reasons::stays(const CoverKey& key) const {
+  const auto is_in = [&](const std::vector<CoverKey>& keys) { return std::ranges::find(keys, key) != keys.end(); };
+  return is_in(in_force_.keys) && !is_in(cover_.fresh);
+}
+
 std::string Reasons::of_key(const CoverKey& key) const {
+  auto reason = in_its_place(key);
+  if (!stays(key)) return reason;
+  return fmt::format("{}; kept from the file after sweep {}, since nothing measured is a reason to move it", reason,
+                     in_force_.sweep);
+}
+
+std::string Reasons::in_its_place(const CoverKey& key) const {
   const KeyCandidate& candidate = candidates_.at(key.batch);
   auto reason = candidate.choice.config == key.config ? candidate.choice.reason : instead(key);
   if (candidate.asked) return reason;
@@ -174,14 +194,16 @@ KeyPlan own_choices(const Candidates& candidates) {
 
 }  // namespace
 
-KeyPlan place_keys(const Candidates& candidates, const std::optional<schema::Traffic>& traffic) {
+KeyPlan place_keys(const Candidates& candidates, const std::optional<schema::Traffic>& traffic,
+                   const FileInForce& in_force) {
   if (std::ranges::all_of(candidates, [](const auto& each) { return each.second.asked; })) {
     return own_choices(candidates);
   }
-  auto points = points_of(candidates);
+  auto points = points_of(candidates, in_force);
   if (traffic) weigh(points, candidates, *traffic);
-  const auto keys = search::key_cover(points);
-  const Reasons reasons(points, keys, candidates);
+  const auto cover = search::keep_keys(points, in_force.keys);
+  const auto& keys = cover.keys;
+  const Reasons reasons(points, cover, in_force, candidates);
   KeyPlan plan;
   std::vector<std::int64_t> batches;
   for (const CoverKey& key : keys) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/search/key_cover.hpp"
 #include "daemon/search/merge.hpp"
 #include "schema/traffic.hpp"
 
@@ -30,16 +31,22 @@ struct LeftOut {
   std::string reason;
 };
 
+/// The file that was in force when a sweep of the group was done.
+struct FileInForce {
+  std::int64_t sweep = 0;
+  std::vector<search::CoverKey> keys;  ///< ascending
+};
+
 struct KeyPlan {
   std::vector<PlacedKey> keys;  ///< ascending
   std::vector<LeftOut> left_out;
 };
 
 /// Places the keys of a file over what was measured, by batch: all of them where somebody asked for each, else by
-/// search::key_cover. A point weighs what the steps of the traffic take that are nearest to it, as a share of all time
-/// (the mean of the problems' shares), plus a hundredth of all time shared evenly, so that none counts for nothing;
-/// without traffic all weigh the same. Every candidate has the same problems.
+/// search::keep_keys, which keeps to the file in force. A point weighs what the steps of the traffic take that are
+/// nearest to it, as a share of all time (the mean of the problems' shares), plus a hundredth of all time shared
+/// evenly, so that none counts for nothing; without traffic all weigh the same. Every candidate has the same problems.
 KeyPlan place_keys(const std::map<std::int64_t, KeyCandidate>& candidates,
-                   const std::optional<schema::Traffic>& traffic);
+                   const std::optional<schema::Traffic>& traffic, const FileInForce& in_force = {});
 
 }  // namespace moetune::daemon

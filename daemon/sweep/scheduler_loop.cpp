@@ -8,6 +8,7 @@
 
 #include "daemon/deciding_sweep.hpp"
 #include "daemon/expert_counts.hpp"
+#include "daemon/file_in_force.hpp"
 #include "daemon/sibling_seeds.hpp"
 #include "daemon/sweep/sweep_neighbours.hpp"
 #include "daemon/sweep/sweep_view.hpp"
@@ -222,13 +223,22 @@ Result<search::Seeds> SchedulerLoop::siblings_of(const db::Sweep& sweep, const s
   return services_.database.read([&](db::Snapshot& snapshot) -> Result<search::Seeds> {
     if (!sweep.started_at) {
       auto seeds = sibling_seeds(snapshot, group, sweep.spec.batches);
-      // What a file has now is tried again, so that it changes for a gain alone.
+      // What is chosen now, and what the file runs there, is tried again, so that both change for a gain alone.
+      const auto in_force = in_force_at(snapshot, group, sweep.spec.batches);
       const auto chosen = chosen_of_group(snapshot, group);
       if (!seeds || !chosen) return seeds ? std::unexpected(chosen.error()) : std::move(seeds);
-      for (const auto batch : sweep.spec.batches) {
-        const auto found = chosen->find(batch);
-        if (found != chosen->end()) seeds->operator[](batch).insert(seeds->operator[](batch).begin(), found->second);
-      }
+      if (!in_force) return std::unexpected(in_force.error());
+      const auto try_first = [&](const std::map<std::int64_t, schema::TileConfig>& configs) {
+        for (const auto batch : sweep.spec.batches) {
+          const auto found = configs.find(batch);
+          if (found == configs.end()) continue;
+          auto& known = (*seeds)[batch];
+          std::erase(known, found->second);
+          known.insert(known.begin(), found->second);
+        }
+      };
+      try_first(*in_force);
+      try_first(*chosen);
       return seeds;
     }
     auto taken = db::sibling_seeds_of(snapshot, sweep.id);
@@ -281,8 +291,15 @@ void SchedulerLoop::conclude() {
 void SchedulerLoop::end_run(SweepState state, const std::string& error) {
   const std::int64_t id = shared_.running;
   if (!error.empty()) spdlog::error("sweep {} is {}: {}", id, name_of(state), error);
-  const auto sweep = services_.database.write(
-      [&](db::Transaction& transaction) { return db::change_sweep_state(transaction, id, state, error); });
+  const auto sweep = services_.database.write([&](db::Transaction& transaction) -> Result<db::Sweep> {
+    if (state != SweepState::done) return db::change_sweep_state(transaction, id, state, error);
+    const auto before = files_in_force(transaction, run_->plan().group);
+    if (!before) return std::unexpected(before.error());
+    auto done = db::change_sweep_state(transaction, id, state, error);
+    if (!done) return done;
+    auto kept = keep_files(transaction, run_->plan().group, id, *before);
+    return kept ? std::move(done) : std::unexpected(kept.error());
+  });
   if (!sweep) {
     // Steered by somebody in the same moment, or a full disk: the next turn finds the state that is stored.
     spdlog::warn("sweep {} stays as it is: {}", id, sweep.error().message);

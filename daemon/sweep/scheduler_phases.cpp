@@ -5,6 +5,8 @@
 
 #include "daemon/best_view.hpp"
 #include "daemon/deciding_sweep.hpp"
+#include "daemon/file_in_force.hpp"
+#include "daemon/search/between.hpp"
 #include "daemon/search/heats.hpp"
 #include "daemon/sweep/scheduler_loop.hpp"
 #include "db/best_query.hpp"
@@ -64,7 +66,8 @@ Result<SweepPlan> SchedulerLoop::measure_phase() {
 Result<std::optional<SweepPlan>> SchedulerLoop::phase_between() {
   struct Known {
     std::map<std::int64_t, schema::TileConfig> chosen;
-    std::int64_t trials = 0;  ///< at the batches asked for
+    std::map<std::int64_t, schema::TileConfig> in_force;  ///< between them
+    std::int64_t trials = 0;                              ///< at the batches asked for
   };
   const auto& spec = run_->sweep().spec;
   const auto known = services_.database.read([&](db::Snapshot& snapshot) -> Result<Known> {
@@ -74,6 +77,9 @@ Result<std::optional<SweepPlan>> SchedulerLoop::phase_between() {
     const auto before = chosen_of_group(snapshot, run_->plan().group);
     if (!before) return std::unexpected(before.error());
     Known all;
+    auto in_force = in_force_at(snapshot, run_->plan().group, search::points_between(spec.batches));
+    if (!in_force) return std::unexpected(in_force.error());
+    all.in_force = std::move(*in_force);
     for (auto& best : *bests) {
       if (!is_asked_for(best.batch)) continue;
       if (auto judged = db::prefer_rounds(snapshot, best, search::k_looks[0]); !judged) {
@@ -95,7 +101,7 @@ Result<std::optional<SweepPlan>> SchedulerLoop::phase_between() {
     return all;
   });
   if (!known) return std::unexpected(known.error());
-  auto plan = plan_between(run_->plan(), spec, services_.machine, known->chosen);
+  auto plan = plan_between(run_->plan(), spec, services_.machine, known->chosen, known->in_force);
   if (!plan) return std::unexpected(plan.error());
   if (!*plan) return std::nullopt;
   spdlog::info("sweep {} measures {} candidates between its batches", run_->id(), (*plan)->candidates.size());

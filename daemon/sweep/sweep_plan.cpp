@@ -339,11 +339,15 @@ bool looks_between(const SweepSpec& spec) {
 }
 
 Result<std::optional<SweepPlan>> plan_between(const SweepPlan& measured, const SweepSpec& spec, const Machine& machine,
-                                              const std::map<std::int64_t, schema::TileConfig>& chosen) {
+                                              const std::map<std::int64_t, schema::TileConfig>& chosen,
+                                              const std::map<std::int64_t, schema::TileConfig>& in_force) {
   SweepSpec elsewhere = spec;
   elsewhere.batches = search::points_between(spec.batches);
   if (elsewhere.batches.empty() || chosen.empty()) return std::nullopt;
   elsewhere.candidates = search::neighbours_at(elsewhere.batches, chosen);
+  for (auto& [point, configs] : elsewhere.candidates) {
+    if (const auto file = in_force.find(point); file != in_force.end()) configs.push_back(file->second);
+  }
   SweepPlan plan = measured;
   plan.between = true;
   plan.order = search::Order::heats;

@@ -78,11 +78,13 @@ schema::Result<SweepPlan> plan_measure_phase(const SweepPlan& scan, const schema
 bool looks_between(const schema::SweepSpec& spec);
 
 /// The last part of a sweep, given what a file would have at each of its batches: at the points between them
-/// (search::points_between) the engine's default and the configurations of the nearest batches on either side. Of a
-/// recording only what it has. Nothing where there is no such point. Errors: those of plan_sweep.
+/// (search::points_between) the engine's default, the configurations of the nearest batches on either side, and what
+/// the file in force runs there (`in_force`, by point), so that one knows whether it may stay. Of a recording only what
+/// it has. Nothing where there is no such point. Errors: those of plan_sweep.
 schema::Result<std::optional<SweepPlan>> plan_between(const SweepPlan& measured, const schema::SweepSpec& spec,
                                                       const Machine& machine,
-                                                      const std::map<std::int64_t, schema::TileConfig>& chosen);
+                                                      const std::map<std::int64_t, schema::TileConfig>& chosen,
+                                                      const std::map<std::int64_t, schema::TileConfig>& in_force = {});
 
 /// The part of a plan that must not change while a sweep is unfinished, as it is stored with the sweep.
 nlohmann::json identity_of(const SweepPlan& plan);
