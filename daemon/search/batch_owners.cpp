@@ -75,15 +75,15 @@ std::optional<std::int64_t> BatchOwners::next_for(std::size_t worker, const std:
   const auto own_end = loads.begin() + static_cast<std::ptrdiff_t>(workers_);
   const bool is_last = loads[worker] <= *std::min_element(loads.begin(), own_end);
   std::optional<std::int64_t> most;
-  double most_waiting = 0;
+  std::pair<std::size_t, double> first;
   for (const auto& [batch, facts] : work) {
     if (!facts.can_begin || owner_of(batch)) continue;
     if (!is_last && loads[worker] + left_of(batch, facts) > fair * k_slack) continue;
     // What waits now counts, not what may come: the anchors of a race, which all others wait for, have the most.
-    const double waiting = cost_of(batch) * static_cast<double>(facts.unfinished);
-    if (!most || waiting > most_waiting) {
+    const std::pair order(rank_of(ranks_, batch), -cost_of(batch) * static_cast<double>(facts.unfinished));
+    if (!most || order < first) {
       most = batch;
-      most_waiting = waiting;
+      first = order;
     }
   }
   return most;

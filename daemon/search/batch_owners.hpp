@@ -4,7 +4,10 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
+
+#include "daemon/search/batch_ranks.hpp"
 
 namespace moetune::daemon::search {
 
@@ -25,6 +28,9 @@ class BatchOwners {
   void took(std::int64_t batch, double seconds);
   /// So many more trials of each batch are likely to come, beyond those that wait.
   void expect(const std::map<std::int64_t, std::size_t>& more) { expected_ = more; }
+
+  /// From now on a worker begins the free batch of the first rank, of equals the one with the most work.
+  void prefer(BatchRanks ranks) { ranks_ = std::move(ranks); }
 
   /// Trials of a free batch that could begin now, and all that are unfinished.
   struct Work {
@@ -50,6 +56,7 @@ class BatchOwners {
   std::size_t workers_;
   std::map<std::int64_t, Batch> batches_;
   std::map<std::int64_t, std::size_t> expected_;
+  BatchRanks ranks_;
 };
 
 }  // namespace moetune::daemon::search

@@ -27,6 +27,7 @@ WorkBoard::WorkBoard(std::vector<Candidate> plan, std::size_t workers, KernelNee
       finished_(trials_.size(), false),
       flying_(trials_.size(), false),
       order_(order),
+      on_request_(admission == Admission::on_request),
       rounds_(trials_.size(), 0),
       kernels_(needs_.kernels),
       kernel_suspicion_(needs_.kernels),
@@ -44,7 +45,7 @@ WorkBoard::WorkBoard(std::vector<Candidate> plan, std::size_t workers, KernelNee
   }
 
   for (const KernelIndex kernel : needs_.slow) kernels_[kernel.value].slow = true;
-  if (admission == Admission::on_request) return;
+  if (on_request_) return;
   for (std::size_t i = 0; i < trials_.size(); ++i) admit({i});
 }
 
@@ -302,13 +303,15 @@ std::optional<TrialIndex> WorkBoard::first_in_turn(std::size_t worker) const {
   return first;
 }
 
-/// First rounds in the order of the plan, then round by round, each batch's turns one after the other.
+/// By ranks first. Of equal ones first rounds in the order of the plan, then round by round, each batch's turns one
+/// after the other.
 TrialIndex WorkBoard::first_in_heats(const std::set<TrialIndex>& queue) const {
   return std::ranges::min(queue, {}, [&](TrialIndex trial) {
     const auto place = static_cast<std::int64_t>(trial.value);
+    const std::size_t rank = rank_in_heats(trial);
     const std::size_t rounds = rounds_of(trial);
-    if (rounds == 0) return std::tuple(rounds, std::int64_t{0}, place);
-    return std::tuple(rounds, trials_[trial.value].batch, rounds % 2 == 0 ? place : -place);
+    if (rounds == 0) return std::tuple(rank, rounds, std::int64_t{0}, place);
+    return std::tuple(rank, rounds, trials_[trial.value].batch, rounds % 2 == 0 ? place : -place);
   });
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "daemon/search/batch_owners.hpp"
+#include "daemon/search/batch_ranks.hpp"
 #include "daemon/search/plan.hpp"
 
 namespace moetune::daemon::search {
@@ -74,6 +75,14 @@ class WorkBoard {
   /// For a fair share: what a trial of the batch took, and how many more trials than wait are likely to come.
   void took(std::int64_t batch, double seconds) { owners_.took(batch, seconds); }
   void expect(const std::map<std::int64_t, std::size_t>& more) { owners_.expect(more); }
+
+  /// Which batches come first, beyond the order of the plan: of those that a worker may begin, and in Order::heats
+  /// whose rounds. Where trials are admitted on request, what is asked for comes as it stands in the plan: only later
+  /// rounds go by the ranks. Before anything is in flight.
+  void prefer(const BatchRanks& ranks) {
+    ranks_ = ranks;
+    if (!on_request_) owners_.prefer(ranks);
+  }
 
   /// From now on the trial is to be measured. When one of its kernels has failed it waits for finish().
   void admit(TrialIndex trial);
@@ -159,6 +168,9 @@ class WorkBoard {
   bool is_ahead(TrialIndex trial) const;  ///< of another one of its batch, in rounds
   std::optional<TrialIndex> first_in_turn(std::size_t worker) const;
   TrialIndex first_in_heats(const std::set<TrialIndex>& queue) const;
+  std::size_t rank_in_heats(TrialIndex trial) const {
+    return on_request_ && rounds_of(trial) == 0 ? 0 : rank_of(ranks_, trials_[trial.value].batch);
+  }
   void leave_flight(WorkItem item);
   bool needed(WorkItem item) const;
   std::set<KernelIndex>& waiting_with(KernelIndex kernel) {
@@ -175,6 +187,8 @@ class WorkBoard {
   std::vector<bool> finished_;
   std::vector<bool> flying_;  ///< trials in flight
   Order order_;
+  bool on_request_;
+  BatchRanks ranks_;
   bool rounds_open_ = false;
   std::vector<std::size_t> rounds_;
   std::map<std::int64_t, std::vector<TrialIndex>> trials_of_batch_;

@@ -17,6 +17,7 @@
 #include "db/database.hpp"
 #include "db/earlier_outcomes.hpp"
 #include "db/sibling_store.hpp"
+#include "db/traffic_store.hpp"
 #include "db/trial_store.hpp"
 
 namespace moetune::daemon {
@@ -135,7 +136,11 @@ Result<std::unique_ptr<SweepRun>> SchedulerLoop::begin(const db::Sweep& queued) 
   const auto sets = sets_of(queued.id);
   if (!sets) return std::unexpected(sets.error());
   const SiblingsOf siblings = [&](const schema::Group& group) { return siblings_of(queued, group); };
-  auto plan = plan_sweep(spec, services_.machine, recording, *sets, siblings);
+  // The newest one at each start: it changes the order of the work, and nothing that a run has to agree on with
+  // another.
+  const auto traffic = newest_traffic();
+  if (!traffic) return std::unexpected(traffic.error());
+  auto plan = plan_sweep(spec, services_.machine, recording, *sets, siblings, *traffic);
   if (!plan) return std::unexpected(plan.error());
   const auto neighbours =
       services_.database.read([&](db::Snapshot& snapshot) { return db::neighbours_of_sweep(snapshot, queued.id); });
@@ -144,7 +149,7 @@ Result<std::unique_ptr<SweepRun>> SchedulerLoop::begin(const db::Sweep& queued) 
   const auto without_scan = [&]() {
     spec.scan = false;
     spec.strategy = schema::k_exhaustive;
-    return plan_sweep(spec, services_.machine, recording, *sets, siblings);
+    return plan_sweep(spec, services_.machine, recording, *sets, siblings, *traffic);
   };
   if (!queued.started_at && spec.reuse && plan->phase == SweepPhase::scan && is_measured_whole(*plan)) {
     plan = without_scan();
@@ -200,6 +205,12 @@ Result<std::unique_ptr<SweepRun>> SchedulerLoop::begin(const db::Sweep& queued) 
                            .scratch = options_.scratch,
                            .boot_id = boot_id_};
   return SweepRun::begin(context, *sweep, std::move(*plan));
+}
+
+Result<std::optional<schema::Traffic>> SchedulerLoop::newest_traffic() {
+  const auto newest = services_.database.read([](db::Snapshot& snapshot) { return db::newest_traffic(snapshot); });
+  if (!newest) return std::unexpected(newest.error());
+  return *newest ? std::optional((*newest)->traffic) : std::nullopt;
 }
 
 Result<std::vector<schema::SeedingSet>> SchedulerLoop::sets_of(std::int64_t sweep) {

@@ -45,6 +45,7 @@ class SchedulerLoop {
   void pick_sweep();
   schema::Result<std::unique_ptr<SweepRun>> begin(const db::Sweep& sweep);
   /// The imported sets that the sweep was created with.
+  schema::Result<std::optional<schema::Traffic>> newest_traffic();
   schema::Result<std::vector<schema::SeedingSet>> sets_of(std::int64_t sweep);
   /// Those that a sweep that has begun took then; else what is known now.
   schema::Result<search::Seeds> siblings_of(const db::Sweep& sweep, const schema::Group& group);

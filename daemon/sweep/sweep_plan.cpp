@@ -13,6 +13,7 @@
 #include "daemon/search/space.hpp"
 #include "daemon/sweep/gemm_times.hpp"
 #include "daemon/sweep/kernel_plan.hpp"
+#include "daemon/sweep/traffic_ranks.hpp"
 #include "kernels/cuda_kernel.hpp"
 #include "kernels/quantisation.hpp"
 #include "kernels/recording.hpp"
@@ -153,7 +154,7 @@ std::vector<search::Candidate> candidates_in(const SweepPlan& plan, const SweepS
                                              const std::vector<schema::TileConfig>& configs,
                                              const std::map<std::int64_t, schema::TileConfig>& default_of_batch) {
   auto candidates = search::exhaustive_plan(default_of_batch, configs, plan.seeded.seeds);
-  if (!plan.races) return candidates;
+  if (!plan.races) return search::heaviest_first(candidates, plan.ranks);
   std::erase_if(candidates, [&, fits = fits_in(plan, spec)](const search::Candidate& candidate) {
     const auto found = default_of_batch.find(candidate.batch);
     const bool is_default = found != default_of_batch.end() && found->second == candidate.config;
@@ -293,8 +294,11 @@ Result<void> apply_gpus(SweepPlan& plan, const SweepSpec& spec, const Machine& m
 
 Result<SweepPlan> plan_sweep(const SweepSpec& spec, const Machine& machine,
                              const std::optional<std::filesystem::path>& recording,
-                             const std::vector<schema::SeedingSet>& sets, const SiblingsOf& siblings) {
+                             const std::vector<schema::SeedingSet>& sets, const SiblingsOf& siblings,
+                             const std::optional<schema::Traffic>& traffic) {
   SweepPlan plan;
+  plan.traffic = traffic;
+  plan.ranks = ranks_by_traffic(traffic, spec.batches);
   if (!recording) {
     if (auto applied = apply_gpus(plan, spec, machine); !applied) return std::unexpected(applied.error());
     if (auto applied = apply_siblings(plan, spec, siblings); !applied) return std::unexpected(applied.error());
@@ -328,7 +332,7 @@ Result<SweepPlan> plan_measure_phase(const SweepPlan& scan, const SweepSpec& spe
   plan.group.kernel = plan.kernel;
   auto finalists = finalists_by_batch(scan, rows);
   add_seeds(scan.siblings, finalists);  // whatever the scan says of them: others are compared with them
-  plan.candidates = search::finalist_plan(plan.default_of_batch, finalists);
+  plan.candidates = search::heaviest_first(search::finalist_plan(plan.default_of_batch, finalists), plan.ranks);
   plan.kernels.clear();
   if (auto applied = apply_kernels(plan, spec, machine, nullptr); !applied) return std::unexpected(applied.error());
   return plan;
@@ -353,9 +357,10 @@ Result<std::optional<SweepPlan>> plan_between(const SweepPlan& measured, const S
   plan.order = search::Order::heats;
   plan.races = false;
   plan.kernels.clear();
+  plan.ranks = ranks_by_traffic(plan.traffic, plan.resident);
   plan.default_of_batch = search::known_defaults(spec.problem, elsewhere.batches);
   const CandidatesFor candidates = [&](const auto& defaults) {
-    return search::named_plan(spec.problem, defaults, elsewhere.candidates);
+    return search::heaviest_first(search::named_plan(spec.problem, defaults, elsewhere.candidates), plan.ranks);
   };
   plan.candidates = candidates(plan.default_of_batch);
   if (plan.recording) {

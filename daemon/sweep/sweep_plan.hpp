@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/search/batch_ranks.hpp"
 #include "daemon/search/plan.hpp"
 #include "daemon/search/seeds.hpp"
 #include "daemon/search/work_board.hpp"
@@ -18,6 +19,7 @@
 #include "schema/error.hpp"
 #include "schema/group.hpp"
 #include "schema/sweep_spec.hpp"
+#include "schema/traffic.hpp"
 
 namespace moetune::daemon {
 
@@ -55,6 +57,8 @@ struct SweepPlan {
   std::int64_t not_recorded = 0;                                ///< candidates that the recording lacks
   search::SeededBatches seeded;                                 ///< what imported engine files brought in
   search::Seeds siblings;                                       ///< what was found under other routings, other l2
+  std::optional<schema::Traffic> traffic;                       ///< what the order of work follows
+  search::BatchRanks ranks;                                     ///< of the candidates' batches, by the traffic
 
   /// How many trials it has, as far as one can say before it runs: a race finds out itself.
   std::int64_t known_trials() const { return races ? 0 : std::ssize(candidates); }
@@ -65,10 +69,12 @@ using SiblingsOf = std::function<schema::Result<search::Seeds>(const schema::Gro
 
 /// The first phase of a sweep; `sets` are those that seed it, and `siblings` tells more of them, for a GPU. Errors:
 /// invalid_argument (the kernel does not compute the problem, a bad space, gpus of several names); unavailable (no GPU,
-/// no compiler: says what to do); those of kernels::Recording::load.
+/// no compiler: says what to do); those of kernels::Recording::load. `traffic` says which batches come first, in this
+/// phase and those after it, and nothing else; the candidates of a race are the same ones in the same order.
 schema::Result<SweepPlan> plan_sweep(const schema::SweepSpec& spec, const Machine& machine,
                                      const std::optional<std::filesystem::path>& recording,
-                                     const std::vector<schema::SeedingSet>& sets, const SiblingsOf& siblings = nullptr);
+                                     const std::vector<schema::SeedingSet>& sets, const SiblingsOf& siblings = nullptr,
+                                     const std::optional<schema::Traffic>& traffic = std::nullopt);
 
 /// The second phase of a sweep whose scan has these rows. Errors: those of plan_sweep.
 schema::Result<SweepPlan> plan_measure_phase(const SweepPlan& scan, const schema::SweepSpec& spec,

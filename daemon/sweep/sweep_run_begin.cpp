@@ -30,7 +30,9 @@ SweepRun::~SweepRun() {
 
 WorkBoard SweepRun::board_for(const RunContext& context, const SweepPlan& plan) {
   const auto admission = plan.races ? search::Admission::on_request : search::Admission::all;
-  return {plan.candidates, stations_needed(plan), plan.needs, context.crew.slots(), plan.order, admission};
+  WorkBoard board(plan.candidates, stations_needed(plan), plan.needs, context.crew.slots(), plan.order, admission);
+  board.prefer(plan.ranks);
+  return board;
 }
 
 Result<std::unique_ptr<SweepRun>> SweepRun::begin(const RunContext& context, const db::Sweep& sweep, SweepPlan plan) {

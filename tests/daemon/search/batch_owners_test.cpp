@@ -148,6 +148,21 @@ TEST(SeveralGpusTest, AnExhaustiveSweepIsNearlyTwiceAsFastOnTwo) {
   EXPECT_LT(wall_of_eight, 1.05 * std::max(longest, eight.work() / 8));
 }
 
+TEST(SeveralGpusTest, TheOrderOfTrafficCostsTwoGpusLittle) {
+  // Decode steps, then everything, the lightest first: the worst order to share out.
+  for (const bool all : {false, true}) {
+    BatchRanks ranks;
+    for (const std::int64_t batch : schema::default_batches()) {
+      if (all || batch <= 64) ranks.emplace(batch, ranks.size());
+    }
+    WorkBoard board(heaviest_first(whole_plan(), ranks), 2, {});
+    board.prefer(ranks);
+    Simulation two(std::move(board), std::nullopt, 2);
+    const double wall = two.run();
+    EXPECT_LT(wall, 1.12 * two.work() / 2) << wall / two.work();
+  }
+}
+
 TEST(SeveralGpusTest, ARaceIsNearlyTwiceAsFastOnTwo) {
   const auto plan = whole_plan();
   Simulation two(WorkBoard(plan, 2, {}, 1, Order::plan, Admission::on_request), Race(plan, {}, {}, false), 2);
