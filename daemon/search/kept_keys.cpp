@@ -11,8 +11,7 @@ bool is_key(std::span<const CoverKey> keys, std::int64_t batch) {
 
 bool suits(const CoverPoint& point, const schema::TileConfig& config) {
   const auto option = std::ranges::find(point.options, config, &CoverOption::config);
-  if (option == point.options.end() || !option->safe) return false;
-  return option->loss <= k_near_tie || !option->beaten;
+  return option != point.options.end() && option->safe && !gives_way(point, *option);
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ namespace moetune::daemon::search {
 std::size_t most_keys(std::size_t needed);
 
 /// Whether the file in force may stay as it is: each of its keys is a point, held_points() are keys, and at every point
-/// what it runs is safe, and within a near-tie of the choice or not beaten by it. Preconditions: as key_cover().
+/// what it runs is safe and does not give way (gives_way). Preconditions: as key_cover().
 bool may_stay(std::span<const CoverPoint> points, std::span<const CoverKey> in_force);
 
 /// The keys of a file, and how they would be without the one that was in force.

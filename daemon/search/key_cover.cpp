@@ -89,8 +89,8 @@ Cover::Cover(std::span<const CoverPoint> points, std::span<const CoverKey> befor
 }
 
 bool Cover::counts(const CoverPoint& point, const CoverOption& option) const {
-  if (option.loss <= k_near_tie) return false;
-  return option.beaten || before_.empty() || config_at(before_, point.batch) != option.config;
+  const bool as_before = !before_.empty() && config_at(before_, point.batch) == option.config;
+  return as_before ? gives_way(point, option) : option.loss > k_near_tie;
 }
 
 void Cover::add_sums() {
@@ -221,6 +221,10 @@ std::optional<CoverOption> option_of(const TileConfig& config, const std::vector
 }
 
 }  // namespace
+
+bool gives_way(const CoverPoint& point, const CoverOption& option) {
+  return option.beaten && option.loss > (point.asked ? k_near_tie : k_kept_tie);
+}
 
 CoverPoint cover_point(std::int64_t batch, const std::vector<ModelRows>& models, const MergedChoice& choice,
                        const std::set<TileConfig>* wanted) {

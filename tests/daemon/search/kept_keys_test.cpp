@@ -59,6 +59,11 @@ TEST(KeptKeysTest, AFileStaysUntilTheChoiceBeatsIt) {
   EXPECT_THAT(key_cover(points), ElementsAre(key(16, 1), key(24, 2), key(32, 1)));
   EXPECT_EQ(keep_keys(points, in_force).keys, in_force) << "a loss that may be noise";
   points[1].options.back().beaten = true;
+  EXPECT_EQ(keep_keys(points, in_force).keys, in_force) << "one of many that nobody asked for";
+  points[1].asked = true;
+  EXPECT_THAT(keep_keys(points, in_force).keys, ElementsAre(key(16, 1), key(24, 2), key(32, 1)));
+  points[1].asked = false;
+  points[1].options.back().loss = 0.021;
   EXPECT_THAT(keep_keys(points, in_force).keys, ElementsAre(key(16, 1), key(24, 2), key(32, 1)));
   points[1].options.back().loss = 0.009;
   EXPECT_EQ(keep_keys(points, in_force).keys, in_force) << "certain, but a near-tie";

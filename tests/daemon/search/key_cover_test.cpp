@@ -76,8 +76,9 @@ std::optional<std::array<std::int64_t, 6>> cost_of(const std::vector<CoverPoint>
     if (option == at.options.end() || !option->safe) return std::nullopt;
     const auto thousandths = std::max<std::int64_t>(0, std::llround(1000 * option->loss));
     const auto weight = static_cast<std::int64_t>(at.weight);
-    const bool as_before = !before.empty() && run_at(before, at.batch) == config && !option->beaten;
-    if (thousandths > 10 && !as_before) cost[0] += weight * thousandths;
+    const bool as_before = !before.empty() && run_at(before, at.batch) == config;
+    const bool counts = as_before ? option->beaten && thousandths > (at.asked ? 10 : 20) : thousandths > 10;
+    if (counts) cost[0] += weight * thousandths;
     cost[4] += weight * thousandths;
     if (!file.contains(at.batch)) continue;
     const auto old = before.find(at.batch);
