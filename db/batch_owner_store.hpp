@@ -18,4 +18,7 @@ Result<void> add_batch_owner(Transaction& transaction, std::int64_t sweep, schem
 Result<std::map<std::int64_t, std::vector<std::string>>> batch_owners(Snapshot& snapshot, std::int64_t sweep,
                                                                       schema::SweepPhase phase);
 
+/// The batches that a GPU has left to another within a phase, each with its GPUs, the first one first.
+Result<std::map<std::int64_t, std::vector<std::string>>> taken_over_batches(Snapshot& snapshot, std::int64_t sweep);
+
 }  // namespace moetune::db

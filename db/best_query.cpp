@@ -65,7 +65,7 @@ void add_samples(Connection& connection, const Candidate& candidate, std::int64_
     measured.samples_us = row.doubles(column);
     return;
   }
-  auto samples = read_row_samples(connection, candidate.run, candidate.batch, config);
+  auto samples = read_row_samples(connection, {candidate.run, candidate.batch, config, measured.gpu_uuid});
   measured.samples_us = std::move(samples.samples_us);
   measured.rounds_us = std::move(samples.rounds_us);
 }
@@ -74,21 +74,27 @@ void add_samples(Connection& connection, const Candidate& candidate, std::int64_
 /// their default it is known whether it runs, but its time is none to compare with.
 void add_default_row(Connection& connection, const Candidate& candidate, std::int64_t config, bool imported,
                      BatchBest& entry) {
-  auto row =
-      connection.query(sql::fastest_trial_of_config_sql, candidate.run, candidate.batch, config, candidate.group);
+  auto row = connection.query(sql::fastest_trial_of_config_sql, candidate.run, candidate.batch, config, candidate.group,
+                              std::optional<std::string>());
   if (!row.step()) return;
   entry.default_failed = row.text(1) != "ok";
   if (entry.default_failed || !entry.sweep) return;
+  const auto gpu = row.optional_text(5);
+  if (gpu && entry.best.gpu_uuid && gpu != entry.best.gpu_uuid) {
+    entry.default_gpu = gpu;
+    return;
+  }
   entry.default_row = {.trial = row.integer(0),
                        .config = *entry.default_config,
                        .latency_us = row.real(2),
                        .samples_us = {},
                        .rounds_us = {},
-                       .measured_at = {row.integer(3)}};
+                       .measured_at = {row.integer(3)},
+                       .gpu_uuid = gpu};
   add_samples(connection, candidate, config, imported, row, 4, *entry.default_row);
 }
 
-constexpr int k_level = 22;  // column of find_measured_row.sql; min_gain follows
+constexpr int k_level = 22;  // column of find_measured_row.sql; min_gain and gpu_uuid follow
 
 BatchBest read_best(Connection& connection, const Candidate& candidate) {
   auto row = connection.query(sql::find_measured_row_sql, candidate.trial);
@@ -106,7 +112,8 @@ BatchBest read_best(Connection& connection, const Candidate& candidate) {
                 .latency_us = row.real(1),
                 .samples_us = {},
                 .rounds_us = {},
-                .measured_at = {row.integer(2)}};
+                .measured_at = {row.integer(2)},
+                .gpu_uuid = row.optional_text(k_level + 2)};
   add_samples(connection, candidate, row.integer(0), imported, row, 5, entry.best);
   if (!row.is_null(k_level)) entry.rule = {.level = row.real(k_level), .min_gain = row.real(k_level + 1)};
   if (row.is_null(14)) return entry;
@@ -137,6 +144,13 @@ std::vector<BatchBest> best_of(Connection& connection, Query rows) {
     bests.back().rows += candidate.rows;
   }
   return bests;
+}
+
+/// The fastest row of a run's batch that had so many rounds, on the GPU of the default where that is another one.
+std::optional<std::int64_t> fastest_with_rounds(Connection& connection, const BatchBest& run, std::size_t rounds) {
+  auto row = connection.query(sql::fastest_trial_with_rounds_sql, run.run, run.batch, run.group,
+                              static_cast<std::int64_t>(rounds), run.default_gpu ? run.default_gpu : run.best.gpu_uuid);
+  return row.step() ? std::optional(row.integer(0)) : std::nullopt;
 }
 
 constexpr std::size_t k_most_runs = 256;
@@ -209,13 +223,14 @@ Result<std::vector<BatchBest>> bests_by_run(Snapshot& snapshot, std::int64_t gro
 
 Result<void> prefer_rounds(Snapshot& snapshot, BatchBest& run, std::size_t rounds) {
   return guarded([&]() -> Result<void> {
-    if (run.best.rounds_us.size() >= rounds || run.best.rounds_us.empty()) return {};
+    const bool may_lack_rounds = run.best.rounds_us.size() < rounds && !run.best.rounds_us.empty();
+    if (!may_lack_rounds && !run.default_gpu) return {};
     Connection& connection = snapshot.connection();
-    auto row = connection.query(sql::fastest_trial_with_rounds_sql, run.run, run.batch, run.group,
-                                static_cast<std::int64_t>(rounds));
-    if (!row.step()) return {};
+    auto trial = fastest_with_rounds(connection, run, rounds);
+    if (!trial && run.default_gpu) trial = fastest_with_rounds(connection, run, 0);
+    if (!trial) return {};
     const Candidate candidate{
-        .batch = run.batch, .run = run.run, .group = run.group, .rows = run.rows, .trial = row.integer(0)};
+        .batch = run.batch, .run = run.run, .group = run.group, .rows = run.rows, .trial = *trial};
     BatchBest finalist = read_best(connection, candidate);
     finalist.rows = run.rows;
     finalist.incumbent = std::move(run.incumbent);
@@ -230,14 +245,16 @@ Result<std::optional<MeasuredRow>> row_in_run(Snapshot& snapshot, const BatchBes
     Connection& connection = snapshot.connection();
     const auto id = find_config(connection, config);
     if (!id) return std::nullopt;
-    auto row = connection.query(sql::fastest_trial_of_config_sql, run.run, run.batch, *id, run.group);
+    auto row =
+        connection.query(sql::fastest_trial_of_config_sql, run.run, run.batch, *id, run.group, run.best.gpu_uuid);
     if (!row.step() || row.text(1) != "ok") return std::nullopt;
     MeasuredRow measured{.trial = row.integer(0),
                          .config = config,
                          .latency_us = row.real(2),
                          .samples_us = {},
                          .rounds_us = {},
-                         .measured_at = {row.integer(3)}};
+                         .measured_at = {row.integer(3)},
+                         .gpu_uuid = row.optional_text(5)};
     const Candidate candidate{
         .batch = run.batch, .run = run.run, .group = run.group, .rows = 0, .trial = measured.trial};
     add_samples(connection, candidate, *id, !row.is_null(4), row, 4, measured);

@@ -41,6 +41,7 @@ struct MeasuredRow {
   std::vector<double> samples_us;
   std::vector<double> rounds_us;  ///< the median of each chunk of samples as they came; none of an imported row
   schema::Timestamp measured_at;
+  std::optional<std::string> gpu_uuid = {};
 };
 
 /// The fastest row of one batch, with the default of the run (sweep or import) that the row belongs to.
@@ -50,7 +51,8 @@ struct BatchBest {
   std::optional<std::string> sweep;  ///< label of the best row's sweep; none for an import without labels
   std::optional<schema::TileConfig> default_config;
   std::string default_source;
-  std::optional<MeasuredRow> default_row;  ///< the default's row of the same sweep and group, if ok
+  std::optional<MeasuredRow> default_row;  ///< the default's row of the same sweep, group and GPU, if ok
+  std::optional<std::string> default_gpu;  ///< where it is ok, but was measured on another GPU than the best row
   bool default_failed = false;             ///< the default has rows in that run, none of them ok
   std::int64_t rows = 0;                   ///< ok rows of this batch that count
   std::int64_t group = 0;
@@ -69,11 +71,12 @@ Result<std::vector<BatchBest>> best_of_group(Snapshot& snapshot, std::int64_t gr
 /// first, at most the newest 256.
 Result<std::vector<BatchBest>> bests_by_run(Snapshot& snapshot, std::int64_t group, Runs runs = Runs::all);
 
-/// Puts the fastest of the rows that had at least so many rounds in the place of the run's best, where there is one and
-/// the best had fewer: a row that was left out after its first round may look faster than it is.
+/// Puts the fastest of the rows that can be compared with the run's default in the place of its best. It comes from the
+/// same GPU: another one may have taken a batch over. And it had at least so many rounds, where there is such a row:
+/// one that was left out after its first round may look faster than it is.
 Result<void> prefer_rounds(Snapshot& snapshot, BatchBest& run, std::size_t rounds);
 
-/// The fastest ok row of a configuration in the run of another row, at its batch.
+/// The fastest ok row of a configuration in the run of another row, at its batch and from its GPU.
 Result<std::optional<MeasuredRow>> row_in_run(Snapshot& snapshot, const BatchBest& run,
                                               const schema::TileConfig& config);
 

@@ -31,14 +31,16 @@ Result<std::vector<MeasuredRow>> rows_beside(Snapshot& snapshot, std::int64_t tr
       if (imported) {
         samples.samples_us = row.doubles(6);
       } else {
-        samples = read_row_samples(connection, row.integer(1), row.integer(14), row.integer(2));
+        samples =
+            read_row_samples(connection, {row.integer(1), row.integer(14), row.integer(2), row.optional_text(15)});
       }
       rows.push_back({.trial = row.integer(0),
                       .config = config,
                       .latency_us = row.real(3),
                       .samples_us = std::move(samples.samples_us),
                       .rounds_us = std::move(samples.rounds_us),
-                      .measured_at = {row.integer(4)}});
+                      .measured_at = {row.integer(4)},
+                      .gpu_uuid = row.optional_text(15)});
     }
     return rows;
   });

@@ -8,13 +8,14 @@
 
 namespace moetune::db {
 
-Result<std::vector<std::vector<double>>> rounds_of(Snapshot& snapshot, std::int64_t sweep, const TrialKey& key) {
+Result<std::vector<std::vector<double>>> rounds_of(Snapshot& snapshot, std::int64_t sweep, const TrialKey& key,
+                                                   const std::optional<std::string>& gpu_uuid) {
   return guarded([&]() -> Result<std::vector<std::vector<double>>> {
     Connection& connection = snapshot.connection();
     const std::int64_t run = run_of_sweep(connection, sweep);
     const auto config = find_config(connection, key.config);
     if (!config) return std::vector<std::vector<double>>();
-    return read_rounds(connection, run, key.batch, *config);
+    return read_rounds(connection, {run, key.batch, *config, gpu_uuid});
   });
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,8 +13,10 @@
 namespace moetune::db {
 
 /// The samples of a candidate as they came, microseconds: of one measured in rounds (SweepSpec::rounds) each element
-/// is a round. Empty when there are none. Errors: not_found (no such sweep).
-Result<std::vector<std::vector<double>>> rounds_of(Snapshot& snapshot, std::int64_t sweep, const TrialKey& key);
+/// is a round. With `gpu_uuid` none of those that another GPU has measured. Empty when there are none. Errors:
+/// not_found (no such sweep).
+Result<std::vector<std::vector<double>>> rounds_of(Snapshot& snapshot, std::int64_t sweep, const TrialKey& key,
+                                                   const std::optional<std::string>& gpu_uuid = {});
 
 struct SweepDefault {
   schema::TileConfig config;

@@ -75,8 +75,9 @@ bool is_known(Connection& connection, const TrialPlace& place, const Trial& tria
                        place.environment, name_of(trial.status), trial.latency_us, trial.measured_at.ms,
                        trial.sm_clock_mhz, trial.throttle, stages_text(trial), trial.log_tail);
   while (row.step()) {
-    const auto samples =
-        row.is_null(0) ? read_samples(connection, place.run, trial.batch, place.config) : row.doubles(0);
+    const auto samples = row.is_null(0)
+                             ? read_samples(connection, {place.run, trial.batch, place.config, trial.gpu_uuid})
+                             : row.doubles(0);
     if (samples == trial.samples_us) return true;
   }
   return false;
@@ -94,32 +95,31 @@ StoredTrial read_trial(Connection& connection, std::int64_t id) {
     stored.trial.samples_us = read_imported_samples(connection, id);
     return stored;
   }
-  auto samples = read_row_samples(connection, row.integer(4), row.integer(6), row.integer(5));
+  auto samples = read_row_samples(connection, {row.integer(4), row.integer(6), row.integer(5), stored.trial.gpu_uuid});
   stored.trial.samples_us = std::move(samples.samples_us);
   stored.rounds_us = std::move(samples.rounds_us);
   return stored;
 }
 
-std::vector<std::vector<double>> read_rounds(Connection& connection, std::int64_t run, std::int64_t batch,
-                                             std::int64_t config) {
+std::vector<std::vector<double>> read_rounds(Connection& connection, const SamplesOf& whose) {
   std::vector<std::vector<double>> rounds;
-  auto chunk = connection.query(sql::list_samples_sql, run, batch, config);
+  auto chunk = connection.query(sql::list_samples_sql, whose.run, whose.batch, whose.config, whose.gpu_uuid);
   while (chunk.step()) rounds.push_back(chunk.doubles(0));
   return rounds;
 }
 
-RowSamples read_row_samples(Connection& connection, std::int64_t run, std::int64_t batch, std::int64_t config) {
+RowSamples read_row_samples(Connection& connection, const SamplesOf& whose) {
   RowSamples row;
-  for (const auto& round : read_rounds(connection, run, batch, config)) {
+  for (const auto& round : read_rounds(connection, whose)) {
     row.samples_us.insert(row.samples_us.end(), round.begin(), round.end());
     row.rounds_us.push_back(schema::median(round));
   }
   return row;
 }
 
-std::vector<double> read_samples(Connection& connection, std::int64_t run, std::int64_t batch, std::int64_t config) {
+std::vector<double> read_samples(Connection& connection, const SamplesOf& whose) {
   std::vector<double> samples;
-  auto chunk = connection.query(sql::list_samples_sql, run, batch, config);
+  auto chunk = connection.query(sql::list_samples_sql, whose.run, whose.batch, whose.config, whose.gpu_uuid);
   while (chunk.step()) chunk.append_doubles(0, samples);
   return samples;
 }

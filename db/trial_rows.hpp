@@ -39,17 +39,23 @@ StoredTrial read_trial(Connection& connection, std::int64_t id);
 /// The stages of a row, from their column; empty for null.
 std::map<std::string, double> read_stages(const Query& row, int column);
 
-/// The samples of a sweep's candidate by chunk, in the order of their arrival: a round of a candidate that takes turns.
-std::vector<std::vector<double>> read_rounds(Connection& connection, std::int64_t run, std::int64_t batch,
-                                             std::int64_t config);
+/// Whose samples: a candidate of a sweep, measured on that GPU; on whichever where it is not known.
+struct SamplesOf {
+  std::int64_t run = 0;
+  std::int64_t batch = 0;
+  std::int64_t config = 0;
+  std::optional<std::string> gpu_uuid = {};
+};
+/// Its samples by chunk, in the order of their arrival: a round of a candidate that takes turns.
+std::vector<std::vector<double>> read_rounds(Connection& connection, const SamplesOf& whose);
 /// All samples of a row of a sweep, and the median of each of its rounds.
 struct RowSamples {
   std::vector<double> samples_us;
   std::vector<double> rounds_us;
 };
-RowSamples read_row_samples(Connection& connection, std::int64_t run, std::int64_t batch, std::int64_t config);
+RowSamples read_row_samples(Connection& connection, const SamplesOf& whose);
 /// The same samples alone.
-std::vector<double> read_samples(Connection& connection, std::int64_t run, std::int64_t batch, std::int64_t config);
+std::vector<double> read_samples(Connection& connection, const SamplesOf& whose);
 /// The samples of an imported row.
 std::vector<double> read_imported_samples(Connection& connection, std::int64_t trial);
 

@@ -52,20 +52,20 @@ Result<Recorded> record_trial(Transaction& transaction, std::int64_t sweep, cons
                            .config = intern_config(connection, trial.config)};
     if (!insert_trial(connection, place, trial)) return Recorded::already_there;
     if (!trial.samples_us.empty()) {
-      connection.run(sql::add_samples_sql, place.run, trial.batch, place.config, trial.samples_us);
+      connection.run(sql::add_samples_sql, place.run, trial.batch, place.config, trial.samples_us, trial.gpu_uuid);
     }
     return Recorded::inserted;
   });
 }
 
 Result<void> append_samples(Transaction& transaction, std::int64_t sweep, const TrialKey& key,
-                            std::span<const double> samples_us) {
+                            std::span<const double> samples_us, const std::optional<std::string>& gpu_uuid) {
   if (auto valid = validate_samples(samples_us); !valid) return valid;
   return guarded([&]() -> Result<void> {
     Connection& connection = transaction.connection();
     const std::int64_t run = run_of_sweep(connection, sweep);
     if (samples_us.empty()) return {};
-    connection.run(sql::add_samples_sql, run, key.batch, intern_config(connection, key.config), samples_us);
+    connection.run(sql::add_samples_sql, run, key.batch, intern_config(connection, key.config), samples_us, gpu_uuid);
     return {};
   });
 }
@@ -75,7 +75,7 @@ Result<std::vector<double>> samples_of(Snapshot& snapshot, std::int64_t sweep, c
     Connection& connection = snapshot.connection();
     const std::int64_t run = run_of_sweep(connection, sweep);
     const auto config = find_config(connection, key.config);
-    return config ? read_samples(connection, run, key.batch, *config) : std::vector<double>();
+    return config ? read_samples(connection, {run, key.batch, *config}) : std::vector<double>();
   });
 }
 

@@ -31,9 +31,10 @@ enum class Recorded { inserted, already_there };
 Result<Recorded> record_trial(Transaction& transaction, std::int64_t sweep, const schema::Trial& trial,
                               schema::SweepPhase phase = schema::SweepPhase::measure);
 
-/// Stores samples of a candidate as they arrive, in microseconds; its trial may come later. Errors: not_found.
+/// Stores samples of a candidate as they arrive, in microseconds; its trial may come later, and has those of its own
+/// GPU alone where both say which it is. Errors: not_found.
 Result<void> append_samples(Transaction& transaction, std::int64_t sweep, const TrialKey& key,
-                            std::span<const double> samples_us);
+                            std::span<const double> samples_us, const std::optional<std::string>& gpu_uuid = {});
 
 /// All samples of a candidate in the order of their arrival; empty when there are none.
 Result<std::vector<double>> samples_of(Snapshot& snapshot, std::int64_t sweep, const TrialKey& key);

@@ -65,7 +65,8 @@ class WorkBoard {
   const std::vector<KernelIndex>& kernels_of(TrialIndex trial) const { return needs_.of_trial[trial.value]; }
   std::optional<TrialIndex> find_trial(const Candidate& candidate) const;
   /// The measure worker that a trial belongs to; nobody's until its batch begins.
-  std::optional<std::size_t> worker_of(TrialIndex trial) const { return owners_.owner_of(trials_[trial.value].batch); }
+  std::optional<std::size_t> worker_of(TrialIndex trial) const { return worker_of_batch(trials_[trial.value].batch); }
+  std::optional<std::size_t> worker_of_batch(std::int64_t batch) const { return owners_.owner_of(batch); }
   /// All batches, ascending: a worker may have to measure any of them.
   std::vector<std::int64_t> batches() const;
   /// True while trials have no row that are this worker's, or nobody's yet.

@@ -1,10 +1,12 @@
 #include "daemon/sweep/gpu_view.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <span>
 #include <utility>
 
 #include "daemon/search/anchor.hpp"
@@ -98,6 +100,21 @@ schema::Result<GpuView> gpu_view(db::Snapshot& snapshot, std::int64_t sweep, con
                          {"doubtful", std::move(*doubtful)}});
   }
   return view;
+}
+
+std::vector<std::string> taken_over_texts(const std::map<std::int64_t, std::vector<std::string>>& gpus_of_batch) {
+  std::map<std::vector<std::string>, std::vector<std::int64_t>> batches_of;
+  for (const auto& [batch, gpus] : gpus_of_batch) batches_of[gpus].push_back(batch);
+  std::vector<std::string> texts;
+  for (const auto& [gpus, batches] : batches_of) {
+    const bool one = batches.size() == 1;
+    texts.push_back(
+        fmt::format("batch{} {}: begun on {}, taken over by {}; {} rows come from {} GPUs, and only those of the "
+                    "default's GPU are compared with it",
+                    one ? "" : "es", fmt::join(batches, ", "), gpus.front(),
+                    fmt::join(std::span(gpus).subspan(1), ", then by "), one ? "its" : "their", gpus.size()));
+  }
+  return texts;
 }
 
 }  // namespace moetune::daemon

@@ -28,7 +28,7 @@ class RunLedger {
 
   void add_row(schema::Trial row) { rows_.push_back(std::move(row)); }
   /// One round of a candidate; its row, which comes when the rounds suffice, is to be added with add_row_of_rounds().
-  void add_round(db::TrialKey key, std::vector<double> samples_us);
+  void add_round(db::TrialKey key, std::vector<double> samples_us, std::optional<std::string> gpu_uuid);
   /// A row whose samples were added round by round.
   void add_row_of_rounds(schema::Trial row);
   void add_counts(const db::CompileCounts& counts);
@@ -60,6 +60,7 @@ class RunLedger {
   struct Round {
     db::TrialKey key;
     std::vector<double> samples_us;
+    std::optional<std::string> gpu_uuid;
   };
   schema::Result<void> write_rows(db::Transaction& transaction) const;
   bool has_counts() const { return counts_ != db::CompileCounts{}; }

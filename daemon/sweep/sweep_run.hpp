@@ -166,6 +166,9 @@ class SweepRun {
   // sweep_run_owners.cpp: which GPU measures what
   schema::Result<void> take_up_owners(db::Snapshot& snapshot);
   void note_owner(search::TrialIndex trial);
+  /// The GPU that measures it, once that is known; none with a recording.
+  std::optional<std::string> gpu_of_batch(std::int64_t batch) const;
+  std::optional<std::string> gpu_of(search::TrialIndex trial) const;
 
   // sweep_run_race.cpp
   schema::Result<void> begin_race(db::Snapshot& snapshot);

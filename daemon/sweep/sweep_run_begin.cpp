@@ -69,9 +69,9 @@ Result<void> SweepRun::take_up(bool first_time) {
     auto attempts = db::cut_off_attempts(snapshot, id());
     if (!attempts) return std::unexpected(attempts.error());
     cut_off = std::move(*attempts);
+    if (auto taken = take_up_owners(snapshot); !taken) return taken;
     if (auto skipped = skip_finished(snapshot); !skipped) return skipped;
     if (auto read = read_earlier_outcomes(snapshot); !read) return read;
-    if (auto taken = take_up_owners(snapshot); !taken) return taken;
     if (auto begun = begin_anchors(snapshot); !begun) return begun;
     if (plan_.order != search::Order::plan) {
       if (auto taken = take_up_rounds(snapshot); !taken) return taken;
@@ -115,7 +115,10 @@ Result<void> SweepRun::skip_finished(db::Snapshot& snapshot) {
   if (plan_.phase == schema::SweepPhase::scan) return {};
   const auto best = db::best_of_sweep(snapshot, id());
   if (!best) return std::unexpected(best.error());
-  for (const auto& row : *best) best_us_[row.batch] = row.best.latency_us;
+  for (const auto& row : *best) {
+    // What another GPU took says nothing of who is behind on this one.
+    if (!row.best.gpu_uuid || row.best.gpu_uuid == gpu_of_batch(row.batch)) best_us_[row.batch] = row.best.latency_us;
+  }
   return {};
 }
 

@@ -19,13 +19,15 @@ std::vector<double> medians_of(const std::vector<std::vector<double>>& rounds) {
 
 }  // namespace
 
-/// Rounds that an earlier run has stored are not measured again.
+/// Rounds that an earlier run has stored are not measured again, but for those of a GPU that has gone.
 Result<void> SweepRun::take_up_rounds(db::Snapshot& snapshot) {
   rounds_.clear();
   for (std::size_t i = 0; i < board_.trials().size(); ++i) {
     if (board_.is_finished({i})) continue;
     const auto& candidate = board_.trials()[i];
-    auto stored = db::rounds_of(snapshot, id(), {candidate.batch, candidate.config});
+    const auto gpu = gpu_of({i});
+    if (!gpu && !plan_.gpus.empty()) continue;  // whoever takes the batch over measures anew what is compared
+    auto stored = db::rounds_of(snapshot, id(), {candidate.batch, candidate.config}, gpu);
     if (!stored) return std::unexpected(stored.error());
     if (stored->empty()) continue;
     board_.resume_after({i}, stored->size());
@@ -52,7 +54,7 @@ void SweepRun::finish_round(TrialIndex trial, schema::Trial row) {
   RoundsSoFar& so_far = rounds_[trial];
   const bool is_first = so_far.samples_us.empty();
   const double us = *row.latency_us;
-  ledger_.add_round({row.batch, row.config}, row.samples_us);
+  ledger_.add_round({row.batch, row.config}, row.samples_us, row.gpu_uuid);
   so_far.samples_us.push_back(row.samples_us);
   if (is_first) tell_race(row);
   note_latency(row.batch, us);

@@ -5,6 +5,7 @@
 #include "daemon/best_view.hpp"
 #include "daemon/search/heats.hpp"
 #include "daemon/sweep/gpu_view.hpp"
+#include "db/batch_owner_store.hpp"
 #include "db/candidate_store.hpp"
 #include "db/neighbour_store.hpp"
 #include "db/trial_store.hpp"
@@ -96,6 +97,9 @@ schema::Result<ordered_json> sweep_view(db::Snapshot& snapshot, const db::Sweep&
     auto gpus = gpu_view(snapshot, sweep.id, *readings);
     if (!gpus) return std::unexpected(gpus.error());
     view["gpus"] = std::move(gpus->gpus);
+    const auto taken_over = db::taken_over_batches(snapshot, sweep.id);
+    if (!taken_over) return std::unexpected(taken_over.error());
+    for (std::string& text : taken_over_texts(*taken_over)) gpus->warnings.push_back(std::move(text));
     view["warnings"] = std::move(gpus->warnings);
   }
   view["compiles"] = {

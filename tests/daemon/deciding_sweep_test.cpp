@@ -21,15 +21,28 @@ class DecidingSweepTest : public PlannedSweepsTest {
     return choice_for(deciding.front());
   }
   /// A row whose samples came in rounds.
-  void record_rounds(std::int64_t sweep, int config, const std::vector<double>& rounds_us) {
+  void record_rounds(std::int64_t sweep, int config, const std::vector<double>& rounds_us,
+                     const std::optional<std::string>& gpu = {}) {
     auto trial = db::ok_trial(1, config, schema::median(rounds_us));
-    for (const double us : rounds_us) {
-      write([&](db::Transaction& transaction) {
-        return db::append_samples(transaction, sweep, {1, trial.config}, std::vector<double>{us, us, us});
-      });
-    }
+    trial.gpu_uuid = gpu;
+    for (const double us : rounds_us) append(sweep, config, us, gpu);
     trial.samples_us.clear();
     record(sweep, trial);
+  }
+  void append(std::int64_t sweep, int config, double us, const std::optional<std::string>& gpu = {}) {
+    write([&](db::Transaction& transaction) {
+      return db::append_samples(transaction, sweep, {1, db::example_config(config)}, std::vector<double>{us, us, us},
+                                gpu);
+    });
+  }
+  std::int64_t unmeasured_sweep() {
+    auto spec = db::example_spec();
+    spec.batches = {1};
+    const auto id = new_sweep(spec);
+    write([&](db::Transaction& transaction) {
+      return db::set_sweep_default(transaction, id, 1, db::example_config(0), "vllm 0.33");
+    });
+    return id;
   }
 };
 
@@ -62,12 +75,7 @@ TEST_F(DecidingSweepTest, SlowerThanTheDefaultGoesAlsoBelowTheLeastGain) {
 
 TEST_F(DecidingSweepTest, ASweepThatLacksItsDefaultDecidesNothing) {
   sweep({{1, 80}});
-  auto spec = db::example_spec();
-  spec.batches = {1};
-  const auto cut_off = new_sweep(spec);
-  write([&](db::Transaction& transaction) {
-    return db::set_sweep_default(transaction, cut_off, 1, db::example_config(0), "vllm 0.33");
-  });
+  const auto cut_off = unmeasured_sweep();
   record(cut_off, db::ok_trial(1, 1, 79));
   EXPECT_EQ(choice().config, db::example_config(1));
   EXPECT_EQ(choice().latency_us, 80);
@@ -91,12 +99,7 @@ TEST_F(DecidingSweepTest, IsFollowedThroughManySweeps) {
 }
 
 TEST_F(DecidingSweepTest, ALuckyFirstRoundIsNoMatchForFinalists) {
-  auto spec = db::example_spec();
-  spec.batches = {1};
-  const auto id = new_sweep(spec);
-  write([&](db::Transaction& transaction) {
-    return db::set_sweep_default(transaction, id, 1, db::example_config(0), "vllm 0.33");
-  });
+  const auto id = unmeasured_sweep();
   record_rounds(id, 0, {100, 100.1, 99.9, 100});
   record_rounds(id, 1, {95, 95.1, 94.9, 95});
   record_rounds(id, 2, {94});
@@ -106,6 +109,27 @@ TEST_F(DecidingSweepTest, ALuckyFirstRoundIsNoMatchForFinalists) {
     return db::best_of_group(snapshot, groups->front().id);
   });
   EXPECT_EQ(fastest.front().best.config, db::example_config(2)) << "the best row is the fastest all the same";
+}
+
+TEST_F(DecidingSweepTest, RowsOfAnotherGpuAreNotComparedWithTheDefault) {
+  const auto id = unmeasured_sweep();
+  append(id, 0, 80, "GPU-a");  // what the first GPU did of the default before it went
+  record_rounds(id, 2, {85}, "GPU-a");
+  record_rounds(id, 0, {100, 100.1, 99.9, 100}, "GPU-b");
+  record_rounds(id, 1, {95, 95.1, 94.9, 95}, "GPU-b");
+  EXPECT_EQ(choice().config, db::example_config(1)) << choice().reason;
+  const auto best = read([&](db::Snapshot& snapshot) { return db::best_of_sweep(snapshot, id); }).front();
+  EXPECT_EQ(best.best.config, db::example_config(2)) << "the best row is the fastest all the same";
+  EXPECT_FALSE(best.default_row) << "and has nothing to be compared with";
+  EXPECT_EQ(best.default_gpu, "GPU-b");
+}
+
+TEST_F(DecidingSweepTest, WhereTheDefaultAloneIsOfANewGpuItStays) {
+  const auto id = unmeasured_sweep();
+  record_rounds(id, 1, {80}, "GPU-a");
+  record_rounds(id, 0, {100}, "GPU-b");
+  EXPECT_TRUE(choice().is_default) << choice().reason;
+  EXPECT_EQ(choice().latency_us, 100);
 }
 
 }  // namespace

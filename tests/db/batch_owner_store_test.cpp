@@ -28,6 +28,9 @@ TEST_F(BatchOwnerStoreTest, EachPhaseOfASweepHasItsOwn) {
   EXPECT_EQ(owners(id, SweepPhase::scan), (Owners{{64, {"GPU-1"}}}));
   EXPECT_EQ(owners(id, SweepPhase::measure), (Owners{{1, {"GPU-2", "GPU-1"}}, {64, {"GPU-2"}}}));
   EXPECT_EQ(owners(id + 1, SweepPhase::scan), Owners{});
+  EXPECT_EQ(read([&](Snapshot& snapshot) { return taken_over_batches(snapshot, id); }),
+            (Owners{{1, {"GPU-2", "GPU-1"}}}))
+      << "a phase may have another GPU than the one before";
 }
 
 TEST_F(BatchOwnerStoreTest, NeverChanges) {

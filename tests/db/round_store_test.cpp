@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "db/trial_listing.hpp"
 #include "tests/db/store_fixture.hpp"
 
 namespace moetune::db {
@@ -41,6 +42,27 @@ TEST_F(RoundStoreTest, ARowThatComesLaterHasTheSamplesOfAllRounds) {
   EXPECT_EQ(rounds(id, {1, row.config}).size(), 2U);
   const auto all = read([&](Snapshot& snapshot) { return samples_of(snapshot, id, {1, row.config}); });
   EXPECT_THAT(all, ElementsAre(3, 1, 2, 6, 5, 4));
+}
+
+TEST_F(RoundStoreTest, ARowHasTheSamplesOfItsOwnGpuAlone) {
+  const auto id = new_sweep();
+  schema::Trial row = ok_trial(1, 0, 6);
+  const TrialKey key{1, row.config};
+  const auto append_on = [&](const std::string& gpu, const std::vector<double>& samples_us) {
+    write([&](Transaction& transaction) { return append_samples(transaction, id, key, samples_us, gpu); });
+  };
+  append_on("GPU-a", {3, 1, 2});
+  append_on("GPU-b", {6, 5, 7});
+  append(id, key, {8});
+  row.samples_us.clear();
+  row.gpu_uuid = "GPU-b";
+  record(id, row);
+  const auto rows = read([&](Snapshot& snapshot) { return list_trials(snapshot, {.sweep = id}, std::nullopt, 10); });
+  EXPECT_THAT(rows.front().trial.samples_us, ElementsAre(6, 5, 7, 8));
+  EXPECT_THAT(rows.front().rounds_us, ElementsAre(6, 8));
+  EXPECT_EQ(rounds(id, key).size(), 3U);
+  const auto of_a = read([&](Snapshot& snapshot) { return rounds_of(snapshot, id, key, "GPU-a"); });
+  EXPECT_THAT(of_a, ElementsAre(ElementsAre(3, 1, 2), ElementsAre(8)));
 }
 
 TEST_F(RoundStoreTest, ListsTheDefaultsOfASweep) {

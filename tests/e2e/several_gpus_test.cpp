@@ -160,5 +160,39 @@ TEST_F(SeveralGpusTest, AKilledDaemonLeavesEachBatchToItsGpu) {
   EXPECT_EQ(owners.getColumn(0).getInt64(), six_batches().batches.size());
 }
 
+TEST_F(SeveralGpusTest, AGpuThatTakesABatchOverMeasuresAnewWhatIsCompared) {
+  std::int64_t id = 0;
+  {
+    RunningDaemon daemon(options());
+    id = daemon.create_sweep(spec("exhaustive"));
+    daemon.wait_for_trials(id, 80);
+    daemon.kill();
+  }
+  RunningDaemon daemon(with({{"FAKE_CUDA_DEVICES", "1"}, {"MOETUNE_TEST_MEASURE_DELAY_MS", "0"}}));
+  const json view = daemon.wait_for(id, {"done", "failed", "paused"});
+  ASSERT_EQ(view["state"], "done") << view.dump() << daemon.log();
+  ASSERT_EQ(view["warnings"].size(), 1U) << view["warnings"].dump();
+  EXPECT_THAT(view["warnings"][0].get<std::string>(),
+              AllOf(HasSubstr("taken over by GPU-11111111-"), HasSubstr("begun on GPU-22222222-")));
+  const auto gpus = gpus_of_batches(daemon, id);
+  const json rows = daemon.get("/trials?limit=1000&sweep=" + std::to_string(id)).json()["items"];
+  std::size_t of_two = 0;
+  for (const auto& [batch, best] : view["best"].items()) {
+    of_two += gpus.at(std::stoll(batch)).size() - 1;
+    const auto gpu_of = [&](const json& config) {
+      const auto row = std::ranges::find_if(rows, [&, number = std::stoll(batch)](const json& each) {
+        return each["batch"] == number && each["config"] == config;
+      });
+      return row->at("gpu_uuid");
+    };
+    EXPECT_EQ(gpu_of(best["chosen"]["config"]), *gpus.at(std::stoll(batch)).begin()) << batch;
+  }
+  EXPECT_GT(of_two, 0U);
+  const SQLite::Database database(folder_.path() / "data/results.db", SQLite::OPEN_READONLY);
+  SQLite::Statement mixed(database, "SELECT count(*) FROM samples WHERE gpu_uuid IS NULL");
+  mixed.executeStep();
+  EXPECT_EQ(mixed.getColumn(0).getInt64(), 0);
+}
+
 }  // namespace
 }  // namespace moetune::e2e

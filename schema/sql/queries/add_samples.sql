@@ -1,1 +1,1 @@
-INSERT INTO samples (run_id, batch, config_id, samples_us) VALUES (?1, ?2, ?3, ?4);
+INSERT INTO samples (run_id, batch, config_id, samples_us, gpu_uuid) VALUES (?1, ?2, ?3, ?4, ?5);
