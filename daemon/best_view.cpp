@@ -3,7 +3,7 @@
 namespace moetune::daemon {
 
 search::Measured measured(const db::MeasuredRow& row) {
-  return {row.config, row.latency_us, row.samples_us, row.rounds_us};
+  return {row.config, row.latency_us, row.samples_us, row.rounds_us, row.rounds_of.value_or("")};
 }
 
 search::Default default_of(const db::BatchBest& row) {

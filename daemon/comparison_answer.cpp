@@ -40,10 +40,8 @@ Result<Contenders> contenders_of(db::Snapshot& snapshot, std::int64_t sweep) {
     for (db::StoredTrial& row : *page) {
       after = row.id;
       Contender contender{.trial = std::move(row.trial), .rounds_us = {}};
-      const auto rounds =
-          db::rounds_of(snapshot, sweep, {contender.trial.batch, contender.trial.config}, contender.trial.gpu_uuid);
-      if (!rounds) return std::unexpected(rounds.error());
-      for (const auto& samples_us : *rounds) contender.rounds_us.push_back(schema::median(samples_us));
+      // Rounds of another sweep were taken in turns with nobody here.
+      if (!contender.trial.rounds_of) contender.rounds_us = std::move(row.rounds_us);
       contenders[contender.trial.batch].push_back(std::move(contender));
     }
     if (std::ssize(*page) < k_page) return contenders;

@@ -58,16 +58,14 @@ struct Candidate {
   std::int64_t trial = 0;
 };
 
-/// Fills in the samples of a row: they are in `column` when it was imported, else in the chunks of its sweep.
+/// Fills in the samples of a row: they are beside it when it was imported, else in the chunks of its sweep.
 void add_samples(Connection& connection, const Candidate& candidate, std::int64_t config, bool imported,
-                 const Query& row, int column, MeasuredRow& measured) {
-  if (imported) {
-    measured.samples_us = row.doubles(column);
-    return;
-  }
-  auto samples = read_row_samples(connection, {candidate.run, candidate.batch, config, measured.gpu_uuid});
+                 MeasuredRow& measured) {
+  auto samples = imported ? read_imported_samples(connection, measured.trial)
+                          : read_row_samples(connection, {candidate.run, candidate.batch, config, measured.gpu_uuid});
   measured.samples_us = std::move(samples.samples_us);
   measured.rounds_us = std::move(samples.rounds_us);
+  measured.rounds_of = std::move(samples.rounds_of);
 }
 
 /// Adds what the engine's default did in the run of the best row. Rows without a label may come from many sweeps: of
@@ -91,10 +89,10 @@ void add_default_row(Connection& connection, const Candidate& candidate, std::in
                        .rounds_us = {},
                        .measured_at = {row.integer(3)},
                        .gpu_uuid = gpu};
-  add_samples(connection, candidate, config, imported, row, 4, *entry.default_row);
+  add_samples(connection, candidate, config, imported, *entry.default_row);
 }
 
-constexpr int k_level = 22;  // column of find_measured_row.sql; min_gain and gpu_uuid follow
+constexpr int k_level = 22;  // column of find_measured_row.sql; min_gain follows
 
 BatchBest read_best(Connection& connection, const Candidate& candidate) {
   auto row = connection.query(sql::find_measured_row_sql, candidate.trial);
@@ -113,8 +111,8 @@ BatchBest read_best(Connection& connection, const Candidate& candidate) {
                 .samples_us = {},
                 .rounds_us = {},
                 .measured_at = {row.integer(2)},
-                .gpu_uuid = row.optional_text(k_level + 2)};
-  add_samples(connection, candidate, row.integer(0), imported, row, 5, entry.best);
+                .gpu_uuid = row.optional_text(5)};
+  add_samples(connection, candidate, row.integer(0), imported, entry.best);
   if (!row.is_null(k_level)) entry.rule = {.level = row.real(k_level), .min_gain = row.real(k_level + 1)};
   if (row.is_null(14)) return entry;
   entry.default_source = row.text(13);
@@ -223,7 +221,9 @@ Result<std::vector<BatchBest>> bests_by_run(Snapshot& snapshot, std::int64_t gro
 
 Result<void> prefer_rounds(Snapshot& snapshot, BatchBest& run, std::size_t rounds) {
   return guarded([&]() -> Result<void> {
-    const bool may_lack_rounds = run.best.rounds_us.size() < rounds && !run.best.rounds_us.empty();
+    const bool has_none =
+        run.best.rounds_us.empty() && (!run.sweep || (run.default_row && run.default_row->rounds_us.empty()));
+    const bool may_lack_rounds = run.best.rounds_us.size() < rounds && !has_none;
     if (!may_lack_rounds && !run.default_gpu) return {};
     Connection& connection = snapshot.connection();
     auto trial = fastest_with_rounds(connection, run, rounds);
@@ -257,7 +257,7 @@ Result<std::optional<MeasuredRow>> row_in_run(Snapshot& snapshot, const BatchBes
                          .gpu_uuid = row.optional_text(5)};
     const Candidate candidate{
         .batch = run.batch, .run = run.run, .group = run.group, .rows = 0, .trial = measured.trial};
-    add_samples(connection, candidate, *id, !row.is_null(4), row, 4, measured);
+    add_samples(connection, candidate, *id, !row.is_null(4), measured);
     return measured;
   });
 }

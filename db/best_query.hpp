@@ -39,9 +39,10 @@ struct MeasuredRow {
   schema::TileConfig config;
   double latency_us = 0;
   std::vector<double> samples_us;
-  std::vector<double> rounds_us;  ///< the median of each chunk of samples as they came; none of an imported row
+  std::vector<double> rounds_us;  ///< the median of each chunk of samples as they came; of an imported row, as told
   schema::Timestamp measured_at;
   std::optional<std::string> gpu_uuid = {};
+  std::optional<std::string> rounds_of = {};  ///< label of the sweep in which they were taken, if not its own
 };
 
 /// The fastest row of one batch, with the default of the run (sweep or import) that the row belongs to.

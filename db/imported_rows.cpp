@@ -33,7 +33,10 @@ bool ImportedRows::store(Connection& connection, const schema::Trial& trial,
       .run = run, .group = group, .environment = environment, .config = config, .repetition = trial.measured_at.ms};
   const auto id = insert_unless_known(connection, place, trial);
   if (!id) return false;
-  if (!trial.samples_us.empty()) connection.run(sql::add_imported_samples_sql, *id, trial.samples_us);
+  if (!trial.samples_us.empty()) {
+    const auto rounds = trial.rounds.empty() ? std::nullopt : std::optional(nlohmann::json(trial.rounds).dump());
+    connection.run(sql::add_imported_samples_sql, *id, trial.samples_us, rounds, trial.rounds_of);
+  }
   if (default_config && defaults_.emplace(run, trial.batch).second) {
     connection.run(sql::add_run_default_sql, run, trial.batch, config_id(connection, *default_config), default_source);
   }

@@ -27,20 +27,18 @@ Result<std::vector<MeasuredRow>> rows_beside(Snapshot& snapshot, std::int64_t tr
       auto config = read_config(connection, row, 7);
       if (wanted != nullptr && !wanted->contains(config)) continue;
       const bool imported = row.is_null(5);
-      RowSamples samples;
-      if (imported) {
-        samples.samples_us = row.doubles(6);
-      } else {
-        samples =
-            read_row_samples(connection, {row.integer(1), row.integer(14), row.integer(2), row.optional_text(15)});
-      }
+      auto samples =
+          imported
+              ? read_imported_samples(connection, row.integer(0))
+              : read_row_samples(connection, {row.integer(1), row.integer(6), row.integer(2), row.optional_text(14)});
       rows.push_back({.trial = row.integer(0),
                       .config = config,
                       .latency_us = row.real(3),
                       .samples_us = std::move(samples.samples_us),
                       .rounds_us = std::move(samples.rounds_us),
                       .measured_at = {row.integer(4)},
-                      .gpu_uuid = row.optional_text(15)});
+                      .gpu_uuid = row.optional_text(14),
+                      .rounds_of = std::move(samples.rounds_of)});
     }
     return rows;
   });

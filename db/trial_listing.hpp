@@ -28,7 +28,7 @@ struct StoredTrial {
   std::int64_t id = 0;  ///< cursor: ascending in the order of recording
   bool discarded = false;
   schema::Trial trial;                 ///< complete: samples of all chunks, origin, sweep label
-  std::vector<double> rounds_us = {};  ///< the median of each chunk of samples as they came; none of an imported row
+  std::vector<double> rounds_us = {};  ///< the median of each chunk of samples as they came
 };
 
 /// One page: rows with an id above `after`, oldest first, at most `limit`. Errors: not_found for an unknown `sweep`.

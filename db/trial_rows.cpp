@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <iterator>
 #include <utility>
 
 #include "db/dictionary.hpp"
@@ -91,13 +92,15 @@ StoredTrial read_trial(Connection& connection, std::int64_t id) {
   }
   StoredTrial stored{.id = id, .discarded = row.integer(1) != 0, .trial = read_row(connection, row)};
   const bool imported = row.is_null(2);
-  if (imported) {
-    stored.trial.samples_us = read_imported_samples(connection, id);
-    return stored;
-  }
-  auto samples = read_row_samples(connection, {row.integer(4), row.integer(6), row.integer(5), stored.trial.gpu_uuid});
+  auto samples =
+      imported ? read_imported_samples(connection, id)
+               : read_row_samples(connection, {row.integer(4), row.integer(6), row.integer(5), stored.trial.gpu_uuid});
   stored.trial.samples_us = std::move(samples.samples_us);
   stored.rounds_us = std::move(samples.rounds_us);
+  // One chunk is a measurement like any other: nothing took turns.
+  if (stored.trial.status != schema::TrialStatus::ok || samples.rounds.size() < 2) return stored;
+  stored.trial.rounds = std::move(samples.rounds);
+  stored.trial.rounds_of = std::move(samples.rounds_of);
   return stored;
 }
 
@@ -110,9 +113,13 @@ std::vector<std::vector<double>> read_rounds(Connection& connection, const Sampl
 
 RowSamples read_row_samples(Connection& connection, const SamplesOf& whose) {
   RowSamples row;
-  for (const auto& round : read_rounds(connection, whose)) {
+  auto chunk = connection.query(sql::list_samples_sql, whose.run, whose.batch, whose.config, whose.gpu_uuid);
+  while (chunk.step()) {
+    const auto round = chunk.doubles(0);
     row.samples_us.insert(row.samples_us.end(), round.begin(), round.end());
     row.rounds_us.push_back(schema::median(round));
+    row.rounds.push_back(std::ssize(round));
+    row.rounds_of = chunk.optional_text(1);
   }
   return row;
 }
@@ -124,9 +131,25 @@ std::vector<double> read_samples(Connection& connection, const SamplesOf& whose)
   return samples;
 }
 
-std::vector<double> read_imported_samples(Connection& connection, std::int64_t trial) {
+RowSamples read_imported_samples(Connection& connection, std::int64_t trial) {
+  RowSamples samples;
   auto row = connection.query(sql::find_imported_samples_sql, trial);
-  return row.step() ? row.doubles(0) : std::vector<double>();
+  if (!row.step()) return samples;
+  samples.samples_us = row.doubles(0);
+  if (row.is_null(1)) return samples;
+  const auto rounds = nlohmann::json::parse(row.text(1), nullptr, false);
+  auto next = samples.samples_us.begin();
+  for (const auto& size : rounds) {
+    samples.rounds.push_back(size.is_number_integer() ? size.get<std::int64_t>() : 0);
+    if (samples.rounds.back() < 1 || samples.rounds.back() > samples.samples_us.end() - next) {
+      throw Fault({ErrorCode::data_damaged, fmt::format("the rounds of trial {} are not those of its samples", trial)});
+    }
+    const auto end = next + samples.rounds.back();
+    samples.rounds_us.push_back(schema::median({next, end}));
+    next = end;
+  }
+  samples.rounds_of = row.optional_text(2);
+  return samples;
 }
 
 }  // namespace moetune::db

@@ -48,15 +48,18 @@ struct SamplesOf {
 };
 /// Its samples by chunk, in the order of their arrival: a round of a candidate that takes turns.
 std::vector<std::vector<double>> read_rounds(Connection& connection, const SamplesOf& whose);
-/// All samples of a row of a sweep, and the median of each of its rounds.
+/// All samples of a row, and what its rounds were.
 struct RowSamples {
   std::vector<double> samples_us;
-  std::vector<double> rounds_us;
+  std::vector<double> rounds_us;         ///< the median of each
+  std::vector<std::int64_t> rounds;      ///< how many samples each had
+  std::optional<std::string> rounds_of;  ///< label of the sweep in which they were taken, where that is another one
 };
+/// Of a row of a sweep.
 RowSamples read_row_samples(Connection& connection, const SamplesOf& whose);
 /// The same samples alone.
 std::vector<double> read_samples(Connection& connection, const SamplesOf& whose);
-/// The samples of an imported row.
-std::vector<double> read_imported_samples(Connection& connection, std::int64_t trial);
+/// Of an imported row; without rounds where nobody told them.
+RowSamples read_imported_samples(Connection& connection, std::int64_t trial);
 
 }  // namespace moetune::db

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <numeric>
 
 #include "db/connection.hpp"
 #include "db/dictionary.hpp"
@@ -37,7 +40,25 @@ Result<void> validate(const Trial& trial) {
   if (ok && !(std::isfinite(*trial.latency_us) && *trial.latency_us > 0)) return bad("needs latency_us above 0");
   if (trial.batch < 1 || trial.batch > schema::k_max_batch)
     return bad(fmt::format("cannot have batch {}", trial.batch));
+  const auto in_rounds = std::accumulate(trial.rounds.begin(), trial.rounds.end(), std::int64_t{0});
+  const bool each_has_some = std::ranges::all_of(trial.rounds, [](std::int64_t size) { return size > 0; });
+  if (!trial.rounds.empty() && (!each_has_some || in_rounds != std::ssize(trial.samples_us))) {
+    return bad(fmt::format("and {} samples has rounds of {} in all", trial.samples_us.size(), in_rounds));
+  }
   return validate_samples(trial.samples_us);
+}
+
+/// One chunk, or one for each round of a row that is taken over from another sweep.
+void add_samples(Connection& connection, const TrialPlace& place, const Trial& trial) {
+  auto rounds = trial.rounds;
+  if (rounds.empty() && !trial.samples_us.empty()) rounds.push_back(std::ssize(trial.samples_us));
+  auto left = std::span(trial.samples_us);
+  for (const std::int64_t size : rounds) {
+    const auto count = static_cast<std::size_t>(size);
+    connection.run(sql::add_samples_sql, place.run, trial.batch, place.config, left.first(count), trial.gpu_uuid,
+                   trial.rounds_of);
+    left = left.subspan(count);
+  }
 }
 
 }  // namespace
@@ -51,9 +72,7 @@ Result<Recorded> record_trial(Transaction& transaction, std::int64_t sweep, cons
                            .environment = intern_environment(connection, trial),
                            .config = intern_config(connection, trial.config)};
     if (!insert_trial(connection, place, trial)) return Recorded::already_there;
-    if (!trial.samples_us.empty()) {
-      connection.run(sql::add_samples_sql, place.run, trial.batch, place.config, trial.samples_us, trial.gpu_uuid);
-    }
+    add_samples(connection, place, trial);
     return Recorded::inserted;
   });
 }
@@ -65,7 +84,8 @@ Result<void> append_samples(Transaction& transaction, std::int64_t sweep, const 
     Connection& connection = transaction.connection();
     const std::int64_t run = run_of_sweep(connection, sweep);
     if (samples_us.empty()) return {};
-    connection.run(sql::add_samples_sql, run, key.batch, intern_config(connection, key.config), samples_us, gpu_uuid);
+    connection.run(sql::add_samples_sql, run, key.batch, intern_config(connection, key.config), samples_us, gpu_uuid,
+                   std::optional<std::string>());
     return {};
   });
 }

@@ -24,10 +24,10 @@ struct TrialKey {
 
 enum class Recorded { inserted, already_there };
 
-/// Writes the final outcome of one (sweep, batch, config). `trial.samples_us` are appended as one chunk: leave out
-/// those that append_samples has stored already. `trial.sweep` is ignored. A key that has its row keeps it, unchanged.
-/// Errors: not_found (no such sweep); invalid_argument (latency_us present unless ok, or missing, ...).
-/// A row of phase scan needs a sweep that has been resolved with it.
+/// Writes the final outcome of one (sweep, batch, config). `trial.samples_us` are appended as one chunk, or as its
+/// `rounds`: leave out those that append_samples has stored already. `trial.sweep` is ignored. A key that has its row
+/// keeps it, unchanged. Errors: not_found (no such sweep); invalid_argument (latency_us present unless ok, or missing,
+/// ...). A row of phase scan needs a sweep that has been resolved with it.
 Result<Recorded> record_trial(Transaction& transaction, std::int64_t sweep, const schema::Trial& trial,
                               schema::SweepPhase phase = schema::SweepPhase::measure);
 

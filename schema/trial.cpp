@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <numeric>
 
 #include "schema/routing.hpp"
 #include "schema/strict_json.hpp"
@@ -67,6 +69,18 @@ std::map<std::string, double> read_stages(ObjectReader& reader) {
   for (const auto& [name, number] : value->items()) stages[name] = fields.number(name, 0, k_max_us);
   if (auto done = fields.finish(); !done) reader.adopt(done.error());
   return stages;
+}
+
+void read_rounds(ObjectReader& reader, Trial& trial) {
+  trial.rounds = reader.integers("rounds", 1, k_max_samples, k_max_samples);
+  trial.rounds_of = reader.optional_text("rounds_of", k_max_label);
+  if (!reader.ok()) return;
+  const auto samples = std::accumulate(trial.rounds.begin(), trial.rounds.end(), std::int64_t{0});
+  if (!trial.rounds.empty() && samples != std::ssize(trial.samples_us)) {
+    reader.reject("rounds",
+                  fmt::format("must add up to the {} numbers of samples_us, not {}", trial.samples_us.size(), samples));
+  }
+  if (trial.rounds_of && trial.rounds.empty()) reader.reject("rounds_of", "needs the rounds that it is about");
 }
 
 void check_latency(ObjectReader& reader, const Trial& trial) {
@@ -144,6 +158,8 @@ nlohmann::ordered_json to_json(const Trial& trial) {
   object["routing"] = group.routing;
   object["origin"] = name_of(group.origin);
   object["measured_at"] = to_text(trial.measured_at);
+  if (!trial.rounds.empty()) object["rounds"] = trial.rounds;
+  write_if(object, "rounds_of", trial.rounds_of);
   if (!trial.stages_us.empty()) object["stages_us"] = trial.stages_us;
   write_if(object, "gpu_uuid", trial.gpu_uuid);
   write_if(object, "driver", trial.driver);
@@ -171,6 +187,7 @@ Result<Trial> trial_from_json(const nlohmann::json& value) {
   trial.samples_us =
       reader.optional_numbers("samples_us", k_min_us, k_max_us, k_max_samples).value_or(std::vector<double>{});
   trial.measured_at = read_measured_at(reader);
+  read_rounds(reader, trial);
   trial.stages_us = read_stages(reader);
   trial.gpu_uuid = reader.optional_text("gpu_uuid");
   trial.driver = reader.optional_text("driver");

@@ -44,6 +44,10 @@ struct Trial {
   std::vector<double> samples_us;    ///< each one pass over L weight sets divided by L
   Timestamp measured_at;
 
+  /// How many of the samples each round had, in their order, where it took turns with others; they add up to all.
+  std::vector<std::int64_t> rounds;
+  std::optional<std::string> rounds_of;  ///< label of the sweep in which it took them, where that is not `sweep`
+
   std::map<std::string, double> stages_us;  ///< alignment, activation, ...: not part of latency_us
   std::optional<std::string> gpu_uuid;
   std::optional<std::string> driver;
@@ -59,7 +63,8 @@ struct Trial {
 /// One JSONL object in the documented order; optional fields that are empty are left out.
 nlohmann::ordered_json to_json(const Trial& trial);
 
-/// Strict: required fields present, types right, no unknown field, latency_us null unless ok, samples positive.
+/// Strict: required fields present, types right, no unknown field, latency_us null unless ok, samples positive,
+/// rounds that add up to the samples.
 /// Errors: invalid_argument naming the field.
 Result<Trial> trial_from_json(const nlohmann::json& value);
 Result<Trial> trial_from_line(std::string_view line);

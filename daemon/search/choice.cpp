@@ -27,7 +27,8 @@ double spread_us(const Measured& row) {
 }
 
 Contest compare(const Measured& own, const Measured& other, const schema::ChoiceRule& rule) {
-  if (std::min(own.rounds_us.size(), other.rounds_us.size()) >= k_looks[0]) {
+  const bool in_turns = own.turns_of == other.turns_of;
+  if (in_turns && std::min(own.rounds_us.size(), other.rounds_us.size()) >= k_looks[0]) {
     if (const auto pair = contest(own.rounds_us, other.rounds_us, error_of_look(rule), rule.min_gain)) return *pair;
   }
   const double spread = std::max(spread_us(own), spread_us(other)) / own.latency_us;

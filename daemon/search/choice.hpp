@@ -15,7 +15,8 @@ struct Measured {
   schema::TileConfig config;
   double latency_us = 0;
   std::vector<double> samples_us;
-  std::vector<double> rounds_us = {};  ///< the medians of its rounds, where it took turns with others of its sweep
+  std::vector<double> rounds_us = {};  ///< the medians of its rounds, where it took turns with others
+  std::string turns_of = {};           ///< whose turns, if not its own sweep's: only rounds of one sweep go together
 };
 
 /// What is known of the engine's default in the sweep that the best row comes from.

@@ -47,6 +47,7 @@ schema::Result<void> RunLedger::write_rows(db::Transaction& transaction) const {
     if (is_of_rounds) {
       without_samples = rows_[i];
       without_samples.samples_us.clear();
+      without_samples.rounds.clear();
     }
     const auto done = db::record_trial(transaction, sweep_, is_of_rounds ? without_samples : rows_[i], phase_);
     if (!done) return std::unexpected(done.error());

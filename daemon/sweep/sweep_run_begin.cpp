@@ -143,7 +143,11 @@ bool SweepRun::take_over_earlier(TrialIndex trial) {
   const auto take_over = [&](const schema::Trial& earlier) {
     schema::Trial row = row_for(trial, earlier.status);
     row.log_tail = earlier.log_tail;
-    if (earlier.status == schema::TrialStatus::ok) row = earlier;
+    if (earlier.status == schema::TrialStatus::ok) {
+      row = earlier;
+      // They were taken in turns with others of that sweep, and with nobody of this one.
+      if (!row.rounds.empty() && !row.rounds_of) row.rounds_of = earlier.sweep;
+    }
     finish_trial(trial, std::move(row));
     return true;
   };

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iterator>
 
 #include "daemon/search/contest.hpp"
 #include "daemon/search/heats.hpp"
@@ -100,8 +101,10 @@ void SweepRun::finish_after_rounds(TrialIndex trial) {
   schema::Trial row = so_far.last ? std::move(*so_far.last) : row_for(trial, schema::TrialStatus::ok);
   row.samples_us.clear();
   for (const auto& samples_us : so_far.samples_us) {
+    row.rounds.push_back(std::ssize(samples_us));
     row.samples_us.insert(row.samples_us.end(), samples_us.begin(), samples_us.end());
   }
+  if (row.rounds.size() < 2) row.rounds.clear();
   row.latency_us = schema::median(row.samples_us);
   rounds_.erase(trial);
   board_.finish(trial);

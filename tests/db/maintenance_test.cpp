@@ -44,7 +44,7 @@ TEST_F(MaintenanceTest, FindsWhatTheTablesCannotForbid) {
   EXPECT_TRUE(finds("UPDATE tallies SET row_count = 7", "tally"));
   EXPECT_TRUE(finds("UPDATE tallies SET row_count = 1, best_latency_us = 3.0", "tally"));
   EXPECT_TRUE(finds("UPDATE sweeps SET resolved = '{', total = 1", "not JSON"));
-  EXPECT_TRUE(finds("INSERT INTO imported_samples VALUES (1, x'0000000000000000')", "samples"));
+  EXPECT_TRUE(finds("INSERT INTO imported_samples (trial_id, samples_us) VALUES (1, x'0000000000000000')", "samples"));
   EXPECT_TRUE(finds("PRAGMA foreign_keys = OFF; INSERT INTO open_attempts VALUES (55)", "open_attempts"));
   EXPECT_TRUE(finds("PRAGMA foreign_keys = OFF; INSERT INTO run_defaults VALUES (99, 1, 1, 'x')", "missing row"));
   EXPECT_TRUE(

@@ -129,7 +129,17 @@ TEST_F(SweepTest, ReuseTakesFinishedRowsOver) {
     ASSERT_NE(same, first.end());
     EXPECT_EQ((*same)["samples_us"], row["samples_us"]);
     EXPECT_EQ((*same)["measured_at"], row["measured_at"]);
+    EXPECT_EQ(same->value("rounds", nlohmann::json()), row.value("rounds", nlohmann::json()));
+    EXPECT_EQ(row.value("rounds_of", nlohmann::json()), row.contains("rounds") ? same->at("sweep") : nlohmann::json());
   }
+  const auto in_rounds = [](const auto& row) { return row.contains("rounds"); };
+  EXPECT_TRUE(std::ranges::any_of(second, in_rounds));
+  const auto choices = [&](int sweep) {
+    auto best = daemon_.sweep(sweep)["best"];
+    for (auto& [batch, entry] : best.items()) entry = {entry["chosen"], entry["reason"]};
+    return best;
+  };
+  EXPECT_EQ(choices(1), choices(2));
 }
 
 TEST_F(SweepTest, RefusesWhatThisMachineCannotDo) {

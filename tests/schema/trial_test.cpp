@@ -35,11 +35,26 @@ TEST(TrialTest, EveryFieldSurvivesTheRoundTrip) {
   trial.tool_version = "0.1.0";
   trial.log_tail = "line\nline";
   trial.sweep = "abcd1234-7";
+  trial.rounds = {2, 1};
+  trial.rounds_of = "abcd1234-6";
   EXPECT_EQ(trial_from_line(to_json(trial).dump()).value(), trial);
   trial.status = TrialStatus::compiler_crash;
   trial.latency_us.reset();
   trial.samples_us.clear();
+  trial.rounds.clear();
+  trial.rounds_of.reset();
   EXPECT_EQ(trial_from_line(to_json(trial).dump()).value(), trial);
+}
+
+TEST(TrialTest, RoundsAddUpToTheSamples) {
+  nlohmann::json line = object();
+  line["rounds"] = {2, 2};
+  EXPECT_EQ(trial_from_json(line).error().message, "trial.rounds must add up to the 3 numbers of samples_us, not 4");
+  line["rounds"] = {3, 0};
+  EXPECT_NE(trial_from_json(line).error().message.find("trial.rounds"), std::string::npos);
+  line.erase("rounds");
+  line["rounds_of"] = "abcd1234-7";
+  EXPECT_EQ(trial_from_json(line).error().message, "trial.rounds_of needs the rounds that it is about");
 }
 
 TEST(TrialTest, EveryRequiredFieldIsRequired) {

@@ -1,4 +1,4 @@
-SELECT t.id, t.status, t.latency_us, t.measured_at, i.samples_us, e.gpu_uuid
+SELECT t.id, t.status, t.latency_us, t.measured_at, i.trial_id, e.gpu_uuid
 FROM trials t
 CROSS JOIN environments e ON e.id = t.environment_id
 LEFT JOIN imported_samples i ON i.trial_id = t.id
