@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
-#include <tuple>
 #include <utility>
 
 namespace moetune::daemon::search {
@@ -89,9 +88,29 @@ void WorkBoard::belongs_to(std::int64_t batch, std::size_t worker) {
   to_begin_.erase(batch);
 }
 
-std::set<TrialIndex>& WorkBoard::queue_of(TrialIndex trial) {
+WorkBoard::Queue& WorkBoard::queue_of(TrialIndex trial) {
   const auto worker = worker_of(trial);
   return worker ? to_measure_[*worker] : to_begin_[trials_[trial.value].batch];
+}
+
+void WorkBoard::prefer(const BatchRanks& ranks) {
+  std::vector<TrialIndex> waiting;
+  for (std::size_t i = 0; i < trials_.size(); ++i) {
+    if (queue_of({i}).erase(turn_of({i})) > 0) waiting.push_back({i});
+  }
+  ranks_ = ranks;
+  if (!on_request_) owners_.prefer(ranks);
+  for (const TrialIndex trial : waiting) wait(trial);
+}
+
+WorkBoard::Turn WorkBoard::turn_of(TrialIndex trial) const {
+  const auto place = static_cast<std::int64_t>(trial.value);
+  if (order_ != Order::heats) return {0, 0, 0, place, trial};
+  const std::size_t rounds = rounds_of(trial);
+  const std::int64_t batch = trials_[trial.value].batch;
+  const std::size_t rank = on_request_ && rounds == 0 ? 0 : rank_of(ranks_, batch);
+  if (rounds == 0) return {rank, 0, 0, place, trial};
+  return {rank, rounds, batch, rounds % 2 == 0 ? place : -place, trial};
 }
 
 std::map<std::int64_t, BatchOwners::Work> WorkBoard::work_by_batch() const {
@@ -132,7 +151,7 @@ void WorkBoard::enqueue(TrialIndex trial) {
   if (takes_turns) {
     enqueue_round(trials_[trial.value].batch);
   } else if (may_wait_in_queue(trial)) {
-    queue_of(trial).insert(trial);
+    wait(trial);
   }
 }
 
@@ -162,9 +181,7 @@ void WorkBoard::enqueue_round(std::int64_t batch) {
   if (lacks_kernels) return;
   const auto last = std::ranges::min(unfinished, {}, [&](TrialIndex trial) { return rounds_of(trial); });
   for (const TrialIndex trial : unfinished) {
-    if (rounds_of(trial) == rounds_of(last) && may_wait_in_queue(trial)) {
-      queue_of(trial).insert(trial);
-    }
+    if (rounds_of(trial) == rounds_of(last) && may_wait_in_queue(trial)) wait(trial);
   }
 }
 
@@ -181,10 +198,10 @@ void WorkBoard::had_round(TrialIndex trial) {
 }
 
 void WorkBoard::resume_after(TrialIndex trial, std::size_t rounds) {
-  rounds_[trial.value] = rounds;
   for (const TrialIndex other : trials_of_batch_[trials_[trial.value].batch]) {
-    if (order_ == Order::rounds || other == trial) queue_of(other).erase(other);
+    if (order_ == Order::rounds || other == trial) wait_no_more(other);
   }
+  rounds_[trial.value] = rounds;
   enqueue(trial);
 }
 
@@ -204,7 +221,7 @@ void WorkBoard::finish(TrialIndex trial) {
   finished_[trial.value] = true;
   --unfinished_;
   --unfinished_of_[trials_[trial.value].batch];
-  queue_of(trial).erase(trial);
+  wait_no_more(trial);
   for (const KernelIndex kernel : kernels_of(trial)) {
     if (--kernels_[kernel.value].unfinished == 0) waiting_with(kernel).erase(kernel);
   }
@@ -242,7 +259,7 @@ void WorkBoard::lost(KernelIndex index) {
   kernel.state = KernelState::waiting;
   for (const TrialIndex trial : kernel.trials) {
     ++missing_[trial.value];
-    queue_of(trial).erase(trial);
+    wait_no_more(trial);
   }
   if (kernel.unfinished > 0) waiting_with(index).insert(index);
 }
@@ -255,7 +272,7 @@ void WorkBoard::suspect(WorkItem item) {
     waiting_with(*kernel).erase(*kernel);
   } else {
     const auto trial = std::get<TrialIndex>(item);
-    queue_of(trial).erase(trial);
+    wait_no_more(trial);
   }
   suspicion.is_suspect = true;
   suspects_.push_back(item);
@@ -279,7 +296,7 @@ std::optional<TrialIndex> WorkBoard::next_trial(std::size_t worker) {
   begin_batch(worker);
   const auto trial = first_in_turn(worker);
   if (!trial) return std::nullopt;
-  to_measure_[worker].erase(*trial);
+  wait_no_more(*trial);
   flying_[trial->value] = true;
   ++flying_of_[worker];
   ++in_flight_;
@@ -289,30 +306,17 @@ std::optional<TrialIndex> WorkBoard::next_trial(std::size_t worker) {
 std::optional<TrialIndex> WorkBoard::first_in_turn(std::size_t worker) const {
   const auto& queue = to_measure_[worker];
   if (queue.empty()) return std::nullopt;
-  TrialIndex first = *queue.begin();
-  if (order_ == Order::plan) return first;
-  if (order_ == Order::heats) return first_in_heats(queue);
+  TrialIndex first = queue.begin()->trial;
+  if (order_ != Order::rounds) return first;
   const auto batch_of = [&](TrialIndex trial) { return trials_[trial.value].batch; };
   for (std::size_t i = 0; i < flying_.size(); ++i) {
     if (flying_[i] && worker_of({i}) == worker && batch_of({i}) != batch_of(first)) return std::nullopt;
   }
   if (rounds_of(first) % 2 == 0) return first;
-  for (const TrialIndex trial : queue) {
-    if (batch_of(trial) == batch_of(first)) first = trial;
+  for (const Turn& turn : queue) {
+    if (batch_of(turn.trial) == batch_of(first)) first = turn.trial;
   }
   return first;
-}
-
-/// By ranks first. Of equal ones first rounds in the order of the plan, then round by round, each batch's turns one
-/// after the other.
-TrialIndex WorkBoard::first_in_heats(const std::set<TrialIndex>& queue) const {
-  return std::ranges::min(queue, {}, [&](TrialIndex trial) {
-    const auto place = static_cast<std::int64_t>(trial.value);
-    const std::size_t rank = rank_in_heats(trial);
-    const std::size_t rounds = rounds_of(trial);
-    if (rounds == 0) return std::tuple(rank, rounds, std::int64_t{0}, place);
-    return std::tuple(rank, rounds, trials_[trial.value].batch, rounds % 2 == 0 ? place : -place);
-  });
 }
 
 std::optional<WorkItem> WorkBoard::next_suspect() {

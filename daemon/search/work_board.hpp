@@ -80,10 +80,7 @@ class WorkBoard {
   /// Which batches come first, beyond the order of the plan: of those that a worker may begin, and in Order::heats
   /// whose rounds. Where trials are admitted on request, what is asked for comes as it stands in the plan: only later
   /// rounds go by the ranks. Before anything is in flight.
-  void prefer(const BatchRanks& ranks) {
-    ranks_ = ranks;
-    if (!on_request_) owners_.prefer(ranks);
-  }
+  void prefer(const BatchRanks& ranks);
 
   /// From now on the trial is to be measured. When one of its kernels has failed it waits for finish().
   void admit(TrialIndex trial);
@@ -156,22 +153,34 @@ class WorkBoard {
     int interruptions = 0;
   };
 
+  /// A trial that waits to be measured, with its place in the queue: what comes first is measured first.
+  struct Turn {
+    std::size_t rank = 0;    ///< of its batch, in heats; else 0 like the rest
+    std::size_t rounds = 0;  ///< that it has had
+    std::int64_t batch = 0;  ///< of later rounds
+    std::int64_t place = 0;
+    TrialIndex trial;
+    auto operator<=>(const Turn&) const = default;
+  };
+  using Queue = std::set<Turn>;
+
   Suspicion& suspicion_of(WorkItem item);
   void enqueue(TrialIndex trial);
   /// Of a batch in rounds: those whose turn it is.
   void enqueue_round(std::int64_t batch);
   bool may_wait_in_queue(TrialIndex trial) const;
   /// Where a trial waits that can be measured: with its worker, or with its batch that is nobody's yet.
-  std::set<TrialIndex>& queue_of(TrialIndex trial);
+  Queue& queue_of(TrialIndex trial);
+  /// In heats by ranks first; of equal ones first rounds in the order of the plan, then round by round, each batch's
+  /// turns one after the other.
+  Turn turn_of(TrialIndex trial) const;
+  void wait(TrialIndex trial) { queue_of(trial).insert(turn_of(trial)); }
+  void wait_no_more(TrialIndex trial) { queue_of(trial).erase(turn_of(trial)); }
   /// Gives a worker that runs dry the next batch.
   void begin_batch(std::size_t worker);
   std::map<std::int64_t, BatchOwners::Work> work_by_batch() const;
   bool is_ahead(TrialIndex trial) const;  ///< of another one of its batch, in rounds
   std::optional<TrialIndex> first_in_turn(std::size_t worker) const;
-  TrialIndex first_in_heats(const std::set<TrialIndex>& queue) const;
-  std::size_t rank_in_heats(TrialIndex trial) const {
-    return on_request_ && rounds_of(trial) == 0 ? 0 : rank_of(ranks_, trials_[trial.value].batch);
-  }
   void leave_flight(WorkItem item);
   bool needed(WorkItem item) const;
   std::set<KernelIndex>& waiting_with(KernelIndex kernel) {
@@ -199,8 +208,8 @@ class WorkBoard {
   std::size_t slow_slots_;
   std::set<KernelIndex> to_compile_;
   std::set<KernelIndex> slow_to_compile_;
-  std::vector<std::set<TrialIndex>> to_measure_;           ///< per worker
-  std::map<std::int64_t, std::set<TrialIndex>> to_begin_;  ///< of batches that are nobody's yet
+  std::vector<Queue> to_measure_;           ///< per worker
+  std::map<std::int64_t, Queue> to_begin_;  ///< of batches that are nobody's yet
   std::deque<WorkItem> suspects_;
   std::optional<WorkItem> alone_;
   std::map<std::int64_t, std::size_t> unfinished_of_;  ///< per batch
