@@ -101,7 +101,8 @@ const SchemaDefinition& results_schema() {
                                      sql::_0013_anchors_sql,
                                      sql::_0014_kept_files_sql,
                                      sql::_0015_gpu_of_samples_sql,
-                                     sql::_0016_rounds_elsewhere_sql};
+                                     sql::_0016_rounds_elsewhere_sql,
+                                     sql::_0017_facts_of_rounds_sql};
   static const SchemaDefinition definition{"a results database of moetune", 0x6D74756E, migrations};
   return definition;
 }

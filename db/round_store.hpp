@@ -12,6 +12,13 @@
 
 namespace moetune::db {
 
+/// Stores a round of a candidate: the samples of `row`, microseconds, and what else the round told (its time, GPU,
+/// clock, throttling and stages). The candidate's own row comes later. Errors: not_found, invalid_argument.
+Result<void> append_round(Transaction& transaction, std::int64_t sweep, const schema::Trial& row);
+
+/// Puts what the candidate's last stored round on `row.gpu_uuid` told into its row; nothing where it told nothing.
+Result<void> tell_last_round(Snapshot& snapshot, std::int64_t sweep, schema::Trial& row);
+
 /// The samples of a candidate as they came, microseconds: of one measured in rounds (SweepSpec::rounds) each element
 /// is a round. With `gpu_uuid` none of those that another GPU has measured. Empty when there are none. Errors:
 /// not_found (no such sweep).

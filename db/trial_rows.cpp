@@ -13,10 +13,6 @@ namespace {
 
 using schema::Trial;
 
-std::optional<std::string> stages_text(const Trial& trial) {
-  return trial.stages_us.empty() ? std::nullopt : std::optional(nlohmann::json(trial.stages_us).dump());
-}
-
 /// Columns as find_trial.sql lists them, without the samples.
 Trial read_row(Connection& connection, const Query& row) {
   Trial trial;
@@ -39,6 +35,10 @@ Trial read_row(Connection& connection, const Query& row) {
 }
 
 }  // namespace
+
+std::optional<std::string> stages_text(const Trial& trial) {
+  return trial.stages_us.empty() ? std::nullopt : std::optional(nlohmann::json(trial.stages_us).dump());
+}
 
 std::map<std::string, double> read_stages(const Query& row, int column) {
   std::map<std::string, double> stages;

@@ -36,6 +36,8 @@ bool is_known(Connection& connection, const TrialPlace& place, const schema::Tri
 /// The trial with this id, samples included. The id must be that of a row.
 StoredTrial read_trial(Connection& connection, std::int64_t id);
 
+/// The stages of a row as their column has them, JSON; none without any.
+std::optional<std::string> stages_text(const schema::Trial& trial);
 /// The stages of a row, from their column; empty for null.
 std::map<std::string, double> read_stages(const Query& row, int column);
 

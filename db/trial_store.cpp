@@ -20,15 +20,6 @@ using schema::SweepPhase;
 using schema::Trial;
 using schema::TrialStatus;
 
-Result<void> validate_samples(std::span<const double> samples_us) {
-  for (const double sample : samples_us) {
-    if (!std::isfinite(sample) || sample < 0) {
-      return schema::fail(ErrorCode::invalid_argument, fmt::format("a sample must be a time, not {}", sample));
-    }
-  }
-  return {};
-}
-
 Result<void> validate(const Trial& trial) {
   const auto bad = [&](std::string_view what) {
     return schema::fail(ErrorCode::invalid_argument,
@@ -62,6 +53,15 @@ void add_samples(Connection& connection, const TrialPlace& place, const Trial& t
 }
 
 }  // namespace
+
+Result<void> validate_samples(std::span<const double> samples_us) {
+  for (const double sample : samples_us) {
+    if (!std::isfinite(sample) || sample < 0) {
+      return schema::fail(ErrorCode::invalid_argument, fmt::format("a sample must be a time, not {}", sample));
+    }
+  }
+  return {};
+}
 
 Result<Recorded> record_trial(Transaction& transaction, std::int64_t sweep, const Trial& trial, SweepPhase phase) {
   if (auto valid = validate(trial); !valid) return std::unexpected(valid.error());

@@ -31,6 +31,9 @@ enum class Recorded { inserted, already_there };
 Result<Recorded> record_trial(Transaction& transaction, std::int64_t sweep, const schema::Trial& trial,
                               schema::SweepPhase phase = schema::SweepPhase::measure);
 
+/// Errors: invalid_argument for what is no time.
+Result<void> validate_samples(std::span<const double> samples_us);
+
 /// Stores samples of a candidate as they arrive, in microseconds; its trial may come later, and has those of its own
 /// GPU alone where both say which it is. Errors: not_found.
 Result<void> append_samples(Transaction& transaction, std::int64_t sweep, const TrialKey& key,

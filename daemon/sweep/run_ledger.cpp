@@ -4,6 +4,7 @@
 
 #include "db/batch_owner_store.hpp"
 #include "db/database.hpp"
+#include "db/round_store.hpp"
 #include "db/trial_store.hpp"
 
 namespace moetune::daemon {
@@ -12,10 +13,6 @@ void RunLedger::add_counts(const db::CompileCounts& counts) {
   counts_.done += counts.done;
   counts_.cached += counts.cached;
   counts_.failed += counts.failed;
-}
-
-void RunLedger::add_round(db::TrialKey key, std::vector<double> samples_us, std::optional<std::string> gpu_uuid) {
-  rounds_.push_back({key, std::move(samples_us), std::move(gpu_uuid)});
 }
 
 void RunLedger::add_row_of_rounds(schema::Trial row) {
@@ -37,9 +34,8 @@ void RunLedger::begin(std::int64_t job, db::NewAttempt attempt) {
 }
 
 schema::Result<void> RunLedger::write_rows(db::Transaction& transaction) const {
-  for (const Round& round : rounds_) {
-    auto done = db::append_samples(transaction, sweep_, round.key, round.samples_us, round.gpu_uuid);
-    if (!done) return done;
+  for (const schema::Trial& round : rounds_) {
+    if (auto done = db::append_round(transaction, sweep_, round); !done) return done;
   }
   for (std::size_t i = 0; i < rows_.size(); ++i) {
     schema::Trial without_samples;

@@ -28,7 +28,7 @@ class RunLedger {
 
   void add_row(schema::Trial row) { rows_.push_back(std::move(row)); }
   /// One round of a candidate; its row, which comes when the rounds suffice, is to be added with add_row_of_rounds().
-  void add_round(db::TrialKey key, std::vector<double> samples_us, std::optional<std::string> gpu_uuid);
+  void add_round(schema::Trial round) { rounds_.push_back(std::move(round)); }
   /// A row whose samples were added round by round.
   void add_row_of_rounds(schema::Trial row);
   void add_counts(const db::CompileCounts& counts);
@@ -57,11 +57,6 @@ class RunLedger {
     db::AttemptOutcome outcome = db::AttemptOutcome::answered;
     std::string detail;
   };
-  struct Round {
-    db::TrialKey key;
-    std::vector<double> samples_us;
-    std::optional<std::string> gpu_uuid;
-  };
   schema::Result<void> write_rows(db::Transaction& transaction) const;
   bool has_counts() const { return counts_ != db::CompileCounts{}; }
 
@@ -70,7 +65,7 @@ class RunLedger {
   std::string boot_id_;
   std::vector<schema::Trial> rows_;
   std::set<std::size_t> rows_of_rounds_;  ///< indexes into rows_
-  std::vector<Round> rounds_;
+  std::vector<schema::Trial> rounds_;
   std::vector<Ending> ended_;
   std::vector<db::AnchorRow> anchors_;
   std::map<std::int64_t, std::string> owners_;  ///< by batch

@@ -93,7 +93,7 @@ class SweepRun {
   /// A candidate that is measured in rounds and has no row yet.
   struct RoundsSoFar {
     std::vector<std::vector<double>> samples_us;  ///< by round
-    std::optional<schema::Trial> last;            ///< as the last round of this run found it
+    std::optional<schema::Trial> last;            ///< as the last round found it
   };
   struct KernelFailure {
     schema::TrialStatus status = schema::TrialStatus::compile_error;

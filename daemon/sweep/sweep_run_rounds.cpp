@@ -33,6 +33,10 @@ Result<void> SweepRun::take_up_rounds(db::Snapshot& snapshot) {
     if (stored->empty()) continue;
     board_.resume_after({i}, stored->size());
     rounds_[{i}].samples_us = std::move(*stored);
+    // The row may come without another round: when all of its batch has had as many, or it is out.
+    schema::Trial last = row_for({i}, schema::TrialStatus::ok);
+    if (auto told = db::tell_last_round(snapshot, id(), last); !told) return told;
+    rounds_[{i}].last = std::move(last);
   }
   return {};
 }
@@ -55,7 +59,7 @@ void SweepRun::finish_round(TrialIndex trial, schema::Trial row) {
   RoundsSoFar& so_far = rounds_[trial];
   const bool is_first = so_far.samples_us.empty();
   const double us = *row.latency_us;
-  ledger_.add_round({row.batch, row.config}, row.samples_us, row.gpu_uuid);
+  ledger_.add_round(row);
   so_far.samples_us.push_back(row.samples_us);
   if (is_first) tell_race(row);
   note_latency(row.batch, us);

@@ -65,6 +65,30 @@ TEST_F(RoundStoreTest, ARowHasTheSamplesOfItsOwnGpuAlone) {
   EXPECT_THAT(of_a, ElementsAre(ElementsAre(3, 1, 2), ElementsAre(8)));
 }
 
+TEST_F(RoundStoreTest, ARowCanHaveWhatItsLastRoundTold) {
+  const auto id = new_sweep();
+  schema::Trial round = ok_trial(1, 0, 2);
+  round.stages_us = {{"activation", 1.5}};
+  round.sm_clock_mhz = 1980;
+  round.gpu_uuid = "GPU-a";
+  round.measured_at = {1'000};
+  const auto append = [&] { write([&](Transaction& transaction) { return append_round(transaction, id, round); }); };
+  append();
+  round.sm_clock_mhz = 1755;
+  round.throttle = "power";
+  round.measured_at = {2'000};
+  append();
+  const auto told = [&](const std::string& gpu) {
+    schema::Trial row = ok_trial(1, 0, 2);
+    row.gpu_uuid = gpu;
+    const auto done = database().read([&](Snapshot& snapshot) { return tell_last_round(snapshot, id, row); });
+    EXPECT_TRUE(done);
+    return row;
+  };
+  EXPECT_EQ(told("GPU-a"), round);
+  EXPECT_EQ(told("GPU-b").sm_clock_mhz, std::nullopt) << "that was another one's";
+}
+
 TEST_F(RoundStoreTest, ListsTheDefaultsOfASweep) {
   const auto id = new_sweep();
   for (const std::int64_t batch : {64, 1}) {
