@@ -1,5 +1,7 @@
 #include "daemon/best_view.hpp"
 
+#include <fmt/format.h>
+
 namespace moetune::daemon {
 
 search::Measured measured(const db::MeasuredRow& row) {
@@ -8,6 +10,10 @@ search::Measured measured(const db::MeasuredRow& row) {
 
 search::Default default_of(const db::BatchBest& row) {
   search::Default fallback{*row.default_config, std::nullopt, row.default_failed};
+  if (row.default_chunks > 0) {
+    fallback.failure =
+        fmt::format("{} after {} round{}", row.default_status, row.default_chunks, row.default_chunks == 1 ? "" : "s");
+  }
   if (row.default_row) fallback.measured = measured(*row.default_row);
   return fallback;
 }

@@ -76,6 +76,10 @@ void add_default_row(Connection& connection, const Candidate& candidate, std::in
                               std::optional<std::string>());
   if (!row.step()) return;
   entry.default_failed = row.text(1) != "ok";
+  if (entry.default_failed) {
+    entry.default_status = row.text(1);
+    entry.default_chunks = imported ? 0 : read_rounds(connection, {candidate.run, candidate.batch, config}).size();
+  }
   if (entry.default_failed || !entry.sweep) return;
   const auto gpu = row.optional_text(5);
   if (gpu && entry.best.gpu_uuid && gpu != entry.best.gpu_uuid) {

@@ -55,6 +55,8 @@ struct BatchBest {
   std::optional<MeasuredRow> default_row;  ///< the default's row of the same sweep, group and GPU, if ok
   std::optional<std::string> default_gpu;  ///< where it is ok, but was measured on another GPU than the best row
   bool default_failed = false;             ///< the default has rows in that run, none of them ok
+  std::string default_status = {};         ///< what it failed with
+  std::size_t default_chunks = 0;          ///< chunks of samples that it had before it did
   std::int64_t rows = 0;                   ///< ok rows of this batch that count
   std::int64_t group = 0;
   std::int64_t run = 0;                  ///< what the rows were made in: opaque, later ones are larger

@@ -44,7 +44,9 @@ Choice choose(const Measured& best, const std::optional<Default>& fallback, cons
     return {best.config, best.latency_us, false, "best measured; the engine's default is not known for these rows"};
   }
   if (fallback->failed) {
-    return {best.config, best.latency_us, false, "best measured; the engine's default does not run on this device"};
+    return {best.config, best.latency_us, false,
+            fallback->failure.empty() ? "best measured; the engine's default does not run on this device"
+                                      : "best measured; the engine's default ended with " + fallback->failure};
   }
   if (!fallback->measured) {
     return {fallback->config, std::nullopt, true,

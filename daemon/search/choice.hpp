@@ -24,6 +24,7 @@ struct Default {
   schema::TileConfig config;
   std::optional<Measured> measured;  ///< empty when it was not measured or failed
   bool failed = false;               ///< it was tried and cannot run
+  std::string failure = {};          ///< what happened, where it ran for a while: "launch_error after 6 rounds"
 };
 
 /// What a file gets for one batch, and why.

@@ -37,6 +37,10 @@ class DecidingSweepTest : public PlannedSweepsTest {
                                 gpu);
     });
   }
+  void discard_finished(std::int64_t sweep) {
+    finish(sweep);
+    discard(sweep);
+  }
   std::int64_t unmeasured_sweep() {
     auto spec = db::example_spec();
     spec.batches = {1};
@@ -134,6 +138,19 @@ TEST_F(DecidingSweepTest, WhereTheDefaultAloneIsOfANewGpuItStays) {
   EXPECT_EQ(choice().latency_us, 100);
 }
 
+TEST_F(DecidingSweepTest, SaysWhenTheDefaultRanForAWhile) {
+  const auto id = unmeasured_sweep();
+  record_rounds(id, 1, {95, 95.1, 94.9, 95});
+  for (int round = 0; round < 3; ++round) append(id, 0, 100);
+  record(id, db::failed_trial(1, 0, schema::TrialStatus::launch_error));
+  EXPECT_EQ(choice().reason, "best measured; the engine's default ended with launch_error after 3 rounds");
+  const auto other = unmeasured_sweep();
+  record(other, db::ok_trial(1, 1, 95));
+  record(other, db::failed_trial(1, 0, schema::TrialStatus::out_of_resources));
+  discard_finished(id);
+  EXPECT_EQ(choice().reason, "best measured; the engine's default does not run on this device");
+}
+
 /// Two sweeps of heats that the spread alone could not tell apart.
 class RoundsElsewhereTest : public DecidingSweepTest {
  protected:
@@ -201,8 +218,7 @@ TEST_F(RoundsElsewhereTest, RowsThatAreTakenOverKeepTheirTurns) {
     if (!row.rounds.empty()) row.rounds_of = row.sweep;
     record(second, row);
   }
-  finish(first);
-  discard(first);
+  discard_finished(first);
   EXPECT_EQ(choice().config, db::example_config(1)) << choice().reason;
   EXPECT_EQ(choice().reason.find("spread"), std::string::npos) << choice().reason;
   EXPECT_EQ(rows_of(second).front().rounds_of, label);
