@@ -1,5 +1,6 @@
 #include "kernels/recording.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -116,6 +117,25 @@ TEST_F(RecordingTest, ARowWithAPairIsAnotherRow) {
   ASSERT_EQ(recording->rows.size(), 2U);
   EXPECT_THAT(recording->rows.at({1, sample_config()}).samples_us, ElementsAre(17.5, 18.0, 18.5, 19.0));
   EXPECT_THAT(recording->rows.at({1, pair.config}).samples_us, ElementsAre(10.0));
+}
+
+TEST_F(RecordingTest, SaysWhatItHasWhereNothingMatches) {
+  Trial warm = sample_trial();
+  warm.group.l2 = schema::L2::warm;
+  Trial other = sample_trial();
+  other.group.problem.hidden_size = 4096;
+  Trial elsewhere = sample_trial();
+  elsewhere.batch = 3;
+  const std::string text = line_of(other) + line_of(warm) + line_of(elsewhere);
+  query_.batches = {64};
+  const auto error = load(text).error();
+  EXPECT_EQ(error.code, ErrorCode::not_found);
+  const std::string here = short_text(sample_trial().group.problem);
+  EXPECT_THAT(error.message, HasSubstr(fmt::format(
+                                 "for the batches asked for; it has rows of {}, l2 cold, routing uniform (batches 3); "
+                                 "{}, l2 warm, routing uniform (batches 1); {}, l2 cold",
+                                 here, here, short_text(other.group.problem))));
+  EXPECT_THAT(load("").error().message, HasSubstr("it has no rows at all"));
 }
 
 TEST_F(RecordingTest, SeveralKernelsNeedAName) {
