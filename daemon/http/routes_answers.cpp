@@ -9,6 +9,7 @@
 #include "daemon/http/parameters.hpp"
 #include "daemon/http/routes.hpp"
 #include "daemon/publication.hpp"
+#include "daemon/routing_filter.hpp"
 #include "schema/problem.hpp"
 #include "schema/routing.hpp"
 #include "schema/strict_json.hpp"
@@ -20,16 +21,6 @@ using schema::fail;
 using schema::Result;
 
 namespace {
-
-/// The filter of a question about one kind of problem, which names at least E and N.
-Result<schema::GroupFilter> problem_filter(const Query& query) {
-  for (const std::string_view name : {"E", "N"}) {
-    if (query.get(name)) continue;
-    return fail(ErrorCode::invalid_argument, fmt::format("query parameter \"{}\" is required", name),
-                {{"parameter", name}});
-  }
-  return group_filter(query);
-}
 
 /// "uniform,zipf:1.20" as canonical names, each once; none for an empty text.
 std::vector<std::string> routings_in(std::string_view list) {
@@ -43,9 +34,27 @@ std::vector<std::string> routings_in(std::string_view list) {
   return names;
 }
 
+/// The filter of a question about one kind of problem, which names at least E and N.
+Result<schema::GroupFilter> problem_filter(App& app, const Query& query) {
+  for (const std::string_view name : {"E", "N"}) {
+    if (query.get(name)) continue;
+    return fail(ErrorCode::invalid_argument, fmt::format("query parameter \"{}\" is required", name),
+                {{"parameter", name}});
+  }
+  auto filter = group_filter(query);
+  if (!filter || !filter->routing) return filter;
+  const bool several = flag(query, "robust").value_or(false);
+  for (const auto& routing : several ? routings_in(*filter->routing) : std::vector{*filter->routing}) {
+    if (auto known = check_routing_filter(app.services.database, routing); !known) {
+      return std::unexpected(known.error());
+    }
+  }
+  return filter;
+}
+
 /// What GET /export, GET /guarantee and GET /merge have in common.
-Result<ExportQuery> export_query(const Query& query) {
-  auto filter = problem_filter(query);
+Result<ExportQuery> export_query(App& app, const Query& query) {
+  auto filter = problem_filter(app, query);
   if (!filter) return std::unexpected(filter.error());
   const auto allow_recorded = flag(query, "allow_recorded");
   if (!allow_recorded) return std::unexpected(allow_recorded.error());
@@ -60,8 +69,8 @@ Result<ExportQuery> export_query(const Query& query) {
 }
 
 /// What GET /export and GET /guarantee ask for.
-Result<ExportQuery> file_query(const Query& query) {
-  auto wanted = export_query(query);
+Result<ExportQuery> file_query(App& app, const Query& query) {
+  auto wanted = export_query(app, query);
   if (!wanted) return wanted;
   const auto merge = flag(query, "merge");
   if (!merge) return std::unexpected(merge.error());
@@ -88,7 +97,7 @@ Result<std::optional<double>> kernel_share(const Query& query) {
 }  // namespace
 
 Result<Response> get_best(App& app, Request& request) {
-  const auto filter = problem_filter(request.query);
+  const auto filter = problem_filter(app, request.query);
   if (!filter) return std::unexpected(filter.error());
   const auto batch = optional_integer(request.query, "batch", 1, schema::k_max_batch);
   if (!batch) return std::unexpected(batch.error());
@@ -103,7 +112,7 @@ Result<Response> get_best(App& app, Request& request) {
 }
 
 Result<Response> get_export(App& app, Request& request) {
-  const auto wanted = file_query(request.query);
+  const auto wanted = file_query(app, request.query);
   if (!wanted) return std::unexpected(wanted.error());
   auto file = export_answer(app.services.database, *wanted);
   if (!file) return std::unexpected(file.error());
@@ -123,7 +132,7 @@ Result<Response> get_export(App& app, Request& request) {
 }
 
 Result<Response> get_guarantee(App& app, Request& request) {
-  const auto wanted = file_query(request.query);
+  const auto wanted = file_query(app, request.query);
   if (!wanted) return std::unexpected(wanted.error());
   const auto answer = guarantee_answer(app.services.database, *wanted);
   if (!answer) return std::unexpected(answer.error());
@@ -131,7 +140,7 @@ Result<Response> get_guarantee(App& app, Request& request) {
 }
 
 Result<Response> get_merge(App& app, Request& request) {
-  auto wanted = export_query(request.query);
+  auto wanted = export_query(app, request.query);
   if (!wanted) return std::unexpected(wanted.error());
   wanted->merge = true;
   const auto answer = merge_answer(app.services.database, *wanted);

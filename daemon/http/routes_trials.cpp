@@ -9,6 +9,7 @@
 #include "daemon/http/routes.hpp"
 #include "daemon/http/trial_csv.hpp"
 #include "daemon/recorded_groups.hpp"
+#include "daemon/routing_filter.hpp"
 #include "daemon/upload_store.hpp"
 #include "db/trial_import.hpp"
 #include "db/trial_listing.hpp"
@@ -33,11 +34,16 @@ bool is_number(std::string_view text) {
   return !text.empty() && text.size() < 19 && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
 
-Result<db::TrialFilter> trial_filter(const Query& query) {
+Result<db::TrialFilter> trial_filter(App& app, const Query& query) {
   db::TrialFilter filter;
   auto group = group_filter(query);
   if (!group) return std::unexpected(group.error());
   filter.group = std::move(*group);
+  if (const auto& routing = filter.group.routing) {
+    if (auto known = check_routing_filter(app.services.database, *routing); !known) {
+      return std::unexpected(known.error());
+    }
+  }
   auto batch = optional_integer(query, "batch", 1, schema::k_max_batch);
   if (!batch) return std::unexpected(batch.error());
   filter.batch = *batch;
@@ -141,7 +147,7 @@ db::LineSource line_source(kernels::LineReader& reader) {
 }  // namespace
 
 Result<Response> get_trials(App& app, Request& request) {
-  const auto filter = trial_filter(request.query);
+  const auto filter = trial_filter(app, request.query);
   if (!filter) return std::unexpected(filter.error());
   const auto page = page_of(request.query);
   if (!page) return std::unexpected(page.error());

@@ -13,6 +13,7 @@ namespace moetune::daemon::http {
 namespace {
 
 using nlohmann::json;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
@@ -100,6 +101,21 @@ TEST_F(ServerRoutesTest, RowsAreFilteredByEveryFieldOfTheirGroup) {
         "l2=warm", "origin=measured", "batch=2", "status=launch_error", "sweep=elsewhere-1"}) {
     EXPECT_EQ(count(other), 0U) << other;
   }
+}
+
+TEST_F(ServerRoutesTest, ARoutingThatNobodyKnowsIsRefused) {
+  import_rows(1);
+  for (const char* route : {"/trials?", "/trials?format=jsonl&", "/best?E=256&N=512&", "/export?E=256&N=512&",
+                            "/guarantee?E=256&N=512&", "/merge?E=256&N=512&robust=1&"}) {
+    for (const char* bad : {"zipf:9", "unifrom", "counts:12", "layer3.json", "uniform,zipf:x"}) {
+      const Reply refused = get(fmt::format("{}routing={}", route, bad));
+      EXPECT_EQ(refused.status, 400) << route << bad;
+      EXPECT_THAT(refused.body, AllOf(HasSubstr("is not known; rows are asked for by uniform, zipf:S"),
+                                      HasSubstr("there are rows of uniform")));
+    }
+    EXPECT_NE(get(fmt::format("{}routing=zipf:1.2", route)).status, 400) << route;
+  }
+  EXPECT_EQ(get("/best?E=256&N=512&routing=uniform,zipf:1.2").status, 400) << "one at a time";
 }
 
 TEST_F(ServerRoutesTest, StreamedRowsCanBeReadIn) {
