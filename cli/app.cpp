@@ -176,7 +176,7 @@ ExitStatus parse_and_perform(const std::vector<std::string>& arguments, const Su
   }
   const auto status = perform(line.action, options, around);
   if (status) return *status;
-  around.err.write(error_text(status.error()));
+  around.err.write(error_text(status.error(), around.err_traits.interactive ? around.err_size().columns : 0));
   return exit_status_of(status.error());
 }
 

@@ -52,11 +52,11 @@ void add_placement(const ordered_json& answer, std::vector<std::string>& lines) 
   }
 }
 
-GuaranteeReport read(const ordered_json& answer, const Paint& paint) {
+GuaranteeReport read(const ordered_json& answer) {
   GuaranteeReport report;
   report.safe = answer.at("safe").get<bool>();
   report.measured = answer.at("measured").get<std::vector<std::int64_t>>();
-  report.lines.push_back(paint(report.safe ? Tone::good : Tone::bad, printable(answer.at("text").get<std::string>())));
+  report.lines.push_back(printable(answer.at("text").get<std::string>()));
   report.lines.push_back(coverage(answer, report.measured));
   const auto pinned = answer.at("pinned").get<std::vector<std::int64_t>>();
   if (!pinned.empty()) report.lines.push_back("runs the default at M=" + some_of(pinned, k_most_listed));
@@ -73,9 +73,9 @@ GuaranteeReport read(const ordered_json& answer, const Paint& paint) {
 
 }  // namespace
 
-Result<GuaranteeReport> guarantee_report(const ordered_json& answer, const Paint& paint) {
+Result<GuaranteeReport> guarantee_report(const ordered_json& answer) {
   try {
-    return read(answer, paint);
+    return read(answer);
   } catch (const nlohmann::json::exception& error) {
     return fail(ErrorCode::data_damaged, fmt::format("the daemon's answer to /guarantee is not one: {}", error.what()));
   }

@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "cli/terminal.hpp"
 #include "schema/error.hpp"
 
 namespace moetune::cli {
@@ -18,7 +17,7 @@ struct GuaranteeReport {
 };
 
 /// Errors: data_damaged when the answer is none.
-schema::Result<GuaranteeReport> guarantee_report(const nlohmann::ordered_json& answer, const Paint& paint);
+schema::Result<GuaranteeReport> guarantee_report(const nlohmann::ordered_json& answer);
 
 /// "3, 5, 6 and 12 more": at most `most` of the numbers.
 std::string some_of(const std::vector<std::int64_t>& numbers, std::size_t most);

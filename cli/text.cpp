@@ -1,6 +1,7 @@
 #include "cli/text.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace moetune::cli {
 namespace {
@@ -100,6 +101,26 @@ std::vector<std::string> wrapped(const std::vector<std::string>& words, std::str
       lines.push_back(word);
     }
   }
+  return lines;
+}
+
+std::vector<std::string> filled(std::string_view text, std::size_t columns) {
+  constexpr std::size_t k_further = 2;
+  if (columns == 0 || width_of(text) <= columns) return {std::string(text)};
+  const auto indent = std::min(text.find_first_not_of(' '), text.size());
+  std::vector<std::string> lines;
+  std::string line(indent, ' ');
+  bool is_new = true;
+  for (const std::string& word : split(text.substr(indent), ' ')) {
+    if (!is_new && width_of(line) + 1 + width_of(word) > columns) {
+      line.erase(line.find_last_not_of(' ') + 1);  // where two blanks stood
+      lines.push_back(std::exchange(line, std::string(indent + k_further, ' ')));
+      is_new = true;
+    }
+    if (!std::exchange(is_new, false)) line += ' ';
+    line += word;
+  }
+  lines.push_back(std::move(line));
   return lines;
 }
 

@@ -27,4 +27,8 @@ std::vector<std::string> split(std::string_view text, char separator);
 /// Fills lines of at most `columns` with the words, `gap` between two of them.
 std::vector<std::string> wrapped(const std::vector<std::string>& words, std::string_view gap, std::size_t columns);
 
+/// A sentence as lines of at most `columns` (0: one line), broken between words; what is longer than a line stays
+/// whole. Later lines stand two columns further in than the first.
+std::vector<std::string> filled(std::string_view text, std::size_t columns);
+
 }  // namespace moetune::cli

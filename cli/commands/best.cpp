@@ -35,7 +35,8 @@ std::vector<std::string> group_heading(const ordered_json& group) {
                       text("compiler"), text("l2"), text("routing"), text("origin"))};
 }
 
-Table best_table(const std::map<std::int64_t, BatchBest>& bests) {
+/// Two tiles beside each other are too wide for most terminals: on one, the chosen one stands before its reason.
+Table best_table(const std::map<std::int64_t, BatchBest>& bests, bool narrow) {
   Table table({{"batch", Align::right},
                {"best config", Align::left},
                {"us", Align::right},
@@ -48,7 +49,12 @@ Table best_table(const std::map<std::int64_t, BatchBest>& bests) {
     const TileRows config = tile_rows(best.config);
     const bool is_best = best.chosen == best.config;
     const std::string other = best.chosen && !best.config->down ? tile_rows(best.chosen).tile : "-";
-    const std::string chosen = is_best ? "best" : best.keeps_default ? "default" : other;
+    const bool is_other = !is_best && !best.keeps_default && other != "-";
+    const std::string chosen = is_best              ? "best"
+                               : best.keeps_default ? "default"
+                               : narrow && is_other ? "another"
+                                                    : other;
+    const std::string reason = narrow && is_other ? fmt::format("{}: {}", other, best.reason) : best.reason;
     table.add({std::to_string(batch),
                config.tile,
                microseconds_text(best.latency_us),
@@ -56,7 +62,7 @@ Table best_table(const std::map<std::int64_t, BatchBest>& bests) {
                speedup_text(best.speedup),
                std::to_string(best.samples),
                {chosen, is_best ? Tone::good : Tone::plain},
-               {best.reason, Tone::faint}});
+               {reason, Tone::faint}});
     if (config.down) table.add({"", *config.down, "", "", "", "", "", ""});
   }
   return table;
@@ -65,12 +71,11 @@ Table best_table(const std::map<std::int64_t, BatchBest>& bests) {
 /// What all of that is worth under the traffic that the daemon knows.
 void print_gain(Context& context, const ordered_json& gain) {
   if (!gain.is_object()) return;
-  const Paint paint(context.out_traits.color);
   const auto worth = gain.value("worth_it", ordered_json());
-  const auto verdict = printable(gain.value("verdict", std::string()));
-  context.out.line(fmt::format("under traffic {} ({}): {}", gain.value("id", std::int64_t{0}),
-                               printable(gain.value("name", std::string())),
-                               paint(worth == true ? Tone::good : Tone::plain, verdict)));
+  context.say(
+      fmt::format("under traffic {} ({}): {}", gain.value("id", std::int64_t{0}),
+                  printable(gain.value("name", std::string())), printable(gain.value("verdict", std::string()))),
+      worth == true ? Tone::good : Tone::plain);
 }
 
 /// The measured M that are no keys of the file.
@@ -81,7 +86,7 @@ void print_between(Context& context, const ordered_json& between) {
     if (const auto batch = schema::integer_from_text("batch", name, 1, schema::k_max_batch)) batches.push_back(*batch);
   }
   constexpr std::size_t k_most = 12;
-  context.out.line(
+  context.say(
       fmt::format("{} more M were measured, which the nearest of these keys serve: {} "
                   "(moetune export --guarantee tells the worst)",
                   batches.size(), some_of(batches, k_most)));
@@ -91,17 +96,15 @@ void print_unfinished(Context& context, const ordered_json& sweeps) {
   if (!sweeps.is_array() || sweeps.empty()) return;
   std::vector<std::string> ids;
   for (const auto& id : sweeps) ids.push_back(id.dump());
-  const Paint paint(context.out_traits.color);
-  context.out.line(paint(
-      Tone::warning, fmt::format("has rows of sweeps that are not done ({}): this may change", fmt::join(ids, ", "))));
+  context.say(fmt::format("has rows of sweeps that are not done ({}): this may change", fmt::join(ids, ", ")),
+              Tone::warning);
 }
 
 /// Whether the file is worth it, and what is not known.
 void print_verdict(Context& context, const ordered_json& verdict) {
   if (!verdict.is_object()) return;
-  const Paint paint(context.out_traits.color);
-  const auto text = printable(verdict.value("text", std::string()));
-  context.out.line(paint(verdict.value("worth_it", ordered_json()) == true ? Tone::good : Tone::plain, text));
+  context.say(printable(verdict.value("text", std::string())),
+              verdict.value("worth_it", ordered_json()) == true ? Tone::good : Tone::plain);
 }
 
 Result<void> print_groups(Context& context, const ordered_json& answer) {
@@ -113,9 +116,8 @@ Result<void> print_groups(Context& context, const ordered_json& answer) {
     if (!bests) return std::unexpected(bests.error());
     if (!first) context.out.line("");
     first = false;
-    const Paint paint(context.out_traits.color);
-    for (const auto& line : group_heading(group)) context.out.line(paint(Tone::accent, line));
-    context.print(best_table(*bests));
+    for (const auto& line : group_heading(group)) context.say(line, Tone::accent);
+    context.print(best_table(*bests, context.out_traits.interactive));
     print_unfinished(context, group.value("unfinished", ordered_json()));
     print_between(context, group.value("between", ordered_json()));
     print_gain(context, group.value("traffic", ordered_json()));

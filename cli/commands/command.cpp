@@ -4,6 +4,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/text.hpp"
+
 namespace moetune::cli {
 namespace {
 
@@ -19,6 +21,16 @@ std::string footer(const std::string& examples) {
 void Context::print(const Table& table) {
   const std::size_t columns = out_traits.interactive ? out_size().columns : 0;
   for (const std::string& line : table.lines(out_traits, columns)) out.line(line);
+}
+
+void Context::say(std::string_view text, Tone tone) {
+  const Paint paint(out_traits.color);
+  for (const auto& line : filled(text, out_traits.interactive ? out_size().columns : 0)) out.line(paint(tone, line));
+}
+
+void Context::note(std::string_view text, Tone tone) {
+  const Paint paint(err_traits.color);
+  for (const auto& line : filled(text, err_traits.interactive ? err_size().columns : 0)) err.line(paint(tone, line));
 }
 
 void Context::print(const nlohmann::ordered_json& value) {

@@ -33,6 +33,9 @@ struct Context {
   /// The daemon, started for a short while when there is none.
   schema::Result<Client> daemon() { return connector.connect(k_idle_after_query); }
   void print(const Table& table);
+  /// A sentence for a person, on stdout or stderr: on a terminal in lines that fit it, like the cells of a table.
+  void say(std::string_view text, Tone tone = Tone::plain);
+  void note(std::string_view text, Tone tone = Tone::plain);
   /// JSON for programs, on one line.
   void print(const nlohmann::ordered_json& value);
   /// `arguments` as a command line that reaches the same daemon.

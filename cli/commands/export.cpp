@@ -82,15 +82,14 @@ Error with_ways_out(Error error, const ExportFlags& flags, const Context& contex
 /// A sweep that goes on, or was cut off, has not measured all that it would have.
 void warn_of_unfinished(Context& context, const Attachment& file) {
   if (file.unfinished.empty()) return;
-  context.err.line(
-      fmt::format("warning: the file has rows of sweeps that are not done ({}): export again when they are",
-                  printable(file.unfinished)));
+  context.note(fmt::format("warning: the file has rows of sweeps that are not done ({}): export again when they are",
+                           printable(file.unfinished)));
 }
 
 /// The engine takes the nearest key: where nothing was measured it may be slower than the default.
 void warn_of_gaps(Context& context, const Attachment& file) {
   if (file.untested.empty()) return;
-  context.err.line(fmt::format(
+  context.note(fmt::format(
       "warning: nothing was measured in M={}, where the engine takes the nearest key although it may be slower there "
       "than the default: tune the batches in between too (the default --batch covers them)",
       printable(file.untested)));
@@ -163,14 +162,14 @@ void tell(Context& context, const std::vector<std::filesystem::path>& paths, con
     context.print(answer);
   } else {
     for (const auto& path : paths) context.out.line(path.string());
-    context.err.line(where_it_belongs(flags.format, paths.size()));
+    context.note(where_it_belongs(flags.format, paths.size()));
   }
   if (files.is_pair()) {
-    context.err.line(
+    context.note(
         "the second file holds GEMM 2's tiles and belongs beside the first; SGLang reads it since 0.5.5: an older one "
         "would run GEMM 2 with the first one's tiles, which were not measured so");
   } else if (paths.size() > 1) {
-    context.err.line(
+    context.note(
         "both files hold the same tiles: without the second one SGLang would run GEMM 2 with those of an older file "
         "of that name");
   }
@@ -192,7 +191,7 @@ Result<void> write_to_folder(Context& context, const EngineFiles& files, const E
   const auto others = to_be_replaced(flags.folder, wanted);
   const auto paths = write_together(flags.folder, wanted);
   if (!paths) return std::unexpected(paths.error());
-  for (const auto& path : others) context.err.line(fmt::format("replaced another {}", path.string()));
+  for (const auto& path : others) context.note(fmt::format("replaced another {}", path.string()));
   tell(context, *paths, files, flags);
   warn_of_gaps(context, files.first);
   warn_of_unfinished(context, files.first);
@@ -202,7 +201,7 @@ Result<void> write_to_folder(Context& context, const EngineFiles& files, const E
 void write_to_output(Context& context, const EngineFiles& files) {
   context.out.write(files.first.bytes);
   if (!files.is_pair()) return;
-  context.err.line("warning: this is GEMM 1's file alone, and GEMM 2 has tiles of its own: --gemm down prints them");
+  context.note("warning: this is GEMM 1's file alone, and GEMM 2 has tiles of its own: --gemm down prints them");
 }
 
 /// What merging cost each of the problems, where there were several.
@@ -258,11 +257,14 @@ Result<std::optional<EngineFiles>> fetch_once(const Client& client, const Query&
 Result<ExitStatus> tell_guarantee(Context& context, const EngineFiles& files, const ExportFlags& flags) {
   if (!flags.guarantee) return ExitStatus::done;
   const bool apart = flags.folder == "-";
-  const auto& traits = apart ? context.err_traits : context.out_traits;
-  const auto report = guarantee_report(files.guarantee, Paint(traits.color));
+  const auto report = guarantee_report(files.guarantee);
   if (!report) return std::unexpected(report.error());
   if (apart || !context.options.json) {
-    for (const auto& line : report->lines) (apart ? context.err : context.out).line(line);
+    const Tone verdict = report->safe ? Tone::good : Tone::bad;
+    for (const auto& line : report->lines) {
+      const Tone tone = &line == &report->lines.front() ? verdict : Tone::plain;
+      apart ? context.note(line, tone) : context.say(line, tone);
+    }
   }
   return report->safe ? ExitStatus::done : ExitStatus::failed;
 }

@@ -64,16 +64,16 @@ std::map<std::int64_t, BatchBest> asked_for(const SweepStatus& status) {
 void report(Context& context, const SweepStatus& status, const Client& client, const KernelShare& share) {
   context.out.line(fmt::format("sweep {} {}{}: {} of {} trials", status.id, schema::name_of(status.state),
                                time_taken(status), status.done, status.total));
-  for (const auto& line : seed_lines(status)) context.out.line("  " + line);
+  for (const auto& line : seed_lines(status)) context.say("  " + line);
   const auto best = asked_for(status);
   if (!best.empty()) context.print(result_table(best));
   if (const auto more = status.best.size() - best.size(); more > 0) {
-    context.out.line(fmt::format("{} more M were measured between these batches, to place the keys of a file", more));
+    context.say(fmt::format("{} more M were measured between these batches, to place the keys of a file", more));
   }
   if (status.state != SweepState::done || status.best.empty()) return;
   const auto fields = fields_of_rows(status);
   if (status.spec.value("candidates", nlohmann::ordered_json()).empty()) {
-    if (const auto verdict = verdict_on(client, status, fields, share)) context.out.line(*verdict);
+    if (const auto verdict = verdict_on(client, status, fields, share)) context.say(*verdict);
   }
   context.out.line("\nnext:");
   for (const auto& step : next_steps(fields, command_prefix(context.options), client.endpoint()))

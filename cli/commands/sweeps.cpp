@@ -68,8 +68,8 @@ Result<ExitStatus> show_sweep(Context& context, const std::string& id_text, bool
   FrameView view{context.out_size(), context.out_traits, std::nullopt, ""};
   if (!context.out_traits.interactive) view.size.columns = k_whole;
   for (const auto& line : summary_frame(*status, view)) context.out.line(line);
-  for (const auto& line : seed_lines(*status)) context.out.line("  " + line);
-  if (status->error) context.out.line(fmt::format("error: {}", printable_lines(*status->error)));
+  for (const auto& line : seed_lines(*status)) context.say("  " + line);
+  if (status->error) context.say(fmt::format("error: {}", printable_lines(*status->error)));
   if (!status->best.empty()) context.print(result_table(status->best));
   return ExitStatus::done;
 }

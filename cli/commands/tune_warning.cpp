@@ -156,7 +156,7 @@ Result<void> keep_measurable(Context& context, const Words& words, const Client&
     kept.push_back(std::move(target));
   }
   if (kept.empty()) return fail(ErrorCode::conflict, printable(refusals.front()));
-  for (const auto& refusal : refusals) context.err.line(fmt::format("left out: {}", printable(refusal)));
+  for (const auto& refusal : refusals) context.note(fmt::format("left out: {}", printable(refusal)));
   targets = std::move(kept);
   return {};
 }

@@ -133,7 +133,7 @@ Result<void> add_guarantee(const Client& client, const EvidenceRequest& request,
   if (request.allow_recorded) query.add("allow_recorded", "1");
   const auto answer = client.get("/guarantee", query);
   if (!answer) return std::unexpected(answer.error());
-  auto report = guarantee_report(*answer, Paint(false));
+  auto report = guarantee_report(*answer);
   if (!report) return std::unexpected(report.error());
   evidence.guarantee = std::move(report->lines);
   evidence.measured = std::move(report->measured);

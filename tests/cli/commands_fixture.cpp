@@ -16,8 +16,8 @@ ExitStatus CommandsTest::run_with(std::vector<std::string> arguments) {
   const Surroundings surroundings{.out = out_,
                                   .err = err_,
                                   .environment = environment,
-                                  .out_traits = {},
-                                  .err_traits = {},
+                                  .out_traits = traits_,
+                                  .err_traits = traits_,
                                   .out_size = size,
                                   .err_size = size,
                                   .daemon_executable = "no-such"};

@@ -26,6 +26,7 @@ class CommandsTest : public testing::Test {
     return words;
   }
 
+  TerminalTraits traits_;  ///< of a pipe, unless told otherwise
   FakeDaemon daemon_;
   TemporaryFolder folder_;
   StringOutput out_;

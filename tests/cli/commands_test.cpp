@@ -193,21 +193,6 @@ TEST_F(CommandsTest, SteeringPostsAndShowsTheNewState) {
   EXPECT_EQ(run_with({"pause", "3"}), ExitStatus::failed);
 }
 
-ordered_json best_answer() {
-  ordered_json group = {{"device", "NVIDIA_H200"}};
-  const auto spec = sample_sweep("done", 1, 0)["spec"];
-  for (const char* field : {"E", "N", "hidden_size", "topk", "dtype", "act_dtype", "block_shape"})
-    group[field] = spec[field];
-  group.update({{"kernel", "cuda"},
-                {"kernel_digest", "0123456789abcdef"},
-                {"compiler", "nvrtc 12.9"},
-                {"l2", "cold"},
-                {"routing", "uniform"},
-                {"origin", "measured"}});
-  group["configs"] = sample_sweep("done", 1, 3)["best"];
-  return {{"results", {group}}};
-}
-
 TEST_F(CommandsTest, BestShowsATablePerGroup) {
   daemon_.on("GET /best", {.body = best_answer().dump()});
   EXPECT_EQ(run_with({"best", "-E", "256", "-N", "512", "--batch", "3"}), ExitStatus::done) << err();

@@ -20,6 +20,14 @@ TEST(ErrorTextTest, TellsUsageFromFailure) {
   }
 }
 
+TEST(ErrorTextTest, BreaksALongMessageForATerminal) {
+  const Error error{
+      ErrorCode::not_found, "no row has what was asked for", {{"try", {"moetune trials --format jsonl"}}}};
+  EXPECT_EQ(error_text(error, 20),
+            "moetune: no row has\n  what was asked for\ntry:\n  moetune trials --format jsonl\n");
+  EXPECT_EQ(error_text(error), "moetune: no row has what was asked for\ntry:\n  moetune trials --format jsonl\n");
+}
+
 TEST(ErrorTextTest, ListsTheNearestProblemsAsFlags) {
   const Error error{
       ErrorCode::not_found, "no measured row matches",

@@ -20,7 +20,7 @@ ordered_json answer() {
 }
 
 TEST(GuaranteeReportTest, SaysWhatWasMeasuredAndWhichKeysAreOutOfTheOrdinary) {
-  const auto report = guarantee_report(answer(), Paint(false));
+  const auto report = guarantee_report(answer());
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_TRUE(report->safe);
   EXPECT_THAT(report->measured, ElementsAre(1, 2, 16, 24, 32, 64));
@@ -37,13 +37,13 @@ TEST(GuaranteeReportTest, ADenseFileHasNoGap) {
   dense["widest_gap"] = nullptr;
   dense["longest_gap"] = nullptr;
   dense["pinned"] = ordered_json::array();
-  EXPECT_EQ(guarantee_report(dense, Paint(false))->lines.at(1), "measured: 6 of M=1..64");
+  EXPECT_EQ(guarantee_report(dense)->lines.at(1), "measured: 6 of M=1..64");
 }
 
 TEST(GuaranteeReportTest, OneRangeMayBeBothTheFarthestAndTheLongest) {
   auto sparse = answer();
   sparse["longest_gap"] = sparse["widest_gap"] = {{"from", 1}, {"to", 15}};
-  EXPECT_EQ(guarantee_report(sparse, Paint(false))->lines.at(1),
+  EXPECT_EQ(guarantee_report(sparse)->lines.at(1),
             "measured: 6 of M=1..64; farthest from a measured M in proportion: 1..15 (below 16), which is also the "
             "longest range without one");
 }
@@ -52,13 +52,13 @@ TEST(GuaranteeReportTest, NamesWhereAMergedFileIsNotKnownAndWhatAnyProblemDidNot
   auto merged = answer();
   merged["not_measured"] = {40, 48};
   merged["problems"].push_back({{"points", {{"1", {{"asked", false}}}, {"16", {{"asked", true}}}}}});
-  const auto report = guarantee_report(merged, Paint(false));
+  const auto report = guarantee_report(merged);
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_EQ(report->lines.at(3), "not known for every problem, as it was not measured: what the file runs at M=40, 48");
   EXPECT_EQ(report->lines.at(4), "key 1: 4.00 % faster");
   merged["problems"][0]["group"] = {{"E", 8}, {"routing", "uniform"}};
   merged["problems"][1]["group"] = {{"E", 8}, {"routing", "zipf:1.2"}};
-  EXPECT_THAT(guarantee_report(merged, Paint(false))->lines.at(3), HasSubstr("not known for every routing, as"));
+  EXPECT_THAT(guarantee_report(merged)->lines.at(3), HasSubstr("not known for every routing, as"));
 }
 
 TEST(GuaranteeReportTest, AnotherAnswerIsRefused) {
@@ -66,7 +66,7 @@ TEST(GuaranteeReportTest, AnotherAnswerIsRefused) {
                             "left_out", "problems"}) {
     auto broken = answer();
     broken.erase(field);
-    const auto report = guarantee_report(broken, Paint(false));
+    const auto report = guarantee_report(broken);
     ASSERT_FALSE(report) << field;
     EXPECT_THAT(report.error().message, HasSubstr("/guarantee"));
   }

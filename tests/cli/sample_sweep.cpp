@@ -53,4 +53,19 @@ nlohmann::ordered_json sample_sweep(const std::string& state, std::int64_t done,
           {"best", std::move(best)}};
 }
 
+nlohmann::ordered_json best_answer() {
+  nlohmann::ordered_json group = {{"device", "NVIDIA_H200"}};
+  const auto spec = sample_sweep("done", 1, 0)["spec"];
+  for (const char* field : {"E", "N", "hidden_size", "topk", "dtype", "act_dtype", "block_shape"})
+    group[field] = spec[field];
+  group.update({{"kernel", "cuda"},
+                {"kernel_digest", "0123456789abcdef"},
+                {"compiler", "nvrtc 12.9"},
+                {"l2", "cold"},
+                {"routing", "uniform"},
+                {"origin", "measured"}});
+  group["configs"] = sample_sweep("done", 1, 3)["best"];
+  return {{"results", {group}}};
+}
+
 }  // namespace moetune::cli

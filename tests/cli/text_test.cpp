@@ -55,5 +55,15 @@ TEST(TextTest, WrapsWordsWithinTheColumns) {
   EXPECT_THAT(wrapped({}, "  ", 5), ElementsAre());
 }
 
+TEST(TextTest, FillsLinesWithASentence) {
+  EXPECT_THAT(filled("one two three", 0), ElementsAre("one two three"));
+  EXPECT_THAT(filled("one two three", 13), ElementsAre("one two three"));
+  EXPECT_THAT(filled("one two three", 8), ElementsAre("one two", "  three"));
+  EXPECT_THAT(filled("  one two three four", 9), ElementsAre("  one two", "    three", "    four"));
+  EXPECT_THAT(filled("a longer-than-a-line word", 8), ElementsAre("a", "  longer-than-a-line", "  word"));
+  EXPECT_THAT(filled("apart  from  that", 10), ElementsAre("apart", "  from", "  that"));
+  EXPECT_THAT(filled("", 8), ElementsAre(""));
+}
+
 }  // namespace
 }  // namespace moetune::cli
