@@ -117,9 +117,11 @@ Result<BatchBest> batch_best_from_json(const nlohmann::json& value) {
     ObjectReader fields(*chosen, "chosen");
     best.chosen = read_config(fields, "config");
     best.chosen_latency_us = fields.optional_number("latency_us", 0, k_any);
+    best.decided_by = fields.optional_text("sweep");
     best.keeps_default = fields.boolean_or("default", false);
     if (!fields.ok()) reader.adopt(fields.finish().error());
   }
+  best.sweep = reader.optional_text("sweep");
   best.reason = reader.optional_text("reason", 4096).value_or("");
   if (auto done = finish(reader, "results"); !done) return std::unexpected(done.error());
   return best;

@@ -26,6 +26,8 @@ struct BatchBest {
   std::optional<double> chosen_latency_us;   ///< empty when it was never measured
   bool keeps_default = false;
   std::string reason;
+  std::optional<std::string> sweep;       ///< label of the sweep that the fastest row is of
+  std::optional<std::string> decided_by;  ///< label of the sweep that decides what is chosen
 
   /// The default's latency over the chosen configuration's.
   std::optional<double> chosen_speedup() const;

@@ -71,7 +71,8 @@ ordered_json between_keys(const FilePlan& plan, const std::vector<db::BatchBest>
     if (point.key == point.batch) continue;
     const bool is_default = point.standing == PointStanding::is_default;
     auto entry = best_entry(best_at(bests, point.batch),
-                            {point.config, point.latency_us, is_default, reason_without_key(plan, point)});
+                            {point.config, point.latency_us, is_default, reason_without_key(plan, point)},
+                            problem.batches.at(point.batch).best.sweep);
     entry["key"] = point.key;
     entry["asked"] = point.asked;
     between[std::to_string(point.batch)] = std::move(entry);
@@ -106,7 +107,8 @@ Result<ordered_json> group_answer(db::Snapshot& snapshot, const db::GroupMatch& 
   answer["configs"] = ordered_json::object();
   for (const Entry& key : keys) {
     if (query.batch && key.row->batch != schema::nearest_key(batches, *query.batch)) continue;
-    answer["configs"][std::to_string(key.row->batch)] = best_entry(best_at(*bests, key.row->batch), key.choice);
+    answer["configs"][std::to_string(key.row->batch)] =
+        best_entry(best_at(*bests, key.row->batch), key.choice, key.row->sweep);
   }
   auto between = query.batch ? ordered_json::object() : between_keys(*plan, *bests);
   if (!between.empty()) answer["between"] = std::move(between);

@@ -24,7 +24,11 @@ search::Choice choice_for(const db::BatchBest& row) {
   return search::choose(measured(row.best), fallback, row.rule);
 }
 
-nlohmann::ordered_json best_entry(const db::BatchBest& row, const search::Choice& choice) {
+nlohmann::ordered_json best_entry(const db::BatchBest& row, const search::Choice& choice,
+                                  const std::optional<std::string>& decided_by) {
+  const auto or_null = [](const std::optional<std::string>& sweep) {
+    return sweep ? nlohmann::ordered_json(*sweep) : nlohmann::ordered_json();
+  };
   nlohmann::ordered_json entry;
   entry["config"] = schema::to_json(row.best.config);
   entry["latency_us"] = row.best.latency_us;
@@ -35,11 +39,13 @@ nlohmann::ordered_json best_entry(const db::BatchBest& row, const search::Choice
     entry["speedup"] = row.default_row->latency_us / row.best.latency_us;
   }
   entry["samples"] = row.best.samples_us.size();
+  entry["sweep"] = or_null(row.sweep);
   nlohmann::ordered_json chosen;
   chosen["config"] = schema::to_json(choice.config);
   chosen["latency_us"] = nullptr;
   if (choice.latency_us) chosen["latency_us"] = *choice.latency_us;
   chosen["default"] = choice.is_default;
+  chosen["sweep"] = or_null(decided_by);
   entry["chosen"] = std::move(chosen);
   entry["reason"] = choice.reason;
   return entry;

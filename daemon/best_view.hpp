@@ -1,6 +1,8 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
 
 #include "daemon/search/choice.hpp"
 #include "db/best_query.hpp"
@@ -16,8 +18,11 @@ search::Default default_of(const db::BatchBest& row);
 search::Choice choice_for(const db::BatchBest& row);
 
 /// One entry of "configs" in GET /best and of "best" in GET /sweeps/{id}: {"config", "latency_us",
-/// "default_latency_us", "speedup", "samples", "chosen": {"config", "latency_us", "default"}, "reason"}. Latencies are
-/// microseconds; default_latency_us and speedup are null without a default of the same sweep; samples is a count.
-nlohmann::ordered_json best_entry(const db::BatchBest& row, const search::Choice& choice);
+/// "default_latency_us", "speedup", "samples", "sweep", "chosen": {"config", "latency_us", "default", "sweep"},
+/// "reason"}. Latencies are microseconds; default_latency_us and speedup are null without a default of the same sweep;
+/// samples is a count; "sweep" is the label of the one that the row is of, and of the one that decides (`decided_by`),
+/// null for rows that were imported without one.
+nlohmann::ordered_json best_entry(const db::BatchBest& row, const search::Choice& choice,
+                                  const std::optional<std::string>& decided_by);
 
 }  // namespace moetune::daemon

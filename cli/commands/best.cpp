@@ -68,6 +68,23 @@ Table best_table(const std::map<std::int64_t, BatchBest>& bests, bool narrow) {
   return table;
 }
 
+/// The rows of the table are the fastest of all sweeps; one of them decides what is chosen.
+void print_sweeps(Context& context, const std::map<std::int64_t, BatchBest>& bests) {
+  using Sweeps = std::pair<std::string, std::string>;
+  std::map<Sweeps, std::vector<std::int64_t>> batches_of;
+  for (const auto& [batch, best] : bests) {
+    if (best.sweep == best.decided_by) continue;
+    const Sweeps sweeps{best.sweep.value_or("an import"), best.decided_by.value_or("an import")};
+    batches_of[sweeps].push_back(batch);
+  }
+  constexpr std::size_t k_most = 12;
+  for (const auto& [sweeps, batches] : batches_of) {
+    context.say(fmt::format("batch{} {}: the best row is of {}, what is chosen is decided by {}",
+                            batches.size() == 1 ? "" : "es", some_of(batches, k_most), printable(sweeps.first),
+                            printable(sweeps.second)));
+  }
+}
+
 /// What all of that is worth under the traffic that the daemon knows.
 void print_gain(Context& context, const ordered_json& gain) {
   if (!gain.is_object()) return;
@@ -118,6 +135,7 @@ Result<void> print_groups(Context& context, const ordered_json& answer) {
     first = false;
     for (const auto& line : group_heading(group)) context.say(line, Tone::accent);
     context.print(best_table(*bests, context.out_traits.interactive));
+    print_sweeps(context, *bests);
     print_unfinished(context, group.value("unfinished", ordered_json()));
     print_between(context, group.value("between", ordered_json()));
     print_gain(context, group.value("traffic", ordered_json()));

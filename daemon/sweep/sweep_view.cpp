@@ -68,7 +68,7 @@ schema::Result<ordered_json> best_view(db::Snapshot& snapshot, const db::Sweep& 
     db::BatchBest judged = row;
     if (auto done = db::prefer_rounds(snapshot, judged, search::k_looks[0]); !done)
       return std::unexpected(done.error());
-    best[std::to_string(row.batch)] = best_entry(row, choice_for(judged));
+    best[std::to_string(row.batch)] = best_entry(row, choice_for(judged), row.sweep);
   }
   return best;
 }

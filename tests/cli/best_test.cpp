@@ -9,6 +9,7 @@ namespace moetune::cli {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 class BestTest : public CommandsTest {};
 
@@ -28,6 +29,22 @@ TEST_F(BestTest, SentencesFitTheTerminal) {
   for (const auto& line : split(out(), '\n')) EXPECT_LE(width_of(line), 80U) << line;
   EXPECT_THAT(out(), HasSubstr("\n    16x128x128 g1 w8 s3: faster than"));
   EXPECT_THAT(out(), HasSubstr("\n  of it in one sentence or two\n"));
+}
+
+TEST_F(BestTest, NamesTheSweepsWhereTheBestRowIsNotOfTheOneThatDecides) {
+  auto answer = best_answer();
+  auto& configs = answer["results"][0]["configs"];
+  for (auto& [batch, entry] : configs.items()) {
+    entry["sweep"] = batch == "1" ? "ab-1" : "ab-2";
+    entry["chosen"]["sweep"] = "ab-2";
+  }
+  daemon_.on("GET /best", {.body = answer.dump()});
+  EXPECT_EQ(run_with({"best", "-E", "256", "-N", "512"}), ExitStatus::done) << err();
+  EXPECT_THAT(out(), HasSubstr("\nbatch 1: the best row is of ab-1, what is chosen is decided by ab-2\n"));
+  configs["1"]["sweep"] = "ab-2";
+  daemon_.on("GET /best", {.body = answer.dump()});
+  EXPECT_EQ(run_with({"best", "-E", "256", "-N", "512"}), ExitStatus::done) << err();
+  EXPECT_THAT(out(), Not(HasSubstr("decided by")));
 }
 
 }  // namespace

@@ -50,6 +50,16 @@ TEST_F(BestAnswerTest, AKeyShowsItsBestRowAndWhatTheFileHas) {
   EXPECT_EQ(key["chosen"]["default"], true);
 }
 
+TEST_F(BestAnswerTest, NamesTheSweepThatDecidesBesideThatOfTheBestRow) {
+  const auto first = sweep(sweep_of({16}, {{16, {{1, 80}, {2, 81}}}})).label;
+  const auto second = sweep(sweep_of({16}, {{16, {{1, 80.4}, {2, 80.9}}}})).label;
+  const auto key = result()["configs"]["16"];
+  EXPECT_EQ(key["sweep"], first);
+  EXPECT_EQ(key["latency_us"], 80.0);
+  EXPECT_EQ(key["chosen"]["sweep"], second);
+  EXPECT_EQ(key["chosen"]["latency_us"], 80.4);
+}
+
 TEST_F(BestAnswerTest, TheVerdictIsOverTheBatchesAskedFor) {
   sweep_of({1, 2}, {{1, {{1, 50}}}, {2, {}}});
   const auto verdict = result()["verdict"];

@@ -136,7 +136,8 @@ TEST_F(SweepTest, ReuseTakesFinishedRowsOver) {
   EXPECT_TRUE(std::ranges::any_of(second, in_rounds));
   const auto choices = [&](int sweep) {
     auto best = daemon_.sweep(sweep)["best"];
-    for (auto& [batch, entry] : best.items()) entry = {entry["chosen"], entry["reason"]};
+    for (auto& [batch, entry] : best.items())
+      entry = {entry["chosen"]["config"], entry["chosen"]["latency_us"], entry["reason"]};
     return best;
   };
   EXPECT_EQ(choices(1), choices(2));
