@@ -59,7 +59,7 @@ std::vector<std::string> seed_lines(const SweepStatus& status) {
   std::vector<std::string> lines;
   for (const auto& share : status.seeded_by) {
     lines.push_back(fmt::format(
-        "{} candidates from {}{}", share.candidates, printable(share.name),
+        "{} candidates from {} (set {}){}", share.candidates, printable(share.name), share.set,
         share.left_out == 0 ? "" : fmt::format("; {} rows left out, which do not run here", share.left_out)));
   }
   for (const auto& [problem, candidates] : status.neighbours) {

@@ -65,9 +65,14 @@ Result<ExitStatus> list_sets(Context& context, const ListFlags& flags) {
     context.out.line("no candidate sets like that; moetune import takes in engines' tuned files");
     return ExitStatus::done;
   }
-  Table table({{"id", Align::right}, {"rows", Align::right}, {"no tiles", Align::right}, {"name", Align::left}});
+  Table table({{"id", Align::right},
+               {"rows", Align::right},
+               {"no tiles", Align::right},
+               {"imported", Align::left},
+               {"name", Align::left}});
   for (const auto& item : *items) {
     table.add({number_at(item, "id"), number_at(item, "rows"), number_at(item, "unusable"),
+               text_at(item, "imported_at"),
                text_at(item, "name") + (item.value("discarded", false) ? ", discarded" : "")});
   }
   context.print(table);

@@ -108,7 +108,7 @@ Result<std::vector<std::int64_t>> batches_of(const CompareFlags& flags, const st
 void print_verdicts(Context& context, const ordered_json& comparison, const std::vector<FileVerdict>& verdicts) {
   const Paint paint(context.out_traits.color);
   const auto rounds = comparison.value("rounds", ordered_json::object());
-  context.out.line(
+  context.say(
       fmt::format("sweep {}: medians of rounds in turns; intervals of {:.4g} %, differences below {:.3g} % "
                   "are none",
                   comparison.value("sweep", std::int64_t{0}), 100 * rounds.value("level", 0.0),
@@ -117,8 +117,8 @@ void print_verdicts(Context& context, const ordered_json& comparison, const std:
     context.out.line(fmt::format("\n{}", paint(Tone::strong, printable(verdict.path))));
     context.print(verdict_table(verdict, &verdict == &verdicts.front()));
     const auto lines = verdict_lines(verdict);
-    for (std::size_t i = 0; i + 1 < lines.size(); ++i) context.out.line(lines[i]);
-    context.out.line(paint(verdict.is_good() ? Tone::good : Tone::bad, lines.back()));
+    for (std::size_t i = 0; i + 1 < lines.size(); ++i) context.say(lines[i]);
+    context.say(lines.back(), verdict.is_good() ? Tone::good : Tone::bad);
   }
 }
 
@@ -128,13 +128,14 @@ void note_conditions(Context& context, const ordered_json& comparison, const sch
   if (!group.is_object()) return;
   const std::string device = group.value("device", "");
   if (!is_device(file.name.device, device)) {
-    context.err.line(
-        fmt::format("the times are of {}, and the file is for {}", printable(device), printable(file.name.device)));
+    context.note(fmt::format("warning: the times are of {}, and the file is for {}, of which they say nothing",
+                             printable(device), printable(file.name.device)),
+                 Tone::warning);
   }
   const std::string kernel = group.value("kernel", "");
   if (kernel != schema::name_of(file.engine)) {
-    context.err.line(fmt::format("measured with the kernel {}: the file steers {}'s own, of which this says little",
-                                 printable(kernel), schema::name_of(file.engine)));
+    context.note(fmt::format("measured with the kernel {}: the file steers {}'s own, of which this says little",
+                             printable(kernel), schema::name_of(file.engine)));
   }
 }
 

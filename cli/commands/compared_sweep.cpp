@@ -102,7 +102,7 @@ Result<ComparedSweep> create_compared_sweep(Context& context, const Client& clie
   const auto problem = problem_of(request.spec);
   if (!problem) return std::unexpected(problem.error());
   std::vector<SweepRequest> requests = {std::move(request)};
-  auto used = use_recording(context, client, requests, recording, OtherDevice::taken);
+  auto used = use_recording(context, client, requests, recording, OtherDevice::refused);
   if (!used) return std::unexpected(used.error());
   ordered_json& spec = requests.front().spec;
   auto known = known_bests(client, spec, *problem, files.front().file.name.device, batches);

@@ -60,14 +60,14 @@ Result<Query> query_of(const PublishFlags& flags) {
 
 void tell(Context& context, std::string_view what, const std::vector<publish::Note>& notes) {
   for (const auto& note : notes) {
-    context.err.line(fmt::format("{}: {}: {}", what, printable(note.path), printable(note.reason)));
+    context.note(fmt::format("{}: {}: {}", what, printable(note.path), printable(note.reason)));
   }
 }
 
 /// Rows of kernels that are no engine's, when there is nothing else.
 void tell_of_kernels(Context& context, const publish::Publication& publication) {
   if (!publication.left_out.empty() || publication.other_kernels.empty()) return;
-  context.err.line(
+  context.note(
       fmt::format("there are rows of kernel {}: a file steers its engine's own kernel, so they are "
                   "published only when named (--kernel NAME)",
                   printable(fmt::format("{}", fmt::join(publication.other_kernels, ", ")))));
@@ -88,6 +88,19 @@ void print(Context& context, const fs::path& folder, const publish::Report& repo
   if (has_engine(report, true)) {
     context.err.line(fmt::format("for SGLang: SGLANG_MOE_CONFIG_DIR={} (it then reads none of the files that it ships)",
                                  shell_word(folder.string())));
+  }
+}
+
+/// A file steers its engine's own kernel, whichever its tiles were measured with.
+void warn_of_kernel(Context& context, const publish::Report& report, const std::string& kernel) {
+  for (const bool sglang : {false, true}) {
+    const std::string engine = sglang ? "SGLang" : "vLLM";
+    if (kernel.empty() || kernel == (sglang ? "sglang" : "vllm") || !has_engine(report, sglang)) continue;
+    context.note(fmt::format("warning: {}'s files hold tiles that were measured with the kernel {}: {} runs its own "
+                             "kernel with them, of which this says little{}",
+                             engine, printable(kernel), engine,
+                             sglang ? "; --format vllm leaves them out" : "; --format sglang leaves them out"),
+                 Tone::warning);
   }
 }
 
@@ -124,6 +137,7 @@ Result<ExitStatus> publish_files(Context& context, const PublishFlags& flags) {
     context.print(answer);
   } else {
     print(context, folder, *report);
+    warn_of_kernel(context, *report, flags.kernel);
     tell(context, "left as it is", report->refused);
     if (!report->refused.empty()) context.err.line("--force replaces files that moetune did not write");
     tell(context, "kept without ground (remove it if you do not want it)", report->lost);

@@ -83,15 +83,15 @@ Result<void> choose_kernel(Context& context, const std::vector<RecordedGroup>& g
   }
   request.spec["kernel"] = kernels.contains(own) ? own : *kernels.begin();
   if (!kernels.contains(own)) {
-    context.err.line(fmt::format("{} has times of the kernel {} alone for this problem, so that one is taken",
-                                 printable(path), printable(*kernels.begin())));
+    context.note(fmt::format("{} has times of the kernel {} alone for this problem, so that one is taken",
+                             printable(path), printable(*kernels.begin())));
   }
   return {};
 }
 
 /// Why the recording says nothing about the GPU that the request's file is for, if so.
 std::optional<std::string> refusal_of(const std::vector<RecordedGroup>& groups, const SweepRequest& request,
-                                      const std::string& path) {
+                                      const std::string& path, OtherDevice other) {
   if (!request.file) return std::nullopt;
   const std::string& wanted = request.file->name.device;
   std::set<std::string> devices;
@@ -101,25 +101,27 @@ std::optional<std::string> refusal_of(const std::vector<RecordedGroup>& groups, 
   }
   if (devices.empty()) return std::nullopt;
   return printable(
-      fmt::format("{} is a file for {}, and the times of {} are of {}: give a recording of that GPU, or "
-                  "the flags of the problem in the place of --warning",
-                  request.file->text, wanted, path, fmt::join(devices, ", ")));
+      fmt::format("{} is a file for {}, and the times of {} are of {}: give a recording of that GPU{}",
+                  request.file->text, wanted, path, fmt::join(devices, ", "),
+                  other == OtherDevice::left_out ? ", or the flags of the problem in the place of --warning" : ""));
 }
 
 Result<void> leave_out_others(Context& context, const std::vector<RecordedGroup>& groups,
-                              std::vector<SweepRequest>& requests, const std::string& path) {
+                              std::vector<SweepRequest>& requests, const std::string& path, OtherDevice other) {
   std::vector<SweepRequest> kept;
   std::vector<std::string> refusals;
   for (SweepRequest& request : requests) {
-    auto refusal = refusal_of(groups, request, path);
+    auto refusal = refusal_of(groups, request, path, other);
     if (refusal) {
       refusals.push_back(std::move(*refusal));
     } else {
       kept.push_back(std::move(request));
     }
   }
-  if (kept.empty()) return fail(ErrorCode::conflict, refusals.front());
-  for (const auto& refusal : refusals) context.err.line(fmt::format("left out: {}", refusal));
+  if (kept.empty() || (other == OtherDevice::refused && !refusals.empty())) {
+    return fail(ErrorCode::conflict, refusals.front());
+  }
+  for (const auto& refusal : refusals) context.note(fmt::format("left out: {}", refusal));
   requests = std::move(kept);
   return {};
 }
@@ -149,9 +151,7 @@ Result<void> use_recording(Context& context, const Client& client, std::vector<S
   // A daemon that cannot tell, being older, refuses a kernel that is not there.
   if (!groups && groups.error().code == ErrorCode::not_found) return {};
   if (!groups) return std::unexpected(in_terms_of_file(groups.error(), requests.front(), path));
-  if (other == OtherDevice::left_out) {
-    if (auto left = leave_out_others(context, *groups, requests, path); !left) return left;
-  }
+  if (auto left = leave_out_others(context, *groups, requests, path, other); !left) return left;
   for (SweepRequest& request : requests) {
     if (auto chosen = choose_kernel(context, *groups, request, path); !chosen) return chosen;
   }

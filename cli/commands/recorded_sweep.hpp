@@ -9,12 +9,15 @@
 namespace moetune::cli {
 
 /// What becomes of a request for a file of another GPU than the recording's.
-enum class OtherDevice { left_out, taken };
+enum class OtherDevice {
+  left_out,  ///< the others go on without it
+  refused,   ///< the files are compared together or not at all
+};
 
 /// Uploads the recording `path`, once for all, and completes the requests by what it holds: the kernel, where none was
 /// named, is the one that the request's file steers (without a file `cuda`), or the only one that there are times of.
 /// Nothing is done when `path` is empty. Errors: invalid_argument when there are times of several others, naming them;
-/// conflict when all requests are left out; those of the daemon, about `path`.
+/// conflict when all requests are left out, or one is refused; those of the daemon, about `path`.
 schema::Result<void> use_recording(Context& context, const Client& client, std::vector<SweepRequest>& requests,
                                    const std::string& path, OtherDevice other);
 

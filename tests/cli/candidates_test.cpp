@@ -100,10 +100,15 @@ TEST_F(CandidatesTest, AVersionIsTakenOnlyWhereThereIsOne) {
 }
 
 TEST_F(CandidatesTest, ListsTheSetsOfAProblem) {
-  daemon_.on("GET /candidates",
-             {.body = R"({"items":[{"id":7,"name":"vllm/E=8.json","rows":18,"unusable":2}],"next":null})"});
+  daemon_.on(
+      "GET /candidates",
+      {.body = R"({"items":[{"id":7,"name":"vllm/E=8.json","rows":18,"unusable":2,"imported_at":"2026-11-20T10:15:00Z"},
+                           {"id":9,"name":"vllm/E=8.json","rows":18,"unusable":2}],"next":null})"});
   EXPECT_EQ(run_with({"candidates", "-E", "8", "--dtype", "none", "--engine", "vllm"}), ExitStatus::done) << err();
-  EXPECT_EQ(out(), "id  rows  no tiles  name\n 7    18         2  vllm/E=8.json\n");
+  EXPECT_EQ(out(),
+            "id  rows  no tiles  imported              name\n"
+            " 7    18         2  2026-11-20T10:15:00Z  vllm/E=8.json\n"
+            " 9    18         2  -                     vllm/E=8.json\n");
   EXPECT_EQ(daemon_.seen()[0].target, "/candidates?E=8&dtype=none&engine=vllm&limit=1000");
   EXPECT_EQ(run_with({"candidates", "--json"}), ExitStatus::done);
   EXPECT_EQ(json::parse(out())["items"][0]["id"], 7);

@@ -177,13 +177,27 @@ TEST_F(CompareTest, ARecordingStandsInForTheGpu) {
 TEST_F(CompareTest, TheKernelIsTheOneThatTheRecordingHolds) {
   ordered_json problem;
   schema::write_problem(sample_problem(), problem);
-  const ordered_json group = {{"device", "NVIDIA_L20"}, {"problem", problem},   {"kernel", "cuda"},
-                              {"l2", "cold"},           {"routing", "uniform"}, {"rows", 7}};
+  const ordered_json group = {{"device", "NVIDIA_H200"}, {"problem", problem}, {"kernel", "cuda"}, {"l2", "cold"},
+                              {"routing", "uniform"},    {"rows", 7}};
   daemon_.on("GET /uploads/upload-7/groups", {.body = ordered_json{{"groups", ordered_json::array({group})}}.dump()});
   const auto rows = folder_.file("rows.jsonl", "{}\n").string();
   EXPECT_EQ(compare_whole(file(), {"--batch", "1", "--recording", rows}), ExitStatus::done) << err();
   EXPECT_EQ(created()["kernel"], "cuda");
   EXPECT_THAT(daemon_.seen("GET /best")[0].target, HasSubstr("kernel=cuda")) << "the best known of that kernel";
+}
+
+TEST_F(CompareTest, ARecordingOfAnotherGpuIsRefused) {
+  ordered_json problem;
+  schema::write_problem(sample_problem(), problem);
+  const ordered_json group = {{"device", "NVIDIA_L20"}, {"problem", problem},   {"kernel", "vllm"},
+                              {"l2", "cold"},           {"routing", "uniform"}, {"rows", 7}};
+  daemon_.on("GET /uploads/upload-7/groups", {.body = ordered_json{{"groups", ordered_json::array({group})}}.dump()});
+  const auto rows = folder_.file("rows.jsonl", "{}\n").string();
+  EXPECT_EQ(compare_whole(file(), {"--batch", "1", "--recording", rows}), ExitStatus::failed);
+  EXPECT_THAT(err(),
+              AllOf(HasSubstr("is a file for NVIDIA_H200, and the times of " + rows + " are of NVIDIA_L20: give"),
+                    Not(HasSubstr("--warning"))));
+  EXPECT_THAT(daemon_.seen("POST /sweeps"), IsEmpty());
 }
 
 TEST_F(CompareTest, SaysWhenTheTimesAreOfAnotherKernelOrDevice) {
@@ -194,7 +208,7 @@ TEST_F(CompareTest, SaysWhenTheTimesAreOfAnotherKernelOrDevice) {
   daemon_.on("GET /sweeps/3/comparison", {.body = other.dump()});
   EXPECT_EQ(compare_whole(file(), {"--batch", "1"}), ExitStatus::done);
   EXPECT_THAT(err(), AllOf(HasSubstr("measured with the kernel cuda: the file steers vllm's own"),
-                           HasSubstr("the times are of NVIDIA_L20, and the file is for NVIDIA_H200")));
+                           HasSubstr("warning: the times are of NVIDIA_L20, and the file is for NVIDIA_H200")));
 }
 
 TEST_F(CompareTest, AFileWithTooManyKeysIsToldToChoose) {

@@ -10,6 +10,7 @@ namespace {
 using schema::publish::FileSet;
 using schema::publish::Publication;
 using testing::HasSubstr;
+using testing::Not;
 
 const std::string k_file = "E=8,N=512,device_name=NVIDIA_H200.json";
 const std::string k_up = "configs/triton_3_6_0/E=8,N=512,device_name=NVIDIA_H200.json";
@@ -49,6 +50,20 @@ TEST_F(PublishTest, WritesBothEnginesFilesAndSaysWhereTheyBelong) {
   EXPECT_EQ(publish(), ExitStatus::done);
   EXPECT_THAT(out(), HasSubstr("unchanged  " + (target_ / k_file).string() + "\n"));
   EXPECT_EQ(daemon_.seen().back().target, "/publication");
+}
+
+TEST_F(PublishTest, WarnsWhereTilesAreOfAnotherKernelThanTheEngines) {
+  add({k_file}, "{}\n");
+  add({k_up, k_down}, "{ }\n");
+  EXPECT_EQ(publish({"--kernel", "vllm"}), ExitStatus::done) << err();
+  EXPECT_THAT(err(),
+              HasSubstr("warning: SGLang's files hold tiles that were measured with the kernel vllm: SGLang runs "
+                        "its own kernel with them, of which this says little; --format vllm leaves them out\n"));
+  EXPECT_THAT(err(), Not(HasSubstr("vLLM's files hold")));
+  EXPECT_EQ(publish({"--kernel", "cuda"}), ExitStatus::done) << err();
+  EXPECT_THAT(err(), HasSubstr("warning: vLLM's files hold"));
+  EXPECT_EQ(publish(), ExitStatus::done) << err();
+  EXPECT_THAT(err(), Not(HasSubstr("warning")));
 }
 
 TEST_F(PublishTest, PrintsTheReportAsJson) {

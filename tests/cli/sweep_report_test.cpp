@@ -27,8 +27,8 @@ TEST(SweepReportTest, TellsHowManyCandidatesCameFromWhere) {
   sweep["seeded_by"] = {{{"set", 7}, {"name", "vllm-0.33.0/E=8.json"}, {"candidates", 18}, {"left_out", 0}},
                         {{"set", 8}, {"name", "odd\x1b[31m"}, {"candidates", 0}, {"left_out", 3}}};
   EXPECT_THAT(seed_lines(sweep_status_from_json(sweep).value()),
-              ElementsAre("18 candidates from vllm-0.33.0/E=8.json",
-                          "0 candidates from odd [31m; 3 rows left out, which do not run here"));
+              ElementsAre("18 candidates from vllm-0.33.0/E=8.json (set 7)",
+                          "0 candidates from odd [31m (set 8); 3 rows left out, which do not run here"));
   sweep["neighbours"] = {
       {{"problem", {{"E", 64}, {"N", 1408}, {"hidden_size", 2048}, {"topk", 6}}}, {"candidates", 8}}};
   EXPECT_EQ(seed_lines(sweep_status_from_json(sweep).value()).back(),
