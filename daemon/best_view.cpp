@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "daemon/search/heats.hpp"
+
 namespace moetune::daemon {
 
 search::Measured measured(const db::MeasuredRow& row) {
@@ -16,6 +18,11 @@ search::Default default_of(const db::BatchBest& row) {
   }
   if (row.default_row) fallback.measured = measured(*row.default_row);
   return fallback;
+}
+
+schema::Result<void> prefer_judged(db::Snapshot& snapshot, db::BatchBest& run) {
+  const std::size_t of_default = run.default_row ? run.default_row->rounds_us.size() : 0;
+  return db::prefer_rounds(snapshot, run, search::rounds_to_decide(of_default));
 }
 
 search::Choice choice_for(const db::BatchBest& row) {

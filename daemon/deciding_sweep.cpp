@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "daemon/best_view.hpp"
-#include "daemon/search/heats.hpp"
 #include "db/measured_batches.hpp"
 
 namespace moetune::daemon {
@@ -59,7 +58,7 @@ Result<Bests> deciding_of_group(db::Snapshot& snapshot, std::int64_t group, db::
   if (!asked) return std::unexpected(asked.error());
   std::map<std::int64_t, Bests> by_batch;
   for (db::BatchBest& best : *all) {
-    if (auto judged = db::prefer_rounds(snapshot, best, search::k_looks[0]); !judged) {
+    if (auto judged = prefer_judged(snapshot, best); !judged) {
       return std::unexpected(judged.error());
     }
     by_batch[best.batch].push_back(std::move(best));

@@ -30,6 +30,21 @@ bool is_open(std::span<const HeatEntry> entries, std::size_t fastest, const sche
 
 }  // namespace
 
+HeatEntry heat_entry(std::span<const std::vector<double>> rounds, bool stays) {
+  HeatEntry entry{.rounds_us = {}, .stays = stays, .latency_us = std::nullopt};
+  std::vector<double> all;
+  for (const auto& samples_us : rounds) {
+    entry.rounds_us.push_back(schema::median(samples_us));
+    all.insert(all.end(), samples_us.begin(), samples_us.end());
+  }
+  if (!all.empty()) entry.latency_us = schema::median(all);
+  return entry;
+}
+
+std::size_t rounds_to_decide(std::size_t of_default) {
+  return std::max(k_looks[0], of_default);
+}
+
 double error_of_look(const schema::ChoiceRule& rule) {
   return (1 - rule.level) / static_cast<double>(std::size(k_looks) * k_most_challengers);
 }
@@ -40,7 +55,7 @@ bool is_out_of_heat(double us, double best_us) {
 
 HeatVerdict judge_heat(std::span<const HeatEntry> entries, const schema::ChoiceRule& rule) {
   std::vector<double> us;
-  for (const HeatEntry& entry : entries) us.push_back(schema::median(entry.rounds_us));
+  for (const HeatEntry& entry : entries) us.push_back(entry.latency_us.value_or(schema::median(entry.rounds_us)));
   std::vector<std::size_t> order(entries.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::ranges::stable_sort(order, {}, [&](std::size_t i) { return us[i]; });

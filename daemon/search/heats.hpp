@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -13,7 +14,13 @@ namespace moetune::daemon::search {
 struct HeatEntry {
   std::vector<double> rounds_us;
   bool stays = false;  ///< what others have to beat: the engine's default
+  /// What its row would say now, the median of all its samples. The fastest by it is the one that is chosen or not, so
+  /// that it is the one which has to be clear. Without it the median of the rounds stands in.
+  std::optional<double> latency_us = {};
 };
+
+/// The entry of a candidate by the samples of each of its rounds, microseconds. Precondition: no round is empty.
+HeatEntry heat_entry(std::span<const std::vector<double>> rounds, bool stays);
 
 /// What becomes of the candidates of a batch after a round.
 struct HeatVerdict {
@@ -25,6 +32,10 @@ struct HeatVerdict {
 inline constexpr std::size_t k_looks[] = {4, 6, 10, 20};
 /// How many challengers go on to a second round.
 inline constexpr std::size_t k_most_challengers = 4;
+
+/// How many rounds a row must have had to be held against a default that had `of_default`: as many, since it is by all
+/// of them that a heat was judged; a row that was out before may look faster by chance.
+std::size_t rounds_to_decide(std::size_t of_default);
 
 /// The error of one look at one challenger: the looks, and the challengers of which the luckiest is judged, share what
 /// the level leaves.

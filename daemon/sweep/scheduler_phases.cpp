@@ -7,7 +7,6 @@
 #include "daemon/deciding_sweep.hpp"
 #include "daemon/file_in_force.hpp"
 #include "daemon/search/between.hpp"
-#include "daemon/search/heats.hpp"
 #include "daemon/sweep/scheduler_loop.hpp"
 #include "db/best_query.hpp"
 #include "db/earlier_outcomes.hpp"
@@ -82,7 +81,7 @@ Result<std::optional<SweepPlan>> SchedulerLoop::phase_between() {
     all.in_force = std::move(*in_force);
     for (auto& best : *bests) {
       if (!is_asked_for(best.batch)) continue;
-      if (auto judged = db::prefer_rounds(snapshot, best, search::k_looks[0]); !judged) {
+      if (auto judged = prefer_judged(snapshot, best); !judged) {
         return std::unexpected(judged.error());
       }
       if (const auto chosen = before->find(best.batch); chosen != before->end()) {

@@ -2,6 +2,7 @@
 #include <iterator>
 
 #include "daemon/search/contest.hpp"
+#include "daemon/search/heat_turns.hpp"
 #include "daemon/search/heats.hpp"
 #include "daemon/sweep/sweep_run.hpp"
 #include "db/round_store.hpp"
@@ -77,24 +78,15 @@ void SweepRun::finish_round(TrialIndex trial, schema::Trial row) {
 /// last round: a daemon that dies before has that round to measure again and comes to the same look.
 void SweepRun::finish_what_is_clear(std::int64_t batch) {
   if (plan_.order == search::Order::heats && race_ && !raced_) return;
-  const auto candidates = board_.unfinished_of_batch(batch);
-  std::vector<search::HeatEntry> entries;
-  for (const TrialIndex trial : candidates) {
-    const std::size_t rounds = board_.rounds_of(trial);
-    const bool in_turn = rounds > 0 && rounds == board_.rounds_of(candidates.front());
-    if (board_.is_in_flight(trial) || !in_turn) return;
-    entries.push_back({medians_of(rounds_[trial].samples_us), stays(trial)});
-  }
-  if (entries.empty()) return;
   if (plan_.order == search::Order::heats) {
-    const auto verdict = search::judge_heat(entries, sweep_.spec.choice);
-    for (std::size_t i = 0; i < candidates.size(); ++i) {
-      if (verdict.over || std::ranges::binary_search(verdict.out, i)) finish_after_rounds(candidates[i]);
-    }
+    const auto entry_of = [&](TrialIndex trial) { return search::heat_entry(rounds_[trial].samples_us, stays(trial)); };
+    const auto finished = search::finished_by_heat(board_, batch, entry_of, sweep_.spec.choice);
+    for (const TrialIndex trial : finished) finish_after_rounds(trial);
     return;
   }
+  const auto candidates = search::abreast(board_, batch);
   std::vector<std::vector<double>> medians_us;
-  for (search::HeatEntry& entry : entries) medians_us.push_back(std::move(entry.rounds_us));
+  for (const TrialIndex trial : candidates) medians_us.push_back(medians_of(rounds_[trial].samples_us));
   if (search::needs_another_round(medians_us, *sweep_.spec.rounds)) return;
   for (const TrialIndex trial : candidates) finish_after_rounds(trial);
 }

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "daemon/best_view.hpp"
-#include "daemon/search/heats.hpp"
 #include "daemon/sweep/gpu_view.hpp"
 #include "db/batch_owner_store.hpp"
 #include "db/candidate_store.hpp"
@@ -66,8 +65,7 @@ schema::Result<ordered_json> best_view(db::Snapshot& snapshot, const db::Sweep& 
   for (const auto& row : *rows) {
     if (!std::ranges::binary_search(sweep.spec.batches, row.batch)) continue;  // a point between them
     db::BatchBest judged = row;
-    if (auto done = db::prefer_rounds(snapshot, judged, search::k_looks[0]); !done)
-      return std::unexpected(done.error());
+    if (auto done = prefer_judged(snapshot, judged); !done) return std::unexpected(done.error());
     best[std::to_string(row.batch)] = best_entry(row, choice_for(judged), row.sweep);
   }
   return best;

@@ -229,5 +229,18 @@ TEST_F(RoundsElsewhereTest, RowsThatAreTakenOverKeepTheirTurns) {
   EXPECT_TRUE(choice().is_default);
 }
 
+TEST_F(DecidingSweepTest, WhoWasOutAfterAFewRoundsIsNoMatchForWhoWasJudgedByAll) {
+  auto spec = db::example_spec();
+  spec.batches = {1};
+  const auto id = new_sweep(spec);
+  write([&](db::Transaction& transaction) {
+    return db::set_sweep_default(transaction, id, 1, db::example_config(0), "vllm 0.33");
+  });
+  record_rounds(id, 0, {100, 100.1, 99.9, 100, 100.1, 99.9});
+  record_rounds(id, 1, {95, 95.1, 94.9, 95, 95.1, 94.9});
+  record_rounds(id, 2, {94, 94.1, 92, 98});
+  EXPECT_EQ(choice().config, db::example_config(1));
+}
+
 }  // namespace
 }  // namespace moetune::daemon

@@ -69,6 +69,30 @@ TEST(HeatsTest, GoesOnWhileTheIntervalLeavesItOpen) {
   }
 }
 
+TEST(HeatsTest, AnEntryHasTheMedianOfEachRoundAndThatOfAllSamples) {
+  const std::vector<std::vector<double>> rounds = {{100, 101, 109}, {90, 91, 92}, {110, 111, 112}};
+  const HeatEntry entry = heat_entry(rounds, true);
+  EXPECT_THAT(entry.rounds_us, ElementsAre(101, 91, 111));
+  EXPECT_EQ(entry.latency_us, 101);
+  EXPECT_TRUE(entry.stays);
+}
+
+/// Two challengers as fast as each other by their rounds, of which the row of the second would say less: it is the one
+/// that is chosen or not, and its rounds leave it open.
+TEST(HeatsTest, GoesOnUntilTheOneWhoseRowIsFastestIsClear) {
+  std::vector<HeatEntry> entries = {
+      {{100, 100, 100, 100}, false, 100.0}, {{96, 106, 97, 105}, false, 99.9}, {{103, 103, 103, 103}, true, 103.0}};
+  EXPECT_FALSE(judge_heat(entries, k_rule).over);
+  entries[1].latency_us = 100.1;
+  EXPECT_TRUE(judge_heat(entries, k_rule).over);
+}
+
+TEST(HeatsTest, ARowIsHeldAgainstTheDefaultWithAsManyRounds) {
+  EXPECT_EQ(rounds_to_decide(0), 4U);
+  EXPECT_EQ(rounds_to_decide(1), 4U);
+  EXPECT_EQ(rounds_to_decide(20), 20U);
+}
+
 /// A pair in the noise of an H200: 0.2 % between rounds.
 class Pair {
  public:
