@@ -7,6 +7,8 @@
 #include <stdexcept>
 
 #include "kernels/line_reader.hpp"
+#include "schema/lint/gpu.hpp"
+#include "schema/lint/shared_memory.hpp"
 #include "schema/sweep_spec.hpp"
 #include "schema/trial.hpp"
 
@@ -14,6 +16,8 @@ namespace moetune::bench {
 namespace {
 
 using schema::TileConfig;
+
+constexpr std::string_view k_cuda = "cuda";  // the one kernel that is not Triton's
 
 template <typename T>
 T must(schema::Result<T> result, const std::filesystem::path& file) {
@@ -27,6 +31,14 @@ schema::Problem problem_of(const std::filesystem::path& file) {
   const auto line = must(lines.next(), file);
   if (!line) throw std::runtime_error(fmt::format("{}: no rows", file.string()));
   return must(schema::trial_from_line(*line), file).group.problem;
+}
+
+/// As a sweep of the group would take it (daemon/sweep/sweep_plan).
+bool has_room(const schema::Group& group, const TileConfig& tile) {
+  const auto gpu = schema::lint::known_gpu(group.device);
+  if (!gpu || group.kernel == k_cuda) return true;
+  const auto least = schema::lint::least_shared_memory(group.problem.dtype, tile, gpu->capability);
+  return !least || *least <= gpu->shared_memory_limit;
 }
 
 }  // namespace
@@ -61,6 +73,13 @@ RecordedTable RecordedTable::load(const std::filesystem::path& file, const std::
   }
   table.plan_ = daemon::search::exhaustive_plan(defaults, {configs.begin(), configs.end()});
   std::erase_if(table.plan_, [&](const auto& candidate) { return !table.contains(candidate.batch, candidate.config); });
+  table.has_scan_ = recording.group.kernel != k_cuda;
+  table.race_plan_ = table.plan_;
+  std::erase_if(table.race_plan_, [&](const auto& candidate) {
+    const auto found = table.defaults_.find(candidate.batch);
+    const bool is_default = found != table.defaults_.end() && found->second == candidate.config;
+    return !is_default && !has_room(recording.group, candidate.config);
+  });
   return table;
 }
 

@@ -22,6 +22,10 @@ class RecordedTable {
   std::size_t size() const { return rows_.size(); }
   /// All rows, in the order of an exhaustive sweep's plan.
   const std::vector<daemon::search::Candidate>& plan() const { return plan_; }
+  /// Those that a race is about: without what surely has no room on the GPU, as in a sweep of a Triton kernel.
+  const std::vector<daemon::search::Candidate>& race_plan() const { return race_plan_; }
+  /// Whether a sweep would search in a scan: the rows are a Triton kernel's.
+  bool has_scan() const { return has_scan_; }
   /// The engine's default of each batch that has a row of it.
   const std::map<std::int64_t, schema::TileConfig>& defaults() const { return defaults_; }
   std::vector<std::int64_t> batches() const;
@@ -43,6 +47,8 @@ class RecordedTable {
   schema::Problem problem_;
   std::map<kernels::RecordingKey, kernels::RecordedRow> rows_;
   std::vector<daemon::search::Candidate> plan_;
+  std::vector<daemon::search::Candidate> race_plan_;
+  bool has_scan_ = false;
   std::map<std::int64_t, schema::TileConfig> defaults_;
   std::map<std::int64_t, std::vector<schema::TileConfig>> configs_of_;
   std::set<schema::TileConfig> tiles_;
