@@ -49,6 +49,18 @@ std::vector<TileConfig> first_of_tiles(const std::vector<TileConfig>& configs, s
   return firsts;
 }
 
+/// The first configuration of each of the first `count` valleys: tiles of the same BLOCK_SIZE_M and BLOCK_SIZE_N are a
+/// few steps from each other.
+std::vector<TileConfig> first_of_valleys(const std::vector<TileConfig>& configs, std::size_t count) {
+  std::set<std::pair<int, int>> valleys;
+  std::vector<TileConfig> firsts;
+  for (const TileConfig& config : configs) {
+    if (firsts.size() == count) break;
+    if (valleys.insert({config.block_size_m, config.block_size_n}).second) firsts.push_back(config);
+  }
+  return firsts;
+}
+
 /// How much a tile suits its shape before anything is measured, the least first: 4 warps unless its accumulators are
 /// more than half of a thread's registers, then 8; the most stages up to 3; the least GROUP_SIZE_M.
 auto awkwardness(const TileConfig& config) {
@@ -185,6 +197,7 @@ bool Race::advance(std::size_t index) {
       if (!runner.is_anchor) {
         if (!has_ended_climb(runner.anchors[0]) || !has_ended_climb(runner.anchors[1])) return false;
         take_over_from_anchors(runner);
+        take_over_from_both_anchors(runner);
       }
       runner.stage = Stage::groups;
       return true;
@@ -193,14 +206,15 @@ bool Race::advance(std::size_t index) {
         open_coarse_grid(runner);  // nothing that others found good runs here
         return true;
       }
+      for (const auto& [config, outcome] : runner.outcomes) {
+        if (outcome.latency_us) runner.surveyed[config] = *outcome.latency_us;
+      }
       open_all_groups(runner);
       runner.stage = Stage::climbing;
       return true;
     case Stage::climbing:
       if (climb(runner)) return true;
-      for (const auto time : objectives(pairs_)) {
-        runner.leaders.push_back(fastest(runner.outcomes, time, rule_.groups_within));
-      }
+      end_first_climb(runner);
       runner.stage = Stage::waiting;
       return true;
     case Stage::waiting:
@@ -217,6 +231,14 @@ bool Race::advance(std::size_t index) {
       break;
   }
   return false;
+}
+
+/// Keeps what others take over: what comes later depends on them.
+void Race::end_first_climb(Runner& runner) {
+  for (const auto time : objectives(pairs_)) {
+    runner.leaders.push_back(fastest(runner.outcomes, time, rule_.leaders_within));
+  }
+  for (const auto& [config, outcome] : runner.outcomes) runner.tiles.insert(without_group(config));
 }
 
 /// Asks for a candidate, unless it is none or was asked for.
@@ -253,9 +275,23 @@ void Race::open_all_groups(Runner& runner) {
 void Race::take_over_from_anchors(Runner& runner) {
   for (const std::size_t anchor : runner.anchors) {
     for (const auto& leaders : runners_[anchor].leaders) {
-      for (const TileConfig& config : first_of_tiles(leaders, rule_.from_each_anchor)) open_with(runner, config);
+      for (const TileConfig& config : first_of_valleys(leaders, rule_.from_each_anchor)) open_with(runner, config);
     }
   }
+}
+
+/// What is the best at neither may be so between them.
+void Race::take_over_from_both_anchors(Runner& runner) {
+  const auto& before = runners_[runner.anchors[0]].surveyed;
+  const auto& after = runners_[runner.anchors[1]].surveyed;
+  std::vector<std::pair<double, TileConfig>> ranked;
+  for (const auto& [config, us] : before) {
+    if (const auto found = after.find(config); found != after.end()) ranked.emplace_back(us * found->second, config);
+  }
+  std::ranges::sort(ranked);
+  std::vector<TileConfig> configs;
+  for (const auto& [product, config] : ranked) configs.push_back(config);
+  for (const TileConfig& config : first_of_tiles(configs, rule_.from_both_anchors)) open_with(runner, config);
 }
 
 void Race::take_over_from_neighbours(std::size_t index) {
@@ -299,7 +335,8 @@ void Race::expand(Runner& runner, const TileConfig& config) {
 }
 
 bool Race::is_worth_a_step(const Runner& runner, const TileConfig& from, const TileConfig& to) const {
-  const double bound = *runner.outcomes.at(from).latency_us * rule_.worse_value;
+  const bool is_compiled = runner.is_anchor || is_known_to_anchors(runner, to);
+  const double bound = *runner.outcomes.at(from).latency_us * (is_compiled ? rule_.worse_value : rule_.worse_new_value);
   return std::ranges::none_of(k_axes, [&](Axis axis) {
     const int value = value_on(axis, to);
     if (axis == Axis::group_size_m || value == value_on(axis, from)) return false;
@@ -311,6 +348,11 @@ bool Race::is_worth_a_step(const Runner& runner, const TileConfig& from, const T
     }
     return known;
   });
+}
+
+bool Race::is_known_to_anchors(const Runner& runner, const TileConfig& config) const {
+  return std::ranges::any_of(
+      runner.anchors, [&](std::size_t anchor) { return runners_[anchor].tiles.contains(without_group(config)); });
 }
 
 bool Race::cannot_fit(const Runner& runner, const TileConfig& config) const {

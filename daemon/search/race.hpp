@@ -16,22 +16,25 @@ namespace moetune::daemon::search {
 /// How far a race looks. The figures are those with which tests/bench/race_bench meets its aims; docs/search.md has
 /// what each of them is worth.
 struct RaceRule {
-  std::size_t anchors = 4;           ///< batches that are searched from nothing; the others begin where those ended
-  std::size_t all_up_to = 32;        ///< so few candidates of a batch are all measured
-  std::size_t from_each_anchor = 2;  ///< tiles that a batch takes over from the anchor on either side
-  std::size_t groups_of = 1;         ///< tiles whose values of GROUP_SIZE_M are all measured before the first step
-  double groups_within = 1.05;       ///< of the batch's best
-  double worse_value = 1.12;         ///< a step to a value on an axis whose best is so much slower is not taken
-  double expand_share = 0.03;        ///< of a batch's candidates: until so many are measured, close seconds step too
-  double expand_within = 1.02;       ///< of the batch's best
-  std::size_t expand_at_most = 3;    ///< of them
+  std::size_t anchors = 4;            ///< batches that are searched from nothing; the others begin where those ended
+  std::size_t all_up_to = 32;         ///< so few candidates of a batch are all measured
+  std::size_t from_each_anchor = 3;   ///< valleys whose best a batch takes over from the anchor on either side
+  double leaders_within = 1.2;        ///< of the anchor's best
+  std::size_t from_both_anchors = 2;  ///< tiles of the coarse grid that it takes over for being best at both together
+  std::size_t groups_of = 1;          ///< tiles whose values of GROUP_SIZE_M are all measured before the first step
+  double groups_within = 1.05;        ///< of the batch's best
+  double worse_value = 1.2;           ///< a step to a value on an axis whose best is so much slower is not taken
+  double worse_new_value = 1.05;      ///< the same for a step to a tile that neither anchor has compiled
+  double expand_share = 0.03;         ///< of a batch's candidates: until so many are measured, close seconds step too
+  double expand_within = 1.02;        ///< of the batch's best
+  std::size_t expand_at_most = 3;     ///< of them
 };
 
 /// The batches that a race searches from nothing, of those that it is about (ascending, distinct): at even distances,
 /// the first and the last among them.
 std::vector<std::int64_t> anchor_batches(const std::vector<std::int64_t>& batches, const RaceRule& rule = {});
 
-/// The share of all kernels that a race compiles, about: 32 to 39 % on seven recordings (tests/bench/race_bench).
+/// The share of all kernels that a race compiles, about: 25 to 39 % on nine recordings (tests/bench/race_bench).
 inline constexpr double k_raced_kernels = 0.34;
 
 /// What became of a trial.
@@ -84,24 +87,30 @@ class Race {
     std::map<schema::TileConfig, RaceOutcome> outcomes;  ///< of what it asked for
     std::set<schema::TileConfig> open;                   ///< asked for, without an outcome yet
     std::set<schema::TileConfig> expanded;               ///< steps from here were taken
-    /// By objective, the fastest first, as the first climb ended: what others take over.
+    /// What others take over: what it knew before its first step, microseconds; as the first climb ended, by objective,
+    /// the fastest first; and the tiles that it had asked for then.
+    std::map<schema::TileConfig, double> surveyed;
     std::vector<std::vector<schema::TileConfig>> leaders;
+    std::set<schema::TileConfig> tiles;
   };
 
   void choose_anchors();
   void advance();
   void settle(Runner& runner);
+  void end_first_climb(Runner& runner);
   /// One decision of a batch of which nothing is open. Returns whether there was one to take.
   bool advance(std::size_t index);
   void open_with(Runner& runner, const schema::TileConfig& config);
   void open_coarse_grid(Runner& runner);
   void open_all_groups(Runner& runner);
   void take_over_from_anchors(Runner& runner);
+  void take_over_from_both_anchors(Runner& runner);
   void take_over_from_neighbours(std::size_t index);
   bool climb(Runner& runner);
   std::optional<schema::TileConfig> next_to_expand(const Runner& runner) const;
   void expand(Runner& runner, const schema::TileConfig& config);
   bool is_worth_a_step(const Runner& runner, const schema::TileConfig& from, const schema::TileConfig& to) const;
+  bool is_known_to_anchors(const Runner& runner, const schema::TileConfig& config) const;
   bool cannot_fit(const Runner& runner, const schema::TileConfig& config) const;
   bool has_ended_climb(std::size_t index) const { return runners_[index].stage >= Stage::waiting; }
 

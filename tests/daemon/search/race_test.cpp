@@ -172,6 +172,46 @@ TEST(RaceTest, GoesOnWhereAnotherWasCutOffInRuggedCountry) {
   }
 }
 
+/// Two valleys far apart, of small tiles and of wide ones. The anchors (1, 16, 512 and 4096) prefer the small ones,
+/// what is between the middle two of them the others.
+RaceOutcome in_two_valleys(const Candidate& candidate) {
+  const auto& c = candidate.config;
+  const double to_small = std::abs(std::log2(c.block_size_m) - 4) + std::abs(std::log2(c.block_size_n) - 5);
+  const double to_wide = std::abs(std::log2(c.block_size_m) - 7) + std::abs(std::log2(c.block_size_n) - 8);
+  const bool prefers_wide = candidate.batch > 16 && candidate.batch < 512;
+  const double small = (prefers_wide ? 110 : 100) * (1 + 0.1 * to_small);
+  const double wide = (prefers_wide ? 100 : 110) * (1 + 0.1 * to_wide);
+  return {.latency_us = std::min(small, wide) * (1 + 0.01 * std::abs(c.num_stages - 3))};
+}
+
+TEST(RaceTest, FindsTheValleyThatIsSecondAtTheAnchors) {
+  const auto finds = [](const RaceRule& rule, std::int64_t batch) {
+    Race race(plan(), defaults(), {}, false, rule);
+    return std::ranges::any_of(run(race, in_two_valleys), [&](const Candidate& candidate) {
+      return candidate.batch == batch && *in_two_valleys(candidate).latency_us <= 100;
+    });
+  };
+  for (const auto batch : k_batches) EXPECT_TRUE(finds({}, batch)) << batch;
+  EXPECT_FALSE(finds({.from_each_anchor = 1, .from_both_anchors = 0}, 64)) << "the valleys lie too near each other";
+}
+
+/// At the anchors 8 warps are 10 % slower: too slow for a tile that nobody has compiled, and no reason not to measure
+/// one that is there.
+TEST(RaceTest, StepsFurtherToTilesThatTheAnchorsHaveCompiled) {
+  const auto slow_with_eight = [](const Candidate& candidate) {
+    RaceOutcome outcome = measured(candidate);
+    if (candidate.config.num_warps == 8) *outcome.latency_us *= 1.10;
+    return outcome;
+  };
+  const auto tiles_with = [&](double worse_new_value) {
+    Race race(plan(), defaults(), {}, false, {.worse_new_value = worse_new_value});
+    std::set<TileConfig> tiles;
+    for (const Candidate& candidate : run(race, slow_with_eight)) tiles.insert(without_group(candidate.config));
+    return tiles.size();
+  };
+  EXPECT_LT(tiles_with(1.05), tiles_with(1.2));
+}
+
 TEST(RaceTest, ABatchWhereNothingThatOthersFoundGoodIsACandidateSearchesForItself) {
   std::vector<Candidate> uneven;
   for (const Candidate& candidate : plan()) {
