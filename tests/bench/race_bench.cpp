@@ -24,6 +24,7 @@ struct Options {
   Noise noise;
   bool ablate = false;
   bool by_batch = false;
+  std::string only;
   std::string seeded_by;
   std::string seeding_kernel;
 };
@@ -116,6 +117,9 @@ void run_all(const Options& options) {
       std::ranges::move(seeded_races(RecordedTable::load(options.seeded_by, options.seeding_kernel), table),
                         std::back_inserter(strategies));
     }
+    if (!options.only.empty()) {
+      std::erase_if(strategies, [&](const Strategy& strategy) { return strategy.name != options.only; });
+    }
     print_head(file, table);
     for (const Strategy& strategy : strategies) {
       const int runs =
@@ -144,6 +148,7 @@ int main(int argc, char** argv) try {
   app.add_option("--deviation", options.noise.of_scan, "how much a scan differs from the kernel itself, 0.005 is 0.5 %")
       ->check(CLI::NonNegativeNumber);
   app.add_flag("--ablate", options.ablate, "also the race without one of its ideas each");
+  app.add_option("--only", options.only, "of the strategies, the one with this name");
   app.add_flag("--by-batch", options.by_batch, "also the regrets of each batch");
   app.add_option("--seeded-by", options.seeded_by,
                  "also races seeded by the best rows of this recording, of another problem")

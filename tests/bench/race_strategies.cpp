@@ -129,10 +129,17 @@ std::vector<Strategy> lesser_races() {
       with("2 anchors", [](RaceRule& rule) { rule.anchors = 2; }),
       with("6 anchors", [](RaceRule& rule) { rule.anchors = 6; }),
       with("no anchors' tiles", [](RaceRule& rule) { rule.from_each_anchor = 0; }),
-      with("one anchor's tile", [](RaceRule& rule) { rule.from_each_anchor = 1; }),
+      with("one valley", [](RaceRule& rule) { rule.from_each_anchor = 1; }),
+      with("none of both", [](RaceRule& rule) { rule.from_both_anchors = 0; }),
       with("no groups first", [](RaceRule& rule) { rule.groups_of = 0; }),
       with("only the best steps", [](RaceRule& rule) { rule.expand_at_most = 1; }),
-      with("to worse values too", [](RaceRule& rule) { rule.worse_value = 1e9; }),
+      with("to worse values too",
+           [](RaceRule& rule) {
+             rule.worse_value = 1e9;
+             rule.worse_new_value = 1e9;
+           }),
+      with("as far to new tiles", [](RaceRule& rule) { rule.worse_new_value = rule.worse_value; }),
+      with("1.12 to all", [](RaceRule& rule) { rule.worse_new_value = rule.worse_value = 1.12; }),
   };
 }
 
@@ -140,7 +147,8 @@ std::vector<Strategy> seeded_races(const RecordedTable& other, const RecordedTab
   const auto seeded = [&](const std::string& name, const NeighbourRule& rule) {
     return race(name, {}, seeds_from(other, table, rule));
   };
-  return {seeded("seeded", {}), seeded("one seed", {.at_most = 1}), seeded("seeds everywhere", {.only_anchors = false})};
+  return {seeded("seeded", {}), seeded("one seed", {.at_most = 1}),
+          seeded("seeds everywhere", {.only_anchors = false})};
 }
 
 }  // namespace moetune::bench

@@ -26,10 +26,10 @@ struct Noise {
 
 /// What a sweep has cost.
 struct Cost {
-  std::size_t rows = 0;          ///< configurations measured, by batch; a finalist after a scan is measured once more
-  std::size_t jobs = 0;          ///< of three samples, the rounds of the heats among them
-  std::size_t kernels = 0;       ///< tiles compiled for the search, GROUP_SIZE_M aside
-  std::size_t final_kernels = 0; ///< compiled for finalists after a scan: GROUP_SIZE_M is a constant of these
+  std::size_t rows = 0;           ///< configurations measured, by batch; a finalist after a scan is measured once more
+  std::size_t jobs = 0;           ///< of three samples, the rounds of the heats among them
+  std::size_t kernels = 0;        ///< tiles compiled for the search, GROUP_SIZE_M aside
+  std::size_t final_kernels = 0;  ///< compiled for finalists after a scan: GROUP_SIZE_M is a constant of these
 };
 
 /// A sweep's measurements, drawn from recorded rows. Where the recorded kernel is one of Triton's, the search runs in a
