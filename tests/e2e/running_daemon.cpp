@@ -86,7 +86,8 @@ std::string RunningDaemon::log() const {
 }
 
 std::optional<std::string> RunningDaemon::lacks(const std::string& check) const {
-  for (const nlohmann::json& told : get("/doctor").json()["checks"]) {
+  const nlohmann::json answer = get("/doctor").json();
+  for (const nlohmann::json& told : answer.at("checks")) {
     if (told["name"] == check && told["status"] != "ok") return "no " + check + ": " + told.dump();
   }
   return std::nullopt;
