@@ -193,6 +193,16 @@ std::vector<pid_t> RunningDaemon::workers(const std::string& name) const {
   return pids;
 }
 
+nlohmann::json best_of(const nlohmann::json& view) {
+  nlohmann::json best = view.at("best");
+  for (auto& [batch, entry] : best.items()) {
+    entry.erase("reason");
+    entry.erase("sweep");
+    if (entry["chosen"].is_object()) entry["chosen"].erase("sweep");
+  }
+  return best;
+}
+
 Finished run_program(const std::vector<std::string>& argv,
                      const std::vector<std::pair<std::string, std::string>>& environment,
                      std::chrono::seconds patience) {

@@ -81,6 +81,9 @@ class RunningDaemon {
   std::string url_;
 };
 
+/// "best" of a sweep's view, without the names of sweeps and the words, so that those of two can be compared.
+nlohmann::json best_of(const nlohmann::json& view);
+
 /// Runs a program to its end and returns its exit status and what it printed.
 struct Finished {
   int status = -1;
