@@ -54,6 +54,8 @@ wants() { [[ $steps == *" $1 "* ]]; }
 # shellcheck source=scripts/gpu/packed_daemon.sh
 . "$(dirname "$facts")/packed_daemon.sh"
 packed_in "$folder" "${confined[@]}"
+# shellcheck disable=SC2086  # a list
+check_problems $problems
 client() { "${packed[@]}" timeout -k 5 60 moetune --data-dir "$data" "$@"; }
 
 publish() {

@@ -1,5 +1,6 @@
 """One line for each file that `moetune --json compare FILE...` (stdin) judged: against the default, or, of the files
-after the first one with --versus-first, against that one.
+after the first one with --versus-first, against that one. Exit status 1 where the first of them is slower anywhere, or
+the comparison was not done.
 Usage: moetune --json compare FILE... | python3 file_facts.py [--versus-first]"""
 
 import json
@@ -25,7 +26,7 @@ def main(versus):
         print(f"the comparison is {comparison['state']}")
     for file in files:
         print(line_of(file, versus))
-    return 0 if comparison["state"] == "done" and files else 1
+    return 0 if comparison["state"] == "done" and files and not files[0][versus]["slower_at"] else 1
 
 
 if __name__ == "__main__":

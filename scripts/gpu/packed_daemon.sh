@@ -17,8 +17,14 @@ shape_of() {
     fp8) printf '%s' '-E 256 -N 512 --hidden-size 2048 --topk 8 --dtype fp8_w8a8 --block-shape=128,128' ;;
     bf16) printf '%s' '-E 128 -N 768 --hidden-size 2048 --topk 8' ;;
     large) printf '%s' '-E 8 -N 14336 --hidden-size 4096 --topk 2' ;;
-    *) echo "unknown problem $1: use fp8, bf16 or large" >&2 && exit 2 ;;
+    *) echo "unknown problem $1: use fp8, bf16 or large" >&2 && return 2 ;;
   esac
+}
+
+# check_problems PROBLEM...: ends the script with 2 where one is unknown
+check_problems() {
+  local problem
+  for problem in "$@"; do shape_of "$problem" >/dev/null || exit 2; done
 }
 
 # start_daemon NAME CACHE SECONDS: its results are in a folder of NAME's below `work`, its kernels in one of CACHE's

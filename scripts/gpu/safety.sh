@@ -5,11 +5,12 @@
 #   fresh   a tune in a database of its own: its file against the first one, at M where they differ and between
 # Usage: [STEPS="safety again fresh"] scripts/gpu/safety.sh PACKED_FOLDER OUT_FOLDER [OPTION VALUE]...
 # (PACKED_FOLDER as made by scripts/gpu/pack.sh.) OUT_FOLDER gets safety.txt and safety_logs.tar.gz with the files and all
-# comparisons. Options, with their defaults:
+# comparisons; the exit status is 1 where a file of ours is slower anywhere, not safe by its guarantee, or something did not
+# end. Options, with their defaults:
 #   --engine-path FOLDER    where vLLM is (none: the kernel is builtin)
 #   --shipped FOLDER        where the engine's own files are (none)
 #   --problems "fp8 bf16"   --draw 200   --seed 6   --seconds 500
-set -u
+set -u -o pipefail
 usage="usage: safety.sh PACKED_FOLDER OUT_FOLDER [OPTION VALUE]..."
 here=$(cd "$(dirname "$0")" && pwd)
 folder=$(cd "${1:?$usage}" && pwd)
@@ -39,6 +40,8 @@ failed=0
 # shellcheck source=scripts/gpu/packed_daemon.sh
 . "$here/packed_daemon.sh"
 packed_in "$folder"
+# shellcheck disable=SC2086  # a list
+check_problems $problems
 trap 'end_daemon; tar czf "$out/safety_logs.tar.gz" -C "$work" logs; rm -rf "$work"' EXIT
 
 wants() { [[ $steps == *" $1 "* ]]; }
@@ -59,7 +62,7 @@ tune() {
   client "tune_$2" --json tune "${shape[@]}" --kernel "$kernel" >"$logs/tune_$2.json" || status=$?
   [ "$status" -eq 0 ] || { say "FAILED: $2: exit status $status" && failed=1 && return 1; }
   say "$2: $(awk -v begin="$begin" -v end="$(date +%s.%N)" 'BEGIN {printf "%.1f s", end - begin}'), $(tail -n 1 "$logs/tune_$2.err")"
-  client "export_$2" export "${shape[@]:0:4}" --kernel "$kernel" --guarantee -o "$logs/$2" >"$logs/guarantee_$2.txt"
+  client "export_$2" export "${shape[@]:0:4}" --kernel "$kernel" --guarantee -o "$logs/$2" >"$logs/guarantee_$2.txt" || failed=1
   grep -hE '^(safe|not safe|measured)' "$logs/guarantee_$2.txt" "$logs/export_$2.err" | tee -a "$out/safety.txt"
 }
 
@@ -68,6 +71,7 @@ compare() {
   local shape name=$2 batches=$3
   read -ra shape <<<"$(shape_of "$1")"
   shift 3
+  # A file that is slower somewhere is exit status 1, and a verdict like others.
   client "compare_$name" --json compare "$@" --hidden-size "${shape[5]}" --topk "${shape[7]}" --kernel "$kernel" --batch "$batches"
 }
 
@@ -98,14 +102,14 @@ for problem in $problems; do
   if wants safety; then
     compare "$problem" "$problem" "$drawn" "${files[@]}" >"$logs/compare_$problem.json"
     say "$problem, tuned (then shipped) against the default:"
-    python3 "$here/file_facts.py" <"$logs/compare_$problem.json" | tee -a "$out/safety.txt"
+    python3 "$here/file_facts.py" <"$logs/compare_$problem.json" | tee -a "$out/safety.txt" || failed=1
   fi
   end_daemon
   if wants fresh && start_daemon "${problem}_fresh" "$problem" $((seconds + 60)) && tune "$problem" "${problem}_fresh"; then
     compare "$problem" "${problem}_fresh" "$between" "${first[0]}" "$logs/${problem}_fresh/$(basename "${first[0]}")" \
       >"$logs/compare_${problem}_fresh.json"
     say "$problem, the file of another tune against the first one:"
-    python3 "$here/file_facts.py" --versus-first <"$logs/compare_${problem}_fresh.json" | tee -a "$out/safety.txt"
+    python3 "$here/file_facts.py" --versus-first <"$logs/compare_${problem}_fresh.json" | tee -a "$out/safety.txt" || failed=1
   fi
   end_daemon
 done

@@ -38,6 +38,8 @@ failed=0
 # shellcheck source=scripts/gpu/packed_daemon.sh
 . "$(dirname "${BASH_SOURCE[0]}")/packed_daemon.sh"
 packed_in "$folder"
+# shellcheck disable=SC2086  # a list
+check_problems $problems
 
 trap 'end_daemon; tar czf "$out/several_logs.tar.gz" -C "$work" logs; rm -rf "$work"' EXIT
 

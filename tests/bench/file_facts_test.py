@@ -26,9 +26,11 @@ class FileFactsTest(unittest.TestCase):
         done = self.told({"state": "done", "files": files})
         self.assertEqual(["one.json: 3 faster, 2 slower; at worst +2.04 % of time at M=25; slower at M=25,70",
                           "one.json: 1 same; at worst -20.00 % of time at M=4"], done.stdout.splitlines())
-        self.assertEqual(0, done.returncode)
+        self.assertEqual(1, done.returncode, "the first one is slower")
+        self.assertEqual(0, self.told({"state": "done", "files": files[::-1]}).returncode, "another one, which is shown beside it")
         again = self.told({"state": "done", "files": files}, "--versus-first")
         self.assertEqual(["one.json: 2 identical; at worst +0.00 % of time at M=1"], again.stdout.splitlines())
+        self.assertEqual(0, again.returncode)
 
     def test_an_unfinished_comparison_fails(self):
         cancelled = self.told({"state": "cancelled", "files": [{"path": "x", "versus_default": verdict()}]})
