@@ -38,13 +38,22 @@ std::vector<Readings> stretches(const Readings& readings) {
   return parts;
 }
 
-search::OpeningTimes opening_of(const Readings& readings) {
+search::OpeningTimes openings_in(const Readings& stretch) {
   search::OpeningTimes times;
-  const Readings first = stretches(readings).front();
-  for (const db::AnchorRow& row : first) {
+  for (const db::AnchorRow& row : stretch) {
     if (row.opening) times[row.batch].push_back(schema::median(row.samples_us));
   }
   return times;
+}
+
+/// By the first begin that has most batches: one that was cut off may lack the heavy one.
+search::OpeningTimes opening_of(const Readings& readings) {
+  search::OpeningTimes most;
+  for (const Readings& stretch : stretches(readings)) {
+    auto times = openings_in(stretch);
+    if (times.size() > most.size()) most = std::move(times);
+  }
+  return most;
 }
 
 schema::Result<ordered_json> doubtful_of(db::Snapshot& snapshot, std::int64_t sweep, const Readings& readings,

@@ -47,7 +47,10 @@ Result<void> SweepRun::begin_anchors(db::Snapshot& snapshot) {
   std::vector<std::int64_t> opening(k_opening_jobs, light);
   const auto known = db::anchor_readings(snapshot, id());
   if (!known) return std::unexpected(known.error());
-  compares_gpus_ = plan_.gpus.size() > 1 && known->empty();
+  // A begin that was cut off is taken again.
+  const bool compared =
+      std::ranges::any_of(*known, [&](const db::AnchorRow& row) { return !row.opening || row.phase != plan_.phase; });
+  compares_gpus_ = plan_.gpus.size() > 1 && !compared;
   if (compares_gpus_) {
     opening.insert(opening.end(), k_opening_jobs, heavy);
   } else if (!scans) {

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <string>
+#include <thread>
 
 namespace moetune::daemon {
 namespace {
@@ -56,6 +57,20 @@ TEST(ConversationTest, ALateAnswerIsNotTakenForTheNextOne) {
   ASSERT_FALSE(slow);
   EXPECT_THAT(slow.error().message, HasSubstr("took longer than 0.2 s"));
   EXPECT_EQ(talk.ask("quick"), "quick");
+}
+
+TEST(ConversationTest, WhoWaitsTooLongForItsTurnIsToldSo) {
+  auto talk = with_shell("while read -r line; do echo begun >&2; sleep 3; done", 600ms);
+  std::thread first([&] { EXPECT_FALSE(talk.ask("one")); });
+  std::this_thread::sleep_for(100ms);
+  std::thread second([&] { EXPECT_FALSE(talk.ask("two")); });
+  std::this_thread::sleep_for(100ms);
+  const auto begin = std::chrono::steady_clock::now();
+  const auto third = talk.ask("three");
+  EXPECT_FALSE(third);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 1800ms) << "its turn and its answer, each within the limit";
+  first.join();
+  second.join();
 }
 
 TEST(ConversationTest, MoreThanOneLineEndsTheProgram) {
