@@ -34,7 +34,7 @@ struct Conversation::Heard {
 };
 
 schema::Result<void> Conversation::start() {
-  const std::scoped_lock lock(mutex_);
+  const std::unique_lock lock(mutex_);
   return child_ ? schema::Result<void>() : start_anew();
 }
 
@@ -46,7 +46,10 @@ schema::Result<void> Conversation::start_anew() {
 }
 
 schema::Result<std::string> Conversation::ask(std::string_view question) {
-  const std::scoped_lock lock(mutex_);
+  const std::unique_lock lock(mutex_, options_.limit);
+  if (!lock) {
+    return fail(ErrorCode::unavailable, fmt::format("{} is busy with other questions", options_.command.argv.front()));
+  }
   if (child_ && child_->try_wait()) child_.reset();
   for (bool again = child_.has_value();; again = false) {
     if (!child_) {

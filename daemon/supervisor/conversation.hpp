@@ -20,7 +20,7 @@ class Conversation {
  public:
   struct Options {
     Command command;
-    std::chrono::milliseconds limit = std::chrono::seconds(60);  ///< for one answer
+    std::chrono::milliseconds limit = std::chrono::seconds(60);  ///< for one answer, and for one's turn to ask
     std::size_t max_bytes = 64U << 20;                           ///< of one answer, with what it writes to stderr
   };
   explicit Conversation(Options options) : options_(std::move(options)) {}
@@ -39,7 +39,7 @@ class Conversation {
   schema::Result<std::string> answer_to(std::string_view question);
 
   Options options_;
-  std::mutex mutex_;
+  std::timed_mutex mutex_;
   std::optional<ChildProcess> child_;
 };
 

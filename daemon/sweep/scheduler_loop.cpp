@@ -45,11 +45,14 @@ SchedulerLoop::SchedulerLoop(const Scheduler::Options& options, const Scheduler:
                              EventHub& hub, SchedulerShared& shared, std::string boot_id)
     : options_(options),
       services_(services),
+      machine_(services.machine),
       poller_(poller),
       hub_(hub),
       shared_(shared),
       boot_id_(std::move(boot_id)),
-      nvrtc_crew_(poller, options.compile) {}
+      nvrtc_crew_(poller, options.compile) {
+  machine_.triton = machine_.triton.with_own_planner();
+}
 
 void SchedulerLoop::run() {
   while (!shared_.stopping) {
@@ -140,7 +143,7 @@ Result<std::unique_ptr<SweepRun>> SchedulerLoop::begin(const db::Sweep& queued) 
   // another.
   const auto traffic = newest_traffic();
   if (!traffic) return std::unexpected(traffic.error());
-  auto plan = plan_sweep(spec, services_.machine, recording, *sets, siblings, *traffic);
+  auto plan = plan_sweep(spec, machine_, recording, *sets, siblings, *traffic);
   if (!plan) return std::unexpected(plan.error());
   const auto neighbours =
       services_.database.read([&](db::Snapshot& snapshot) { return db::neighbours_of_sweep(snapshot, queued.id); });
@@ -149,7 +152,7 @@ Result<std::unique_ptr<SweepRun>> SchedulerLoop::begin(const db::Sweep& queued) 
   const auto without_scan = [&]() {
     spec.scan = false;
     spec.strategy = schema::k_exhaustive;
-    return plan_sweep(spec, services_.machine, recording, *sets, siblings, *traffic);
+    return plan_sweep(spec, machine_, recording, *sets, siblings, *traffic);
   };
   if (!queued.started_at && spec.reuse && plan->phase == SweepPhase::scan && is_measured_whole(*plan)) {
     plan = without_scan();
@@ -170,7 +173,7 @@ Result<std::unique_ptr<SweepRun>> SchedulerLoop::begin(const db::Sweep& queued) 
     if (!scanned) return std::unexpected(scanned.error());
     earlier_trials = std::ssize(*scanned);
     // Without a row it was one that found everything measured and did without a scan.
-    plan = scanned->empty() ? without_scan() : plan_measure_phase(*plan, queued.spec, services_.machine, *scanned);
+    plan = scanned->empty() ? without_scan() : plan_measure_phase(*plan, queued.spec, machine_, *scanned);
     if (!plan) return std::unexpected(plan.error());
   }
   plan->expert_counts = std::move(*counts);
@@ -262,7 +265,7 @@ CompileCrew& SchedulerLoop::crew_for(const std::string& kernel) {
   if (!is_triton_kernel(kernel)) return nvrtc_crew_;
   if (!triton_crew_ || triton_kernel_ != kernel) {
     CompileCrew::Options options = options_.compile;
-    options.worker.command = services_.machine.triton.worker(kernel, options_.triton_memory_limit_mib);
+    options.worker.command = machine_.triton.worker(kernel, options_.triton_memory_limit_mib);
     triton_crew_ = std::make_unique<CompileCrew>(poller_, std::move(options));
     triton_kernel_ = kernel;
   }
@@ -299,18 +302,36 @@ void SchedulerLoop::conclude() {
   }
 }
 
+/// The files of the group as they are before the sweep counts; nothing where its rows cannot be read.
+std::optional<FilesInForce> SchedulerLoop::files_before() {
+  auto files =
+      services_.database.read([&](db::Snapshot& snapshot) { return files_in_force(snapshot, run_->plan().group); });
+  if (files) return std::move(*files);
+  spdlog::warn("sweep {} ends without the file that comes of it: {}", run_->id(), files.error().message);
+  return std::nullopt;
+}
+
+Result<db::Sweep> SchedulerLoop::store_end(SweepState state, const std::string& error,
+                                           const std::optional<FilesInForce>& before) {
+  const std::int64_t id = shared_.running;
+  return services_.database.write([&](db::Transaction& transaction) -> Result<db::Sweep> {
+    auto ended = db::change_sweep_state(transaction, id, state, error);
+    if (!ended || !before) return ended;
+    const auto kept = keep_files(transaction, run_->plan().group, id, *before);
+    return kept ? std::move(ended) : std::unexpected(kept.error());
+  });
+}
+
 void SchedulerLoop::end_run(SweepState state, const std::string& error) {
   const std::int64_t id = shared_.running;
   if (!error.empty()) spdlog::error("sweep {} is {}: {}", id, name_of(state), error);
-  const auto sweep = services_.database.write([&](db::Transaction& transaction) -> Result<db::Sweep> {
-    if (state != SweepState::done) return db::change_sweep_state(transaction, id, state, error);
-    const auto before = files_in_force(transaction, run_->plan().group);
-    if (!before) return std::unexpected(before.error());
-    auto done = db::change_sweep_state(transaction, id, state, error);
-    if (!done) return done;
-    auto kept = keep_files(transaction, run_->plan().group, id, *before);
-    return kept ? std::move(done) : std::unexpected(kept.error());
-  });
+  const auto before = state == SweepState::done ? files_before() : std::nullopt;
+  auto sweep = store_end(state, error, before);
+  if (!sweep && before && sweep.error().code == schema::ErrorCode::data_damaged) {
+    // Whether a file can be placed does not decide whether a measured sweep is done.
+    spdlog::warn("sweep {} ends without the file that comes of it: {}", id, sweep.error().message);
+    sweep = store_end(state, error, std::nullopt);
+  }
   if (!sweep) {
     // Steered by somebody in the same moment, or a full disk: the next turn finds the state that is stored.
     spdlog::warn("sweep {} stays as it is: {}", id, sweep.error().message);

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "daemon/file_in_force.hpp"
 #include "daemon/sweep/scheduler.hpp"
 #include "daemon/sweep/sweep_run.hpp"
 #include "db/synchronized.hpp"
@@ -44,8 +45,8 @@ class SchedulerLoop {
   void turn();
   void pick_sweep();
   schema::Result<std::unique_ptr<SweepRun>> begin(const db::Sweep& sweep);
-  /// The imported sets that the sweep was created with.
   schema::Result<std::optional<schema::Traffic>> newest_traffic();
+  /// The imported sets that the sweep was created with.
   schema::Result<std::vector<schema::SeedingSet>> sets_of(std::int64_t sweep);
   /// Those that a sweep that has begun took then; else what is known now.
   schema::Result<search::Seeds> siblings_of(const db::Sweep& sweep, const schema::Group& group);
@@ -68,12 +69,16 @@ class SchedulerLoop {
   void follow_state();
   void conclude();
   void end_run(schema::SweepState state, const std::string& error);
+  std::optional<FilesInForce> files_before();
+  schema::Result<db::Sweep> store_end(schema::SweepState state, const std::string& error,
+                                      const std::optional<FilesInForce>& before);
   void let_go();
   void publish_progress();
   void note_trouble(std::int64_t sweep, const std::string& reason);
 
   Scheduler::Options options_;
   Scheduler::Services services_;
+  Machine machine_;  ///< plans here wait for no other thread's
   Poller& poller_;
   EventHub& hub_;
   SchedulerShared& shared_;

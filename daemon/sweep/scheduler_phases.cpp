@@ -56,7 +56,7 @@ Result<SweepPlan> SchedulerLoop::resolved(SweepPlan plan, std::int64_t earlier) 
 Result<SweepPlan> SchedulerLoop::measure_phase() {
   const auto rows = scanned_rows(run_->id());
   if (!rows) return std::unexpected(rows.error());
-  auto plan = plan_measure_phase(run_->plan(), run_->sweep().spec, services_.machine, *rows);
+  auto plan = plan_measure_phase(run_->plan(), run_->sweep().spec, machine_, *rows);
   if (!plan) return plan;
   spdlog::info("sweep {} has scanned {} candidates and measures {}", run_->id(), rows->size(), plan->candidates.size());
   return resolved(std::move(*plan), std::ssize(*rows));
@@ -100,7 +100,7 @@ Result<std::optional<SweepPlan>> SchedulerLoop::phase_between() {
     return all;
   });
   if (!known) return std::unexpected(known.error());
-  auto plan = plan_between(run_->plan(), spec, services_.machine, known->chosen, known->in_force);
+  auto plan = plan_between(run_->plan(), spec, machine_, known->chosen, known->in_force);
   if (!plan) return std::unexpected(plan.error());
   if (!*plan) return std::nullopt;
   spdlog::info("sweep {} measures {} candidates between its batches", run_->id(), (*plan)->candidates.size());
@@ -132,6 +132,7 @@ void SchedulerLoop::go_on() {
     spdlog::info("sweep {} is done after {:.1f} s, {} device(s) measured for {:.1f} s in all ({:.0f} %)", run_->id(),
                  seconds, run_->stations(), run_->busy_seconds(), 100 * run_->busy_seconds() / possible);
     end_run(SweepState::done, "");
+    next_phase_try_ = SteadyClock::now() + k_phase_pause;  // where that could not be stored
     return;
   }
   if (auto entered = run_->enter(std::move(**plan)); !entered) {

@@ -70,7 +70,13 @@ TritonToolchain TritonToolchain::examine(Paths paths) {
         fmt::format("{}: {} ({})", toolchain.paths_.python.string(), triton.value("reason", "no Triton"), k_remedy);
   }
   toolchain.facts_ = std::move(*facts);
-  auto argv = toolchain.command(k_script);
+  return toolchain.with_own_planner();
+}
+
+TritonToolchain TritonToolchain::with_own_planner() const {
+  TritonToolchain toolchain = *this;
+  if (compiler_.empty()) return toolchain;
+  auto argv = command(k_script);
   argv.insert(argv.begin() + 2, "plan");
   toolchain.planner_ = std::make_shared<Conversation>(Conversation::Options{
       .command = {.argv = std::move(argv), .environment = {}}, .limit = k_question_time, .max_bytes = k_max_answer});

@@ -37,6 +37,9 @@ class TritonToolchain {
   /// All that inspect_engines.py said: engines, their versions, what can be tuned with them.
   const nlohmann::json& facts() const { return facts_; }
 
+  /// The same with a process of its own for plans, which wait for nobody else's.
+  TritonToolchain with_own_planner() const;
+
   /// Whether that engine looks for a second file, with GEMM 2's tiles.
   bool reads_down_file(const std::string& engine) const;
 
