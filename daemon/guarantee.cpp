@@ -137,7 +137,8 @@ Guarantee guarantee_of(const FilePlan& plan) {
     const bool is_key = std::ranges::find(plan.keys, batch, &FileKey::batch) != plan.keys.end();
     return !is_key || !plan.is_asked(batch);
   });
-  guarantee.only_keys = guarantee.widest && !between;
+  // A single key serves every M there is.
+  guarantee.only_keys = !between && (guarantee.widest || plan.keys.size() == 1);
   return guarantee;
 }
 

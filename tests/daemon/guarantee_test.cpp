@@ -74,6 +74,12 @@ TEST_F(GuaranteeTest, TheKeysAloneProveNothingAboutWhatIsBetween) {
   EXPECT_EQ(found.widest->high, 3);
 }
 
+TEST_F(GuaranteeTest, ASingleKeyServesMoreThanWasMeasured) {
+  sweep_of({1}, {{1, {{1, 80}}}});
+  EXPECT_FALSE(guarantee().safe());
+  EXPECT_THAT(guarantee().text(), HasSubstr("only the keys themselves were measured"));
+}
+
 TEST_F(GuaranteeTest, WhereThereIsNothingBetweenTheKeysThereIsNothingToMeasure) {
   sweep_of({1, 2, 3}, {{1, {{1, 80}}}, {2, {{1, 80}}}, {3, {{1, 80}}}});
   const auto found = guarantee();
