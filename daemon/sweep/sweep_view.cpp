@@ -1,6 +1,10 @@
 #include "daemon/sweep/sweep_view.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
+#include <set>
 
 #include "daemon/best_view.hpp"
 #include "daemon/sweep/gpu_view.hpp"
@@ -71,6 +75,16 @@ schema::Result<ordered_json> best_view(db::Snapshot& snapshot, const db::Sweep& 
   return best;
 }
 
+/// Those that were asked for and of which a sweep on a recording that is done has no row.
+schema::Result<std::vector<std::int64_t>> lacking_batches(db::Snapshot& snapshot, const db::Sweep& sweep) {
+  if (!sweep.spec.recording || sweep.state != schema::SweepState::done) return std::vector<std::int64_t>();
+  const auto rows = db::finished_trials(snapshot, sweep.id);
+  if (!rows) return std::unexpected(rows.error());
+  std::set<std::int64_t> lacking(sweep.spec.batches.begin(), sweep.spec.batches.end());
+  for (const auto& row : *rows) lacking.erase(row.batch);
+  return std::vector(lacking.begin(), lacking.end());
+}
+
 }  // namespace
 
 schema::Result<ordered_json> sweep_view(db::Snapshot& snapshot, const db::Sweep& sweep, std::optional<double> eta_s,
@@ -98,6 +112,11 @@ schema::Result<ordered_json> sweep_view(db::Snapshot& snapshot, const db::Sweep&
     const auto taken_over = db::taken_over_batches(snapshot, sweep.id);
     if (!taken_over) return std::unexpected(taken_over.error());
     for (std::string& text : taken_over_texts(*taken_over)) gpus->warnings.push_back(std::move(text));
+    const auto lacking = lacking_batches(snapshot, sweep);
+    if (!lacking) return std::unexpected(lacking.error());
+    if (!lacking->empty()) {
+      gpus->warnings.push_back(fmt::format("the recording has nothing for M={}", fmt::join(*lacking, ", ")));
+    }
     view["warnings"] = std::move(gpus->warnings);
   }
   view["compiles"] = {

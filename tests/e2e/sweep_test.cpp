@@ -56,6 +56,14 @@ TEST_F(SweepTest, CountsWhatTheRecordingLacks) {
   EXPECT_EQ(view["trials"]["not_recorded"], 2 * 3 * 2 * 2);
 }
 
+TEST_F(SweepTest, NamesTheBatchesThatTheRecordingLacks) {
+  auto spec = small_problem().sweep(daemon_.upload(small_problem().recording()), false);
+  spec["batch"] = {1, 7, 64, 9999};
+  const auto view = finished_sweep(spec);
+  EXPECT_EQ(view["warnings"], nlohmann::json::array({"the recording has nothing for M=7, 9999"}));
+  EXPECT_EQ(view["best"].size(), 2U);
+}
+
 TEST_F(SweepTest, RecordedFailuresAreRowsOfTheirStatus) {
   const auto recording = small_problem().recording([](schema::Trial& row) {
     if (row.config.block_size_m != 64) return;
