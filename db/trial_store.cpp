@@ -90,12 +90,13 @@ Result<void> append_samples(Transaction& transaction, std::int64_t sweep, const 
   });
 }
 
-Result<std::vector<double>> samples_of(Snapshot& snapshot, std::int64_t sweep, const TrialKey& key) {
+Result<std::vector<double>> samples_of(Snapshot& snapshot, std::int64_t sweep, const TrialKey& key,
+                                       const std::optional<std::string>& gpu_uuid) {
   return guarded([&]() -> Result<std::vector<double>> {
     Connection& connection = snapshot.connection();
     const std::int64_t run = run_of_sweep(connection, sweep);
     const auto config = find_config(connection, key.config);
-    return config ? read_samples(connection, {run, key.batch, *config}) : std::vector<double>();
+    return config ? read_samples(connection, {run, key.batch, *config, gpu_uuid}) : std::vector<double>();
   });
 }
 
@@ -119,7 +120,9 @@ Result<std::vector<ScannedRow>> scanned_rows(Snapshot& snapshot, std::int64_t sw
                       .status = value_or_throw(schema::trial_status_from_name(row.text(11))),
                       .latency_us = row.real(1),
                       .stages_us = read_stages(row, 2),
-                      .remark = row.optional_text(3).value_or("")});
+                      .remark = row.optional_text(3).value_or(""),
+                      .gpu_uuid = row.optional_text(12),
+                      .measured_at = {row.integer(13)}});
     }
     return rows;
   });

@@ -39,8 +39,10 @@ Result<void> validate_samples(std::span<const double> samples_us);
 Result<void> append_samples(Transaction& transaction, std::int64_t sweep, const TrialKey& key,
                             std::span<const double> samples_us, const std::optional<std::string>& gpu_uuid = {});
 
-/// All samples of a candidate in the order of their arrival; empty when there are none.
-Result<std::vector<double>> samples_of(Snapshot& snapshot, std::int64_t sweep, const TrialKey& key);
+/// All samples of a candidate in the order of their arrival, microseconds; with `gpu_uuid` none of those that another
+/// GPU has measured. Empty when there are none.
+Result<std::vector<double>> samples_of(Snapshot& snapshot, std::int64_t sweep, const TrialKey& key,
+                                       const std::optional<std::string>& gpu_uuid = {});
 
 /// The keys of the trials of a sweep's phase, in the order in which they were recorded.
 Result<std::vector<TrialKey>> finished_trials(Snapshot& snapshot, std::int64_t sweep,
@@ -53,6 +55,8 @@ struct ScannedRow {
   double latency_us = 0;  ///< 0 unless ok
   std::map<std::string, double> stages_us;
   std::string remark;  ///< the row's log_tail
+  std::optional<std::string> gpu_uuid = {};
+  schema::Timestamp measured_at = {};
 };
 
 /// The rows of a sweep's phase, in the order in which they were recorded. Errors: not_found without that phase.

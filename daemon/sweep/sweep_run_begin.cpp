@@ -1,5 +1,5 @@
+#include "daemon/sweep/rows_so_far.hpp"
 #include "daemon/sweep/sweep_run.hpp"
-#include "db/best_query.hpp"
 #include "kernels/compile_plan.hpp"
 #include "schema/engine_rules.hpp"
 
@@ -113,12 +113,10 @@ Result<void> SweepRun::skip_finished(db::Snapshot& snapshot) {
     for (const auto kernel : board_.kernels_of(*trial)) own_kernels_.insert(kernel);
   }
   if (plan_.phase == schema::SweepPhase::scan) return {};
-  const auto best = db::best_of_sweep(snapshot, id());
-  if (!best) return std::unexpected(best.error());
-  for (const auto& row : *best) {
-    // What another GPU took says nothing of who is behind on this one.
-    if (!row.best.gpu_uuid || row.best.gpu_uuid == gpu_of_batch(row.batch)) best_us_[row.batch] = row.best.latency_us;
-  }
+  const auto rows = db::scanned_rows(snapshot, id(), plan_.phase);
+  if (!rows) return std::unexpected(rows.error());
+  best_us_ = fastest_so_far(
+      *rows, [&](std::int64_t batch) { return gpu_of_batch(batch); }, sweep_.started_at.value_or(schema::Timestamp{}));
   return {};
 }
 

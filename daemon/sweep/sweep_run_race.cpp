@@ -37,7 +37,7 @@ Result<void> SweepRun::begin_race(db::Snapshot& snapshot) {
   for (const db::ScannedRow& row : *rows) {
     double us = row.latency_us;
     if (has_rounds() && row.status == schema::TrialStatus::ok) {
-      const auto samples = db::samples_of(snapshot, id(), row.key);
+      const auto samples = db::samples_of(snapshot, id(), row.key, row.gpu_uuid);
       if (!samples) return std::unexpected(samples.error());
       us = first_round_us(*samples);
     }

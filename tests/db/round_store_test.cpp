@@ -63,6 +63,11 @@ TEST_F(RoundStoreTest, ARowHasTheSamplesOfItsOwnGpuAlone) {
   EXPECT_EQ(rounds(id, key).size(), 3U);
   const auto of_a = read([&](Snapshot& snapshot) { return rounds_of(snapshot, id, key, "GPU-a"); });
   EXPECT_THAT(of_a, ElementsAre(ElementsAre(3, 1, 2), ElementsAre(8)));
+  const auto samples_of_b = read([&](Snapshot& snapshot) { return samples_of(snapshot, id, key, "GPU-b"); });
+  EXPECT_THAT(samples_of_b, ElementsAre(6, 5, 7, 8)) << "the first round is that of the row's own GPU";
+  EXPECT_EQ(
+      read([&](Snapshot& snapshot) { return scanned_rows(snapshot, id, schema::SweepPhase::measure); }).at(0).gpu_uuid,
+      "GPU-b");
 }
 
 TEST_F(RoundStoreTest, ARowCanHaveWhatItsLastRoundTold) {
