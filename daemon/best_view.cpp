@@ -21,6 +21,7 @@ search::Default default_of(const db::BatchBest& row) {
 }
 
 schema::Result<void> prefer_judged(db::Snapshot& snapshot, db::BatchBest& run) {
+  if (auto moved = db::move_to_gpu_of_default(snapshot, run); !moved) return moved;
   const std::size_t of_default = run.default_row ? run.default_row->rounds_us.size() : 0;
   return db::prefer_rounds(snapshot, run, search::rounds_to_decide(of_default));
 }

@@ -14,8 +14,8 @@ search::Measured measured(const db::MeasuredRow& row);
 /// What is known of the default that a row was measured beside; the row has a default_config.
 search::Default default_of(const db::BatchBest& row);
 
-/// Puts the fastest of the rows that were held against the default to the end in the place of the run's best, where
-/// that was not (search::rounds_to_decide, db::prefer_rounds).
+/// Puts the fastest of the rows that were held against the default to the end, on its GPU, in the place of the run's
+/// best, where that was not (search::rounds_to_decide, db::move_to_gpu_of_default, db::prefer_rounds).
 schema::Result<void> prefer_judged(db::Snapshot& snapshot, db::BatchBest& run);
 
 /// What a file gets for one batch: search::choose over what the database knows of it.

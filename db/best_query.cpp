@@ -148,11 +148,36 @@ std::vector<BatchBest> best_of(Connection& connection, Query rows) {
   return bests;
 }
 
+/// In whose turns the rounds of a row have to be: those of the sweep with this label, of its own without one.
+struct InTurnsOf {
+  std::optional<std::string> sweep;
+};
+
 /// The fastest row of a run's batch that had so many rounds, on the GPU of the default where that is another one.
-std::optional<std::int64_t> fastest_with_rounds(Connection& connection, const BatchBest& run, std::size_t rounds) {
+std::optional<std::int64_t> fastest_with_rounds(Connection& connection, const BatchBest& run, std::size_t rounds,
+                                                const std::optional<InTurnsOf>& turns = {}) {
+  const auto& gpu = run.default_gpu ? run.default_gpu : run.best.gpu_uuid;
   auto row = connection.query(sql::fastest_trial_with_rounds_sql, run.run, run.batch, run.group,
-                              static_cast<std::int64_t>(rounds), run.default_gpu ? run.default_gpu : run.best.gpu_uuid);
+                              static_cast<std::int64_t>(rounds), gpu, turns ? 1 : 0,
+                              turns ? turns->sweep : std::optional<std::string>());
   return row.step() ? std::optional(row.integer(0)) : std::nullopt;
+}
+
+/// The fastest row of a run's batch and GPU that took no turns with `standard`.
+std::optional<std::int64_t> fastest_out_of_turn(Connection& connection, const BatchBest& run,
+                                                const MeasuredRow& standard) {
+  auto row = connection.query(sql::fastest_trial_out_of_turn_sql, run.run, run.batch, run.group, run.best.gpu_uuid,
+                              standard.rounds_of, standard.measured_at.ms);
+  return row.step() ? std::optional(row.integer(0)) : std::nullopt;
+}
+
+/// The same run with another one of its rows as its best.
+BatchBest with_best(Connection& connection, const BatchBest& run, std::int64_t trial) {
+  const Candidate candidate{.batch = run.batch, .run = run.run, .group = run.group, .rows = run.rows, .trial = trial};
+  BatchBest other = read_best(connection, candidate);
+  other.rows = run.rows;
+  other.incumbent = run.incumbent;
+  return other;
 }
 
 constexpr std::size_t k_most_runs = 256;
@@ -223,22 +248,35 @@ Result<std::vector<BatchBest>> bests_by_run(Snapshot& snapshot, std::int64_t gro
   });
 }
 
+Result<void> move_to_gpu_of_default(Snapshot& snapshot, BatchBest& run) {
+  return guarded([&]() -> Result<void> {
+    if (!run.default_gpu) return {};
+    Connection& connection = snapshot.connection();
+    const auto trial = fastest_with_rounds(connection, run, 0);
+    if (trial) run = with_best(connection, run, *trial);
+    return {};
+  });
+}
+
 Result<void> prefer_rounds(Snapshot& snapshot, BatchBest& run, std::size_t rounds) {
   return guarded([&]() -> Result<void> {
     const bool has_none =
         run.best.rounds_us.empty() && (!run.sweep || (run.default_row && run.default_row->rounds_us.empty()));
-    const bool may_lack_rounds = run.best.rounds_us.size() < rounds && !has_none;
-    if (!may_lack_rounds && !run.default_gpu) return {};
+    const bool in_turns = !run.default_row || run.default_row->rounds_of == run.best.rounds_of;
+    if (has_none || (in_turns && run.best.rounds_us.size() >= rounds)) return {};
     Connection& connection = snapshot.connection();
-    auto trial = fastest_with_rounds(connection, run, rounds);
-    if (!trial && run.default_gpu) trial = fastest_with_rounds(connection, run, 0);
+    const auto turns = run.default_row ? std::optional(InTurnsOf{run.default_row->rounds_of}) : std::nullopt;
+    const auto trial = fastest_with_rounds(connection, run, rounds, turns);
     if (!trial) return {};
-    const Candidate candidate{
-        .batch = run.batch, .run = run.run, .group = run.group, .rows = run.rows, .trial = *trial};
-    BatchBest finalist = read_best(connection, candidate);
-    finalist.rows = run.rows;
-    finalist.incumbent = std::move(run.incumbent);
-    run = std::move(finalist);
+    BatchBest judged = with_best(connection, run, *trial);
+    const auto elsewhere =
+        fastest_out_of_turn(connection, judged, judged.default_row ? *judged.default_row : judged.best);
+    if (elsewhere) {
+      BatchBest other = with_best(connection, run, *elsewhere);
+      // Times of two sessions differ: a little faster is not faster there.
+      if (other.best.latency_us < judged.best.latency_us * (1 - judged.rule.min_gain)) judged = std::move(other);
+    }
+    run = std::move(judged);
     return {};
   });
 }

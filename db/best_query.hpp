@@ -74,9 +74,14 @@ Result<std::vector<BatchBest>> best_of_group(Snapshot& snapshot, std::int64_t gr
 /// first, at most the newest 256.
 Result<std::vector<BatchBest>> bests_by_run(Snapshot& snapshot, std::int64_t group, Runs runs = Runs::all);
 
-/// Puts the fastest of the rows that can be compared with the run's default in the place of its best. It comes from the
-/// same GPU: another one may have taken a batch over. And it had at least so many rounds, where there is such a row:
-/// one that was left out after its first round may look faster than it is.
+/// Puts the fastest row of the GPU that measured the run's default in the place of its best, where that is another one:
+/// a GPU may have taken the batch over.
+Result<void> move_to_gpu_of_default(Snapshot& snapshot, BatchBest& run);
+
+/// Puts the fastest of the rows that took turns with the run's default for at least so many rounds in the place of its
+/// best, where there is such a row: one that was left out after its first round may look faster than it is. A row that
+/// took no turns with the default, since either was taken over from another sweep, need not have had rounds; it comes
+/// first where it is faster by the least gain.
 Result<void> prefer_rounds(Snapshot& snapshot, BatchBest& run, std::size_t rounds);
 
 /// The fastest ok row of a configuration in the run of another row, at its batch and from its GPU.

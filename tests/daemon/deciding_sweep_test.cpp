@@ -22,11 +22,13 @@ class DecidingSweepTest : public PlannedSweepsTest {
     });
     return choice_for(deciding.front());
   }
-  /// A row whose samples came in rounds.
+  static constexpr schema::Timestamp k_session{1'795'169'700'000};
+  /// A row whose samples came in rounds, as every one of the session.
   void record_rounds(std::int64_t sweep, int config, const std::vector<double>& rounds_us,
                      const std::optional<std::string>& gpu = {}) {
     auto trial = db::ok_trial(1, config, schema::median(rounds_us));
     trial.gpu_uuid = gpu;
+    trial.measured_at = k_session;
     for (const double us : rounds_us) append(sweep, config, us, gpu);
     trial.samples_us.clear();
     record(sweep, trial);
@@ -227,6 +229,77 @@ TEST_F(RoundsElsewhereTest, RowsThatAreTakenOverKeepTheirTurns) {
   record_rounds(second, 3, {97, 116, 97, 116, 97, 116});
   EXPECT_NE(choice().reason.find("spread"), std::string::npos) << choice().reason;
   EXPECT_TRUE(choice().is_default);
+}
+
+TEST_F(DecidingSweepTest, OnTheDefaultsGpuAsManyRoundsAreNeededAsItHad) {
+  const auto id = unmeasured_sweep();
+  record_rounds(id, 3, {85}, "GPU-a");
+  record_rounds(id, 0, {100, 100.1, 99.9, 100, 100.1, 99.9}, "GPU-b");
+  record_rounds(id, 1, {95, 95.1, 94.9, 95, 95.1, 94.9}, "GPU-b");
+  record_rounds(id, 2, {94, 94.1, 92, 98}, "GPU-b");
+  EXPECT_EQ(choice().config, db::example_config(1)) << choice().reason;
+}
+
+/// A sweep whose default and best row were taken over from one that measured a narrower space, with all their rounds.
+class ReusedDefaultTest : public RoundsElsewhereTest {
+ protected:
+  std::int64_t wider(const std::optional<std::string>& gpu = {}) {
+    const auto first = unmeasured_sweep();
+    const std::vector<double> swing = {1, 1.001, 0.999, 1, 1.001, 0.999};
+    for (const auto& [config, us] : std::map<int, double>{{0, 100}, {1, 98.5}}) {
+      std::vector<double> rounds_us;
+      for (const double each : swing) rounds_us.push_back(us * each);
+      record_rounds(first, config, rounds_us, gpu);
+    }
+    record_rounds(first, 2, {98}, gpu);
+    const auto second = unmeasured_sweep();
+    for (schema::Trial row : rows_of(first)) {
+      if (!row.rounds.empty()) row.rounds_of = row.sweep;
+      record(second, row);
+    }
+    finish(first);
+    return second;
+  }
+  /// One that was measured in the second sweep alone, later.
+  void record_new(std::int64_t sweep, int config, double us, const std::optional<std::string>& gpu = {}) {
+    auto row = db::ok_trial(1, config, us);
+    row.measured_at = {k_session.ms + 1'000};
+    row.gpu_uuid = gpu;
+    record(sweep, row);
+  }
+};
+
+TEST_F(ReusedDefaultTest, WhatIsNewNeedsNoRoundsThatItCouldNotHave) {
+  const auto second = wider();
+  EXPECT_EQ(choice().config, db::example_config(1)) << "the first round of the first sweep is still none";
+  record_new(second, 3, 60);
+  EXPECT_EQ(choice().config, db::example_config(3)) << choice().reason;
+}
+
+TEST_F(ReusedDefaultTest, ALittleFasterIsNotFasterThanInAnotherSession) {
+  const auto second = wider();
+  record_new(second, 3, 98);
+  EXPECT_EQ(choice().config, db::example_config(1)) << choice().reason;
+}
+
+TEST_F(ReusedDefaultTest, OfAnotherGpuNothingIsComparedWithIt) {
+  const auto second = wider("GPU-a");
+  record_new(second, 3, 60, "GPU-b");
+  EXPECT_EQ(choice().config, db::example_config(1)) << choice().reason;
+  record_new(second, 4, 61, "GPU-a");
+  EXPECT_EQ(choice().config, db::example_config(4)) << choice().reason;
+}
+
+TEST_F(ReusedDefaultTest, ADefaultThatIsMeasuredAnewIsHeldAgainstTheRoundsOfItsOwnSweep) {
+  const auto second = unmeasured_sweep();
+  record_rounds(second, 0, {100, 100.1, 99.9, 100, 100.1, 99.9});
+  record_rounds(second, 3, {90, 90.1, 89.9, 90, 90.1, 89.9});
+  auto old = db::ok_trial(1, 1, 89.5);
+  old.samples_us = {80, 80, 89.5, 89.5, 99, 99};
+  old.rounds = {3, 3};
+  old.rounds_of = "narrow";
+  record(second, old);
+  EXPECT_EQ(choice().config, db::example_config(3)) << choice().reason;
 }
 
 TEST_F(DecidingSweepTest, WhoWasOutAfterAFewRoundsIsNoMatchForWhoWasJudgedByAll) {
