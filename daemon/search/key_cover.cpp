@@ -197,11 +197,14 @@ bool is_safe(const Measured& row, const ModelRows& model) {
   return fallback->measured && !slower_beyond_noise(row, *fallback->measured, model.rule);
 }
 
-/// Whether the choice is faster than the row by the rule by which it would be chosen again.
+/// Whether the choice is faster than the row by the rule by which it would be chosen again. Where they had no rounds in
+/// turns, so much that no two rounds differ by as much for no reason.
 bool is_beaten(const Measured& row, const ModelRows& model, const TileConfig& choice) {
   const auto chosen = std::ranges::find(model.rows, choice, &Measured::config);
   if (chosen == model.rows.end() || row.config == choice) return false;
-  return compare(*chosen, row, model.rule).standing == Standing::faster;
+  const Contest result = compare(*chosen, row, model.rule);
+  if (result.standing != Standing::faster) return false;
+  return result.in_turns || row.latency_us > chosen->latency_us * (1 + k_kept_tie);
 }
 
 /// Nothing where a problem has no row of it.

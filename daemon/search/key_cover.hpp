@@ -24,7 +24,8 @@ struct CoverOption {
   double loss = 0;      ///< its time over that of the point's choice, less 1, for the problem that loses most; negative
                         ///< where it is faster for all
   bool safe = false;    ///< for no problem slower than the engine's default there beyond noise
-  bool beaten = false;  ///< the point's choice is faster than it by the rule of choices, for one problem at least
+  bool beaten = false;  ///< the point's choice is faster than it by the rule of choices, for one problem at least;
+                        ///< where they had no four rounds in turns, by more than k_kept_tie
 };
 
 /// One measured M.

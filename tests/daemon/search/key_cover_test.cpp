@@ -302,6 +302,25 @@ TEST_F(CoverPointTest, SafeIsWhatIsNotSlowerThanTheDefaultBeyondNoise) {
   EXPECT_DOUBLE_EQ(point.options[2].loss, 0.25);
 }
 
+TEST_F(CoverPointTest, WithoutRoundsInTurnsALossBeatsNothingUnlessItIsLarge) {
+  const auto in_rounds = [](int config, double us, std::size_t rounds) {
+    Measured measured = row(config, us);
+    measured.samples_us = {us, us, us};
+    measured.rounds_us = std::vector<double>(rounds, us);
+    return measured;
+  };
+  const ModelRows rows{Default{tile(16), in_rounds(16, 100, 4), false},
+                       {in_rounds(32, 80, 4), in_rounds(48, 81.4, 4), in_rounds(64, 81.4, 1), in_rounds(80, 82, 1),
+                        in_rounds(16, 100, 4)}};
+  const auto point = of(rows, in_rounds(32, 80, 4));
+  const auto beaten = [&](int config) {
+    return std::ranges::find(point.options, tile(config), &CoverOption::config)->beaten;
+  };
+  EXPECT_TRUE(beaten(48));
+  EXPECT_FALSE(beaten(64));
+  EXPECT_TRUE(beaten(80));
+}
+
 TEST_F(CoverPointTest, ADefaultThatWasNotMeasuredLeavesItAlone) {
   const ModelRows rows{Default{tile(16), std::nullopt, false}, {row(32, 80), row(64, 90)}};
   const auto point = of(rows, row(32, 80));
