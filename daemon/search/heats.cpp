@@ -30,8 +30,8 @@ bool is_open(std::span<const HeatEntry> entries, std::size_t fastest, const sche
 
 }  // namespace
 
-HeatEntry heat_entry(std::span<const std::vector<double>> rounds, bool stays) {
-  HeatEntry entry{.rounds_us = {}, .stays = stays, .latency_us = std::nullopt};
+HeatEntry heat_entry(std::span<const std::vector<double>> rounds, bool stays, bool is_incumbent) {
+  HeatEntry entry{.rounds_us = {}, .stays = stays, .latency_us = std::nullopt, .is_incumbent = is_incumbent};
   std::vector<double> all;
   for (const auto& samples_us : rounds) {
     entry.rounds_us.push_back(schema::median(samples_us));
@@ -66,7 +66,7 @@ HeatVerdict judge_heat(std::span<const HeatEntry> entries, const schema::ChoiceR
   const double bound = rounds == 1 ? k_first_bound : k_later_bound;
   std::size_t challengers = 0;
   for (const std::size_t i : order) {
-    if (entries[i].stays) continue;
+    if (entries[i].stays || (entries[i].is_incumbent && rounds < k_looks[0])) continue;
     const bool too_many = ++challengers > k_most_challengers;
     if (too_many || ((rounds == 1 || is_look(rounds)) && us[i] > us[fastest] * bound)) verdict.out.push_back(i);
   }

@@ -17,10 +17,12 @@ struct HeatEntry {
   /// What its row would say now, the median of all its samples. The fastest by it is the one that is chosen or not, so
   /// that it is the one which has to be clear. Without it the median of the rounds stands in.
   std::optional<double> latency_us = {};
+  /// What was chosen before, or is in a file: it is not out before the first look, so that rounds in turns decide.
+  bool is_incumbent = false;
 };
 
 /// The entry of a candidate by the samples of each of its rounds, microseconds. Precondition: no round is empty.
-HeatEntry heat_entry(std::span<const std::vector<double>> rounds, bool stays);
+HeatEntry heat_entry(std::span<const std::vector<double>> rounds, bool stays, bool is_incumbent = false);
 
 /// What becomes of the candidates of a batch after a round.
 struct HeatVerdict {

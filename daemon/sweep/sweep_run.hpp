@@ -175,12 +175,19 @@ class SweepRun {
   void tell_race(const schema::Trial& row);
   void advance_race();
   void admit(search::TrialIndex trial);
+  void find_kernels(search::TrialIndex trial);
   std::map<std::int64_t, std::size_t> trials_to_come() const;
   std::size_t kernels_to_come() const;
 
+  // sweep_run_incumbents.cpp: what new candidates have to beat
+  bool stays(search::TrialIndex trial) const;
+  bool is_incumbent(search::TrialIndex trial) const;
+  schema::Result<void> find_incumbents(db::Snapshot& snapshot);
+  bool keep_back(search::TrialIndex trial);
+  void settle_kept_back();
+
   // sweep_run_rounds.cpp
   bool has_rounds() const { return plan_.order != search::Order::plan; }
-  bool stays(search::TrialIndex trial) const;
   schema::Result<void> take_up_rounds(db::Snapshot& snapshot);
   void open_rounds();
   void finish_round(search::TrialIndex trial, schema::Trial row);
@@ -211,9 +218,11 @@ class SweepRun {
   std::map<std::size_t, search::OpeningTimes> opening_times_;  ///< by station, of the phase
   bool compares_gpus_ = false;                                 ///< by the openings of this phase
   std::optional<search::Race> race_;
-  bool raced_ = false;                              ///< the race wants nothing more
-  std::int64_t raced_total_ = 0;                    ///< trials of the race, as told to the ledger
-  std::map<db::TrialKey, schema::Trial> reusable_;  ///< rows of other sweeps that may be taken over
+  bool raced_ = false;                                               ///< the race wants nothing more
+  std::int64_t raced_total_ = 0;                                     ///< trials of the race, as told to the ledger
+  std::map<db::TrialKey, schema::Trial> reusable_;                   ///< rows of other sweeps that may be taken over
+  std::map<std::int64_t, std::set<schema::TileConfig>> incumbents_;  ///< by batch: chosen before, or in force
+  std::set<search::TrialIndex> kept_back_;                           ///< with a row to take over, if nothing is new
   db::KnownFailures known_failures_;
   std::map<search::KernelIndex, std::string> kernels_;  ///< artifact files of those that are ready
   std::map<search::KernelIndex, KernelFailure> failed_kernels_;

@@ -56,6 +56,7 @@ Result<void> SweepRun::enter(SweepPlan plan) {
   race_.reset();
   raced_ = false;
   rounds_.clear();
+  kept_back_.clear();
   best_us_.clear();
   trial_seconds_.clear();
   return take_up(true);
@@ -72,6 +73,7 @@ Result<void> SweepRun::take_up(bool first_time) {
     if (auto taken = take_up_owners(snapshot); !taken) return taken;
     if (auto skipped = skip_finished(snapshot); !skipped) return skipped;
     if (auto read = read_earlier_outcomes(snapshot); !read) return read;
+    if (auto found = find_incumbents(snapshot); !found) return found;
     if (auto begun = begin_anchors(snapshot); !begun) return begun;
     if (plan_.order != search::Order::plan) {
       if (auto taken = take_up_rounds(snapshot); !taken) return taken;
@@ -84,7 +86,10 @@ Result<void> SweepRun::take_up(bool first_time) {
   if (race_) {
     advance_race();
   } else {
-    for (std::size_t i = 0; i < board_.trials().size(); ++i) take_over_earlier({i});
+    for (std::size_t i = 0; i < board_.trials().size(); ++i) {
+      if (!keep_back({i})) take_over_earlier({i});
+    }
+    settle_kept_back();
     for (std::size_t i = 0; i < plan_.kernels.size(); ++i) look_up({i});
     open_rounds();
   }

@@ -104,7 +104,8 @@ schema::Trial SweepRun::row_for(TrialIndex trial, TrialStatus status) const {
 
 void SweepRun::finish_trial(TrialIndex trial, schema::Trial row) {
   board_.finish(trial);
-  if (row.latency_us) note_latency(row.batch, *row.latency_us);
+  // In heats only rows that are taken over come whole, and another session says nothing of who is behind.
+  if (row.latency_us && plan_.order != search::Order::heats) note_latency(row.batch, *row.latency_us);
   note_anchor_row({row.batch, row.config}, row.status);
   tell_race(row);
   const std::int64_t batch = row.batch;

@@ -64,18 +64,25 @@ void SweepRun::advance_race() {
   for (auto wanted = race_->take_wanted(); !wanted.empty(); wanted = race_->take_wanted()) {
     for (const search::Candidate& candidate : wanted) admit(*board_.find_trial(candidate));
   }
-  auto total = static_cast<std::int64_t>(board_.admitted());
+  auto total = static_cast<std::int64_t>(board_.admitted() + kept_back_.size());
   const auto expected = race_->expected_beyond_wanted();
   for (const auto& [batch, more] : expected) total += static_cast<std::int64_t>(more);
   board_.expect(expected);
   if (std::exchange(raced_total_, total) != total) ledger_.set_total(total);
   raced_ = race_->done();
-  if (raced_) open_rounds();
+  if (!raced_) return;
+  settle_kept_back();
+  open_rounds();
 }
 
 void SweepRun::admit(TrialIndex trial) {
+  if (keep_back(trial)) return;
   board_.admit(trial);
-  if (board_.is_finished(trial) || take_over_earlier(trial)) return;
+  if (!board_.is_finished(trial) && !take_over_earlier(trial)) find_kernels(trial);
+}
+
+/// Of one that was admitted while others were under way.
+void SweepRun::find_kernels(TrialIndex trial) {
   for (const auto kernel : board_.kernels_of(trial)) {
     look_up(kernel);
     if (board_.is_finished(trial)) return;

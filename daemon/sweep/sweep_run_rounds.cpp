@@ -42,13 +42,6 @@ Result<void> SweepRun::take_up_rounds(db::Snapshot& snapshot) {
   return {};
 }
 
-/// What others have to beat goes on as long as they do.
-bool SweepRun::stays(TrialIndex trial) const {
-  const auto& candidate = board_.trials()[trial.value];
-  const auto fallback = plan_.default_of_batch.find(candidate.batch);
-  return fallback != plan_.default_of_batch.end() && fallback->second == candidate.config;
-}
-
 /// Everybody is known who takes part.
 void SweepRun::open_rounds() {
   if (!has_rounds()) return;
@@ -62,13 +55,13 @@ void SweepRun::finish_round(TrialIndex trial, schema::Trial row) {
   const double us = *row.latency_us;
   ledger_.add_round(row);
   so_far.samples_us.push_back(row.samples_us);
-  if (is_first) tell_race(row);
+  if (is_first && !raced_) tell_race(row);
   note_latency(row.batch, us);
   note_anchor_row({row.batch, row.config}, row.status);
   const std::int64_t batch = row.batch;
   so_far.last = std::move(row);
   board_.had_round(trial);
-  const bool is_out = plan_.order == search::Order::heats && is_first && !stays(trial) &&
+  const bool is_out = plan_.order == search::Order::heats && is_first && !stays(trial) && !is_incumbent(trial) &&
                       search::is_out_of_heat(us, best_us_.at(batch));
   if (is_out) finish_after_rounds(trial);
   finish_what_is_clear(batch);
@@ -79,7 +72,9 @@ void SweepRun::finish_round(TrialIndex trial, schema::Trial row) {
 void SweepRun::finish_what_is_clear(std::int64_t batch) {
   if (plan_.order == search::Order::heats && race_ && !raced_) return;
   if (plan_.order == search::Order::heats) {
-    const auto entry_of = [&](TrialIndex trial) { return search::heat_entry(rounds_[trial].samples_us, stays(trial)); };
+    const auto entry_of = [&](TrialIndex trial) {
+      return search::heat_entry(rounds_[trial].samples_us, stays(trial), is_incumbent(trial));
+    };
     const auto finished = search::finished_by_heat(board_, batch, entry_of, sweep_.spec.choice);
     for (const TrialIndex trial : finished) finish_after_rounds(trial);
     return;
@@ -126,7 +121,7 @@ std::map<std::int64_t, std::size_t> SweepRun::heats_to_come() const {
   for (std::size_t i = 0; i < board_.trials().size(); ++i) {
     if (!board_.is_admitted({i}) || board_.is_finished({i})) continue;
     const std::size_t had = board_.rounds_of({i});
-    const bool goes_on = had > 0 || stays({i});
+    const bool goes_on = had > 0 || stays({i}) || is_incumbent({i});
     by_batch[board_.trials()[i].batch] += goes_on ? std::max(search::k_looks[0], had + 1) - had : 1;
   }
   if (race_) {

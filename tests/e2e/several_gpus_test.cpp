@@ -160,6 +160,32 @@ TEST_F(SeveralGpusTest, AKilledDaemonLeavesEachBatchToItsGpu) {
   EXPECT_EQ(owners.getColumn(0).getInt64(), six_batches().batches.size());
 }
 
+TEST_F(SeveralGpusTest, ReuseOnAnotherGpuMeasuresTheDefaultAnewWhereSomethingIsNew) {
+  RunningDaemon daemon(with({{"MOETUNE_TEST_MEASURE_DELAY_MS", "0"}}));
+  json spec = SeveralGpusTest::spec("exhaustive");
+  spec["batch"] = {1, 64};
+  spec["gpus"] = {0};
+  spec["space"]["num_stages"] = {3};
+  const json narrow = daemon.wait_for(daemon.create_sweep(spec), {"done", "failed", "paused"});
+  ASSERT_EQ(narrow["state"], "done") << narrow.dump() << daemon.log();
+  spec["gpus"] = {1};
+  spec["space"]["num_stages"] = {2, 3};
+  spec["reuse"] = true;
+  const json wide = daemon.wait_for(daemon.create_sweep(spec), {"done", "failed", "paused"});
+  ASSERT_EQ(wide["state"], "done") << wide.dump() << daemon.log();
+  const SQLite::Database database(folder_.path() / "data/results.db", SQLite::OPEN_READONLY);
+  SQLite::Statement defaults(database,
+                             "SELECT count(*), count(DISTINCT e.gpu_uuid), max(e.gpu_uuid) FROM runs r "
+                             "JOIN run_defaults d ON d.run_id = r.id "
+                             "JOIN trials t ON t.run_id = r.id AND t.batch = d.batch AND t.config_id = d.config_id "
+                             "JOIN environments e ON e.id = t.environment_id WHERE r.sweep_id = ?");
+  defaults.bind(1, wide["id"].get<std::int64_t>());
+  ASSERT_TRUE(defaults.executeStep());
+  EXPECT_EQ(defaults.getColumn(0).getInt(), 2);
+  EXPECT_EQ(defaults.getColumn(1).getInt(), 1);
+  EXPECT_THAT(defaults.getColumn(2).getString(), HasSubstr("GPU-22222222-"));
+}
+
 TEST_F(SeveralGpusTest, AGpuThatTakesABatchOverMeasuresAnewWhatIsCompared) {
   std::int64_t id = 0;
   {

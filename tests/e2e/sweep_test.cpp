@@ -151,6 +151,44 @@ TEST_F(SweepTest, ReuseTakesFinishedRowsOver) {
   EXPECT_EQ(choices(1), choices(2));
 }
 
+TEST_F(SweepTest, ReuseInAWiderSpaceMeasuresWhatIsComparedWithNewTilesAgain) {
+  // The default and the narrow space's best are too close to tell apart; a tile of the wider space is far better.
+  const auto recording = daemon_.upload(small_problem().recording([](schema::Trial& row) {
+    const bool is_new = row.config.num_stages == 2 && row.config.block_size_m == 16;
+    const double us = is_new ? 59.8 : 99.8;
+    row.latency_us = us;
+    row.samples_us = {us - 0.4, us, us + 0.4};
+  }));
+  for (const char* strategy : {"exhaustive", "race"}) {
+    auto spec = small_problem().sweep(recording, false);
+    spec["strategy"] = strategy;
+    spec["space"]["num_stages"] = {3};
+    const auto narrow = finished_sweep(spec);
+    ASSERT_EQ(narrow["state"], "done") << narrow.dump();
+    spec["space"]["num_stages"] = {2, 3};
+    spec["reuse"] = true;
+    const auto wide = finished_sweep(spec);
+    ASSERT_EQ(wide["state"], "done") << wide.dump();
+    EXPECT_EQ(wide["trials"]["done"], wide["trials"]["total"]);
+    for (const auto& [batch, entry] : wide["best"].items()) {
+      EXPECT_DOUBLE_EQ(entry["chosen"]["latency_us"].get<double>(), 59.8) << strategy << ' ' << batch << entry.dump();
+      EXPECT_EQ(entry["reason"].get<std::string>().find("spread"), std::string::npos) << entry.dump();
+    }
+    const auto again = finished_sweep(spec);
+    std::map<std::string, nlohmann::json> measured_at;
+    const auto rows_of = [&](const nlohmann::json& view) {
+      return daemon_.get("/trials?limit=1000&sweep=" + view["id"].dump()).json()["items"];
+    };
+    for (const auto& row : rows_of(wide)) measured_at[row["batch"].dump() + row["config"].dump()] = row["measured_at"];
+    for (const auto& row : rows_of(again)) {
+      EXPECT_EQ(measured_at[row["batch"].dump() + row["config"].dump()], row["measured_at"]) << "nothing was left";
+    }
+    for (const auto& view : {narrow, wide, again}) {
+      EXPECT_EQ(daemon_.post("/sweeps/" + view["id"].dump() + "/discard").status, 200);
+    }
+  }
+}
+
 TEST_F(SweepTest, RefusesWhatThisMachineCannotDo) {
   nlohmann::json spec = small_problem().sweep("", false);
   spec.erase("recording");

@@ -34,6 +34,22 @@ TEST(HeatsTest, WhatHasToBeBeatenStaysHoweverSlow) {
   EXPECT_FALSE(verdict.over);
 }
 
+TEST(HeatsTest, WhatWasChosenBeforeGoesOnToTheFirstLook) {
+  const auto incumbent = [](std::size_t rounds) {
+    HeatEntry entry = steady(102, rounds);
+    entry.is_incumbent = true;
+    return entry;
+  };
+  for (std::size_t rounds = 1; rounds < 4; ++rounds) {
+    const auto verdict =
+        judge_heat(std::vector{steady(100, rounds), incumbent(rounds), steady(110, rounds, true)}, k_rule);
+    EXPECT_THAT(verdict.out, IsEmpty()) << rounds;
+    EXPECT_FALSE(verdict.over) << rounds;
+    EXPECT_FALSE(judge_heat(std::vector{steady(100, rounds, true), incumbent(rounds)}, k_rule).over) << rounds;
+  }
+  EXPECT_THAT(judge_heat(std::vector{steady(100, 4), incumbent(4), steady(110, 4, true)}, k_rule).out, ElementsAre(1));
+}
+
 TEST(HeatsTest, ADefaultWithoutChallengersNeedsNoSecondRound) {
   EXPECT_TRUE(judge_heat(std::vector{steady(100, 1, true)}, k_rule).over);
   EXPECT_TRUE(judge_heat(std::vector{steady(100, 1, true), steady(103, 1)}, k_rule).over);
