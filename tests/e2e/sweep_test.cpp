@@ -189,6 +189,22 @@ TEST_F(SweepTest, ReuseInAWiderSpaceMeasuresWhatIsComparedWithNewTilesAgain) {
   }
 }
 
+TEST_F(SweepTest, WhatWasChosenIsNotOutAfterOneRound) {
+  const auto first = finished_sweep(small_sweep());
+  const auto chosen = first["best"]["64"]["chosen"]["config"];
+  const auto other_day = small_problem().recording([&](schema::Trial& row) {
+    if (nlohmann::json(schema::to_json(row.config)) != chosen) return;
+    *row.latency_us *= 1.1;
+    for (double& us : row.samples_us) us *= 1.1;
+  });
+  const auto second = finished_sweep(small_problem().sweep(daemon_.upload(other_day), false));
+  EXPECT_NE(second["best"]["64"]["chosen"]["config"], chosen);
+  const auto rows = daemon_.get("/trials?batch=64&limit=1000&sweep=" + second["id"].dump()).json()["items"];
+  const auto row = std::ranges::find(rows, chosen, [](const auto& each) { return each["config"]; });
+  ASSERT_NE(row, rows.end());
+  EXPECT_EQ(row->value("rounds", nlohmann::json::array()).size(), 4U) << row->dump();
+}
+
 TEST_F(SweepTest, RefusesWhatThisMachineCannotDo) {
   nlohmann::json spec = small_problem().sweep("", false);
   spec.erase("recording");
