@@ -21,26 +21,29 @@ auto remembered(Cache& cache, const Key& key, Find&& find) {
 
 }  // namespace
 
-bool ImportedRows::store(Connection& connection, const schema::Trial& trial,
-                         const std::optional<schema::TileConfig>& default_config, const std::string& default_source) {
+Stored ImportedRows::store(Connection& connection, const schema::Trial& trial,
+                           const std::optional<schema::TileConfig>& default_config, const std::string& default_source) {
   const std::string label = trial.sweep.value_or("");
   const std::int64_t config = config_id(connection, trial.config);
   const std::int64_t environment = environment_id(connection, trial);
-  if (is_own(connection, label, environment, config, trial)) return false;
+  if (is_own(connection, label, environment, config, trial)) return Stored::known;
   const std::int64_t group = group_id(connection, trial.group);
   const std::int64_t run = run_id(connection, group, label);
   const TrialPlace place{
       .run = run, .group = group, .environment = environment, .config = config, .repetition = trial.measured_at.ms};
-  const auto id = insert_unless_known(connection, place, trial);
-  if (!id) return false;
+  const auto stored = insert_unless_known(connection, place, trial);
+  const auto rounds = trial.rounds.empty() ? std::nullopt : std::optional(nlohmann::json(trial.rounds).dump());
+  if (!stored.is_new) {
+    const bool takes = rounds && connection.run(sql::add_imported_rounds_sql, stored.id, rounds, trial.rounds_of) == 1;
+    return takes ? Stored::completed : Stored::known;
+  }
   if (!trial.samples_us.empty()) {
-    const auto rounds = trial.rounds.empty() ? std::nullopt : std::optional(nlohmann::json(trial.rounds).dump());
-    connection.run(sql::add_imported_samples_sql, *id, trial.samples_us, rounds, trial.rounds_of);
+    connection.run(sql::add_imported_samples_sql, stored.id, trial.samples_us, rounds, trial.rounds_of);
   }
   if (default_config && defaults_.emplace(run, trial.batch).second) {
     connection.run(sql::add_run_default_sql, run, trial.batch, config_id(connection, *default_config), default_source);
   }
-  return true;
+  return Stored::inserted;
 }
 
 void ImportedRows::forget() {
@@ -80,7 +83,9 @@ bool ImportedRows::is_own(Connection& connection, const std::string& label, std:
   const auto own_group = find_group(connection, group);
   if (!own_group) return false;
   return std::ranges::any_of(runs, [&](std::int64_t run) {
-    return is_known(connection, {.run = run, .group = *own_group, .environment = environment, .config = config}, trial);
+    return find_known(connection, {.run = run, .group = *own_group, .environment = environment, .config = config},
+                      trial)
+        .has_value();
   });
 }
 

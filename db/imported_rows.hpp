@@ -14,14 +14,18 @@
 
 namespace moetune::db {
 
+/// What became of a row: there is one now that says so; there was; there was one without the rounds, and it has them
+/// now.
+enum class Stored { inserted, known, completed };
+
 /// Stores imported trials and remembers the ids of what rows share, so that most rows cost one insertion. Belongs to
 /// one thread at a time; forget() must be called when a transaction that used it was undone. Throws Fault.
 class ImportedRows {
  public:
-  /// Stores a row with the engine's default for its batch; false when a row is there that says the same.
-  /// The row's origin is final.
-  bool store(Connection& connection, const schema::Trial& trial,
-             const std::optional<schema::TileConfig>& default_config, const std::string& default_source);
+  /// Stores a row with the engine's default for its batch, unless a row is there that says the same. The row's origin
+  /// is final.
+  Stored store(Connection& connection, const schema::Trial& trial,
+               const std::optional<schema::TileConfig>& default_config, const std::string& default_source);
   void forget();
 
  private:

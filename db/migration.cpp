@@ -102,7 +102,8 @@ const SchemaDefinition& results_schema() {
                                      sql::_0014_kept_files_sql,
                                      sql::_0015_gpu_of_samples_sql,
                                      sql::_0016_rounds_elsewhere_sql,
-                                     sql::_0017_facts_of_rounds_sql};
+                                     sql::_0017_facts_of_rounds_sql,
+                                     sql::_0018_rounds_that_come_later_sql};
   static const SchemaDefinition definition{"a results database of moetune", 0x6D74756E, migrations};
   return definition;
 }

@@ -83,6 +83,7 @@ class Writer {
     if (!counts) return std::unexpected(counts.error());
     report_.inserted += counts->inserted;
     report_.duplicates += counts->duplicates;
+    report_.completed += counts->completed;
     return {};
   }
 
@@ -90,6 +91,7 @@ class Writer {
   struct Counts {
     std::int64_t inserted = 0;
     std::int64_t duplicates = 0;
+    std::int64_t completed = 0;
   };
 
   Result<Counts> commit(const std::vector<Row>& rows) {
@@ -99,9 +101,10 @@ class Writer {
       return guarded([&]() -> Result<Counts> {
         Counts counts;
         for (const Row& row : rows) {
-          const bool inserted =
+          const Stored stored =
               stored_.store(transaction.connection(), row.trial, *row.default_config, options_.default_source);
-          ++(inserted ? counts.inserted : counts.duplicates);
+          ++(stored == Stored::inserted ? counts.inserted : counts.duplicates);
+          if (stored == Stored::completed) ++counts.completed;
         }
         return counts;
       });
@@ -126,7 +129,10 @@ Result<bool> next_of(const LineSource& source, std::string& line, const ImportRe
 }
 
 nlohmann::json progress(const ImportReport& report) {
-  return {{"inserted", report.inserted}, {"duplicates", report.duplicates}, {"rejected", report.rejected}};
+  return {{"inserted", report.inserted},
+          {"duplicates", report.duplicates},
+          {"completed", report.completed},
+          {"rejected", report.rejected}};
 }
 
 Result<void> run_import(const LineSource& next_line, Parser& parser, Writer& writer) {

@@ -27,6 +27,7 @@ struct ImportReport {
   std::int64_t rows = 0;  ///< lines that are not empty: inserted + duplicates + rejected
   std::int64_t inserted = 0;
   std::int64_t duplicates = 0;  ///< already there
+  std::int64_t completed = 0;   ///< of the duplicates, those that had no rounds and have got them
   std::int64_t rejected = 0;
   std::vector<Rejection> rejections;  ///< the first k_max_rejections of them
   static constexpr std::size_t k_max_rejections = 20;
@@ -39,7 +40,8 @@ struct ImportOptions {
 };
 
 /// Reads trial JSONL in one pass and commits it in chunks. A bad line is reported and skipped. Rows of origin measured
-/// become imported; the other origins stay. Importing the same rows again inserts nothing.
+/// become imported; the other origins stay. Importing the same rows again inserts nothing;
+/// a row that is there without its rounds, from an export that did not tell them, gets them.
 /// Errors: of the source; invalid_argument for too many bad lines; of the database (the detail has the report so far:
 /// what was committed stays).
 Result<ImportReport> import_trials(Database& database, const LineSource& next_line, const ImportOptions& options);

@@ -60,28 +60,28 @@ std::optional<std::int64_t> insert_trial(Connection& connection, const TrialPlac
   return inserted == 1 ? std::optional(connection.last_insert_id()) : std::nullopt;
 }
 
-std::optional<std::int64_t> insert_unless_known(Connection& connection, TrialPlace place, const Trial& trial) {
-  if (const auto id = insert_trial(connection, place, trial)) return id;
-  if (is_known(connection, place, trial)) return std::nullopt;
+KnownTrial insert_unless_known(Connection& connection, TrialPlace place, const Trial& trial) {
+  if (const auto id = insert_trial(connection, place, trial)) return {.id = *id, .is_new = true};
+  if (const auto id = find_known(connection, place, trial)) return {.id = *id, .is_new = false};
   {
     auto next = connection.query(sql::next_twin_sql, place.run, trial.batch, place.config, place.repetition);
     if (next.step()) place.twin = next.integer(0);
   }
-  return insert_trial(connection, place, trial);
+  return {.id = insert_trial(connection, place, trial).value(), .is_new = true};
 }
 
-bool is_known(Connection& connection, const TrialPlace& place, const Trial& trial) {
+std::optional<std::int64_t> find_known(Connection& connection, const TrialPlace& place, const Trial& trial) {
   auto row =
       connection.query(sql::list_same_trials_sql, place.run, trial.batch, place.config, place.repetition, place.group,
                        place.environment, name_of(trial.status), trial.latency_us, trial.measured_at.ms,
                        trial.sm_clock_mhz, trial.throttle, stages_text(trial), trial.log_tail);
   while (row.step()) {
-    const auto samples = row.is_null(0)
+    const auto samples = row.is_null(1)
                              ? read_samples(connection, {place.run, trial.batch, place.config, trial.gpu_uuid})
-                             : row.doubles(0);
-    if (samples == trial.samples_us) return true;
+                             : row.doubles(1);
+    if (samples == trial.samples_us) return row.integer(0);
   }
-  return false;
+  return std::nullopt;
 }
 
 StoredTrial read_trial(Connection& connection, std::int64_t id) {

@@ -26,12 +26,16 @@ struct TrialPlace {
 /// Stores the row without its samples; nothing when its key is taken. Returns its id, or nothing.
 std::optional<std::int64_t> insert_trial(Connection& connection, const TrialPlace& place, const schema::Trial& trial);
 
+struct KnownTrial {
+  std::int64_t id = 0;
+  bool is_new = false;  ///< stored just now, still without its samples
+};
 /// Stores an imported row without its samples, beside those of the same place that say something else; nothing when one
-/// says the same in every field, samples included.
-std::optional<std::int64_t> insert_unless_known(Connection& connection, TrialPlace place, const schema::Trial& trial);
+/// says the same in every field, samples included. How its samples fall into rounds says nothing else.
+KnownTrial insert_unless_known(Connection& connection, TrialPlace place, const schema::Trial& trial);
 
-/// Whether a row of this place says the same as `trial` in every field, samples included.
-bool is_known(Connection& connection, const TrialPlace& place, const schema::Trial& trial);
+/// The row of this place that says the same as `trial` in every field, samples included, rounds or not.
+std::optional<std::int64_t> find_known(Connection& connection, const TrialPlace& place, const schema::Trial& trial);
 
 /// The trial with this id, samples included. The id must be that of a row.
 StoredTrial read_trial(Connection& connection, std::int64_t id);

@@ -53,8 +53,11 @@ std::int64_t count(const ordered_json& answer, const char* name) {
 /// Says what became of one file of trials; true when every line was taken.
 bool report_trials(Context& context, const std::string& path, const ordered_json& answer) {
   if (!context.options.json) {
-    context.out.line(fmt::format("{}: {} rows, {} new, {} known already, {} rejected", path, count(answer, "rows"),
-                                 count(answer, "inserted"), count(answer, "duplicates"), count(answer, "rejected")));
+    const auto completed = count(answer, "completed");
+    context.out.line(fmt::format("{}: {} rows, {} new, {} known already{}, {} rejected", path, count(answer, "rows"),
+                                 count(answer, "inserted"), count(answer, "duplicates"),
+                                 completed > 0 ? fmt::format(" ({} got their rounds)", completed) : "",
+                                 count(answer, "rejected")));
   }
   for (const auto& rejection : answer.value("rejections", ordered_json::array())) {
     context.err.line(fmt::format("moetune: {}:{}: {}", path, rejection.value("line", std::int64_t{0}),

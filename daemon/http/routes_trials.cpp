@@ -115,11 +115,8 @@ nlohmann::ordered_json to_json(const db::ImportReport& report) {
   for (const db::Rejection& rejection : report.rejections) {
     rejections.push_back({{"line", rejection.line}, {"message", rejection.message}});
   }
-  return {{"rows", report.rows},
-          {"inserted", report.inserted},
-          {"duplicates", report.duplicates},
-          {"rejected", report.rejected},
-          {"rejections", std::move(rejections)}};
+  return {{"rows", report.rows},           {"inserted", report.inserted}, {"duplicates", report.duplicates},
+          {"completed", report.completed}, {"rejected", report.rejected}, {"rejections", std::move(rejections)}};
 }
 
 /// The route takes this type for engine files; which types there are is checked before.

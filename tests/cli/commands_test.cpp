@@ -282,6 +282,14 @@ TEST_F(CommandsTest, ImportSendsEachFileAsWhatItIs) {
   EXPECT_EQ(ordered_json::parse(out())["files"][0]["inserted"], 1);
 }
 
+TEST_F(CommandsTest, ImportTellsOfKnownRowsThatGotTheirRounds) {
+  daemon_.on("POST /import",
+             {.body = R"({"rows":3,"inserted":1,"duplicates":2,"completed":1,"rejected":0,"rejections":[]})"});
+  const auto file = folder_.file("rows.jsonl", "{}\n").string();
+  EXPECT_EQ(run_with({"import", file}), ExitStatus::done);
+  EXPECT_EQ(out(), file + ": 3 rows, 1 new, 2 known already (1 got their rounds), 0 rejected\n");
+}
+
 TEST_F(CommandsTest, ImportTellsOfLinesThatWereRefused) {
   daemon_.on(
       "POST /import",

@@ -50,6 +50,16 @@ TEST_F(ImmutabilityTest, RefusesToChangeWhatIsWrittenOnce) {
   }
 }
 
+TEST_F(ImmutabilityTest, TakesRoundsOfAnImportedRowOnce) {
+  for (const char* change :
+       {"rounds = NULL", "rounds_of = 'other-1'", "rounds = '[3]', samples_us = x'0000000000000000'"}) {
+    EXPECT_NE(raw(std::string("UPDATE imported_samples SET ") + change).find("never changed"), std::string::npos)
+        << change;
+  }
+  ASSERT_EQ(raw("UPDATE imported_samples SET rounds = '[1,2]'"), "");
+  EXPECT_NE(raw("UPDATE imported_samples SET rounds = '[2,1]'").find("never changed"), std::string::npos);
+}
+
 TEST_F(ImmutabilityTest, RefusesToDeleteAnything) {
   for (const char* table : {"trials", "samples", "imported_samples", "attempts", "attempt_outcomes", "run_defaults",
                             "runs", "devices", "problems", "kernels", "groups", "configs", "environments", "sweeps"}) {

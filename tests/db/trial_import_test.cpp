@@ -70,6 +70,27 @@ TEST_F(TrialImportTest, InsertsNothingTheSecondTime) {
   expect_sound();
 }
 
+TEST_F(TrialImportTest, AKnownRowWithoutRoundsGetsThem) {
+  Trial told = with_label(ok_trial(1, 0, 10), "abcd0123-7");
+  told.samples_us = {9, 10, 11, 10};
+  Trial untold = told;
+  told.rounds = {2, 2};
+  told.rounds_of = "abcd0123-5";
+  Trial otherwise = told;
+  otherwise.rounds = {1, 3};
+  must(import({line(untold)}));
+  ASSERT_EQ(rows().at(0).trial.rounds, std::vector<std::int64_t>{});
+  const auto report = must(import({line(told), line(told), line(untold), line(otherwise)}));
+  EXPECT_EQ(report.inserted, 0);
+  EXPECT_EQ(report.duplicates, 4);
+  EXPECT_EQ(report.completed, 1);
+  ASSERT_EQ(rows().size(), 1U);
+  told.group.origin = Origin::imported;
+  EXPECT_EQ(rows()[0].trial, told);
+  EXPECT_EQ(rows()[0].rounds_us, (std::vector<double>{9.5, 10.5}));
+  expect_sound();
+}
+
 TEST_F(TrialImportTest, KeepsRepeatedMeasurements) {
   Trial trial = ok_trial(1, 0, 10);
   Trial again = trial;

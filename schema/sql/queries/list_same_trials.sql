@@ -1,4 +1,4 @@
-SELECT i.samples_us
+SELECT t.id, i.samples_us
 FROM trials t
 LEFT JOIN imported_samples i ON i.trial_id = t.id
 WHERE t.run_id = ?1 AND t.batch = ?2 AND t.config_id = ?3 AND t.repetition = ?4 AND t.group_id = ?5
