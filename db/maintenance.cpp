@@ -75,6 +75,8 @@ void check_rules(Connection& connection, Findings& findings) {
       Rule{sql::check_traffic_sql,
            "steps have times for none or all numbers of tokens, and there are some; import of traffic"},
       Rule{sql::check_json_sql, "a stored document is not JSON"},
+      Rule{sql::check_stages_sql, "stages_us must be an object"},
+      Rule{sql::check_rounds_sql, "the rounds of an imported row must have all of its samples; trial"},
   };
   for (const Rule& rule : rules) findings.collect([&] { check_rule(connection, rule, findings); });
 }

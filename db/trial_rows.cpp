@@ -148,6 +148,9 @@ RowSamples read_imported_samples(Connection& connection, std::int64_t trial) {
     samples.rounds_us.push_back(schema::median({next, end}));
     next = end;
   }
+  if (next != samples.samples_us.end()) {
+    throw Fault({ErrorCode::data_damaged, fmt::format("the rounds of trial {} lack some of its samples", trial)});
+  }
   samples.rounds_of = row.optional_text(2);
   return samples;
 }

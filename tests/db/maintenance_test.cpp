@@ -5,6 +5,8 @@
 #include <future>
 
 #include "db/attempt_store.hpp"
+#include "db/trial_import.hpp"
+#include "db/trial_listing.hpp"
 #include "tests/db/store_fixture.hpp"
 
 namespace moetune::db {
@@ -55,6 +57,40 @@ TEST_F(MaintenanceTest, FindsWhatTheTablesCannotForbid) {
       finds("INSERT INTO trials SELECT 3, run_id, group_id, environment_id, config_id, batch, 0, status, "
             "latency_us, measured_at, NULL, NULL, NULL, NULL, 1 FROM trials WHERE id = 1",
             "twin do not belong together; trial: 3"));
+}
+
+/// What reading a row refuses is found before somebody reads it.
+TEST_F(MaintenanceTest, FindsStagesAndRoundsThatCannotBeRead) {
+  record(new_sweep(), ok_trial(1, 0, 10));
+  std::vector<std::string> lines;
+  for (int config = 1; config <= 5; ++config) lines.push_back(schema::to_json(ok_trial(1, config, 10)).dump());
+  must(import_trials(database(),
+                     [&](std::string& line) -> Result<bool> {
+                       if (lines.empty()) return false;
+                       line = lines.back();
+                       lines.pop_back();
+                       return true;
+                     },
+                     {}));
+  EXPECT_EQ(check().findings, std::vector<std::string>{});
+  const std::string chunk =
+      "INSERT INTO samples (run_id, batch, config_id, samples_us, stages_us) SELECT run_id, batch, "
+      "config_id, samples_us, ";
+  EXPECT_TRUE(finds(chunk + "'{' FROM samples LIMIT 1", "not JSON: stages_us of chunk 2"));
+  EXPECT_TRUE(finds(chunk + "'[1]' FROM samples LIMIT 1", "stages_us must be an object: chunk 3"));
+  const auto rounds = [](const std::string& text, int trial) {
+    return "UPDATE imported_samples SET rounds = '" + text + "' WHERE trial_id = " + std::to_string(trial);
+  };
+  EXPECT_TRUE(finds(rounds("[1,", 2), "not JSON: rounds of trial 2"));
+  EXPECT_TRUE(finds(rounds("[2,2]", 3), "have all of its samples; trial: 3"));
+  EXPECT_TRUE(finds(rounds("[2]", 4), "have all of its samples; trial: 4"));
+  EXPECT_TRUE(finds(rounds("[0,3]", 5), "have all of its samples; trial: 5"));
+  EXPECT_TRUE(finds(rounds("{\"a\":3}", 6), "have all of its samples; trial: 6"));
+  for (std::int64_t trial = 2; trial <= 5; ++trial) {
+    const auto read_back = database().read([&](Snapshot& snapshot) { return list_trials(snapshot, {}, trial - 1, 1); });
+    ASSERT_FALSE(read_back) << trial;
+    EXPECT_EQ(read_back.error().code, ErrorCode::data_damaged);
+  }
 }
 
 TEST_F(MaintenanceTest, FindsPairsOfTilesThatAreNone) {

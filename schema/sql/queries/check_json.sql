@@ -4,6 +4,8 @@ SELECT 'resolution of sweep ' || id FROM sweeps WHERE resolved IS NOT NULL AND N
 UNION ALL
 SELECT 'stages_us of trial ' || id FROM trials WHERE stages_us IS NOT NULL AND NOT json_valid(stages_us)
 UNION ALL
+SELECT 'stages_us of chunk ' || id FROM samples WHERE stages_us IS NOT NULL AND NOT json_valid(stages_us)
+UNION ALL
 SELECT 'rounds of trial ' || trial_id FROM imported_samples WHERE rounds IS NOT NULL AND NOT json_valid(rounds)
 UNION ALL
 SELECT 'content of candidate set ' || s.id FROM candidate_sets s
