@@ -32,6 +32,8 @@ class Table {
   /// Precondition: as many cells as there are columns.
   void add(std::vector<Cell> cells);
   bool empty() const { return rows_.empty(); }
+  /// Whether no cell of the last column has to stand below its row; `columns` as of lines().
+  bool is_beside(std::size_t columns) const { return !layout(columns).below; }
   /// Lines without line ends and without trailing blanks. `columns`: the terminal's width, 0 for no limit.
   std::vector<std::string> lines(const TerminalTraits& traits, std::size_t columns) const;
 

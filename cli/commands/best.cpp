@@ -35,7 +35,7 @@ std::vector<std::string> group_heading(const ordered_json& group) {
                       text("compiler"), text("l2"), text("routing"), text("origin"))};
 }
 
-/// Two tiles beside each other are too wide for most terminals: on one, the chosen one stands before its reason.
+/// Two tiles beside each other are too wide for many terminals: on those the chosen one stands before its reason.
 Table best_table(const std::map<std::int64_t, BatchBest>& bests, bool narrow) {
   Table table({{"batch", Align::right},
                {"best config", Align::left},
@@ -134,7 +134,9 @@ Result<void> print_groups(Context& context, const ordered_json& answer) {
     if (!first) context.out.line("");
     first = false;
     for (const auto& line : group_heading(group)) context.say(line, Tone::accent);
-    context.print(best_table(*bests, context.out_traits.interactive));
+    const std::size_t columns = context.out_traits.interactive ? context.out_size().columns : 0;
+    auto table = best_table(*bests, false);
+    context.print(table.is_beside(columns) ? table : best_table(*bests, true));
     print_sweeps(context, *bests);
     print_unfinished(context, group.value("unfinished", ordered_json()));
     print_between(context, group.value("between", ordered_json()));

@@ -31,6 +31,22 @@ TEST_F(BestTest, SentencesFitTheTerminal) {
   EXPECT_THAT(out(), HasSubstr("\n  of it in one sentence or two\n"));
 }
 
+TEST_F(BestTest, AWideTerminalHasTheChosenTileInItsColumn) {
+  auto answer = best_answer();
+  auto& entry = answer["results"][0]["configs"]["1"];
+  entry["chosen"]["config"]["num_warps"] = 8;
+  entry["chosen"]["default"] = false;
+  daemon_.on("GET /best", {.body = answer.dump()});
+  traits_.interactive = true;
+  size_.columns = 200;
+  EXPECT_EQ(run_with({"best", "-E", "256", "-N", "512"}), ExitStatus::done) << err();
+  EXPECT_THAT(out(), HasSubstr("  16x128x128 g1 w8 s3  "));
+  EXPECT_THAT(out(), Not(HasSubstr("another")));
+  size_.columns = 80;
+  EXPECT_EQ(run_with({"best", "-E", "256", "-N", "512"}), ExitStatus::done) << err();
+  EXPECT_THAT(out(), HasSubstr("another"));
+}
+
 TEST_F(BestTest, NamesTheSweepsWhereTheBestRowIsNotOfTheOneThatDecides) {
   auto answer = best_answer();
   auto& configs = answer["results"][0]["configs"];

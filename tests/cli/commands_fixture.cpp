@@ -9,7 +9,7 @@ ExitStatus CommandsTest::run_with(std::vector<std::string> arguments) {
   out_ = StringOutput();
   err_ = StringOutput();
   arguments.insert(arguments.end(), {"--server", daemon_.url()});
-  const auto size = [] { return TerminalSize(); };
+  const auto size = [this] { return size_; };
   const Environment environment = [](const char* name) -> std::optional<std::string> {
     return std::string_view(name) == "HOME" ? std::optional<std::string>("/nowhere") : std::nullopt;
   };

@@ -27,6 +27,7 @@ class CommandsTest : public testing::Test {
   }
 
   TerminalTraits traits_;  ///< of a pipe, unless told otherwise
+  TerminalSize size_;      ///< of both outputs
   FakeDaemon daemon_;
   TemporaryFolder folder_;
   StringOutput out_;
