@@ -40,9 +40,7 @@ ExitStatus exit_status_of(const Error& error) {
 
 std::string error_text(const Error& error, std::size_t columns) {
   std::string text;
-  for (const auto& line : split("moetune: " + printable_lines(error.message), '\n')) {
-    for (const auto& part : filled(line, columns)) text += part + "\n";
-  }
+  for (const auto& line : filled("moetune: " + printable_lines(error.message), columns)) text += line + "\n";
   if (error.code == ErrorCode::unauthorized)
     text += "give the daemon's token in $MOETUNE_TOKEN or with --token-file FILE\n";
   if (!error.detail.is_object()) return text;

@@ -104,7 +104,9 @@ std::vector<std::string> wrapped(const std::vector<std::string>& words, std::str
   return lines;
 }
 
-std::vector<std::string> filled(std::string_view text, std::size_t columns) {
+namespace {
+
+std::vector<std::string> filled_sentence(std::string_view text, std::size_t columns) {
   constexpr std::size_t k_further = 2;
   if (columns == 0 || width_of(text) <= columns) return {std::string(text)};
   const auto indent = std::min(text.find_first_not_of(' '), text.size());
@@ -121,6 +123,16 @@ std::vector<std::string> filled(std::string_view text, std::size_t columns) {
     line += word;
   }
   lines.push_back(std::move(line));
+  return lines;
+}
+
+}  // namespace
+
+std::vector<std::string> filled(std::string_view text, std::size_t columns) {
+  std::vector<std::string> lines;
+  for (const std::string& sentence : split(text, '\n')) {
+    for (auto& line : filled_sentence(sentence, columns)) lines.push_back(std::move(line));
+  }
   return lines;
 }
 

@@ -28,7 +28,8 @@ std::vector<std::string> split(std::string_view text, char separator);
 std::vector<std::string> wrapped(const std::vector<std::string>& words, std::string_view gap, std::size_t columns);
 
 /// A sentence as lines of at most `columns` (0: one line), broken between words; what is longer than a line stays
-/// whole. Later lines stand two columns further in than the first.
+/// whole. Later lines stand two columns further in than the first. What has line ends is broken there first, and each
+/// part is a sentence.
 std::vector<std::string> filled(std::string_view text, std::size_t columns);
 
 }  // namespace moetune::cli

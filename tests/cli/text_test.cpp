@@ -63,6 +63,8 @@ TEST(TextTest, FillsLinesWithASentence) {
   EXPECT_THAT(filled("a longer-than-a-line word", 8), ElementsAre("a", "  longer-than-a-line", "  word"));
   EXPECT_THAT(filled("apart  from  that", 10), ElementsAre("apart", "  from", "  that"));
   EXPECT_THAT(filled("", 8), ElementsAre(""));
+  EXPECT_THAT(filled("one two\nthree four five\n\nsix", 10), ElementsAre("one two", "three four", "  five", "", "six"));
+  EXPECT_THAT(filled("one two\nthree", 0), ElementsAre("one two", "three"));
 }
 
 }  // namespace
