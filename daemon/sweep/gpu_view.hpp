@@ -23,7 +23,7 @@ schema::Result<GpuView> gpu_view(db::Snapshot& snapshot, std::int64_t sweep,
 /// "GPU 1 is 4.2 % slower than GPU 0: ..."; `slower_by` as of search::slower_by.
 std::string slower_text(std::int64_t gpu, std::int64_t first, double slower_by);
 
-/// "batches 8 and 64 were begun on GPU-a and taken over by GPU-b: ...", one for all batches with the same GPUs.
+/// "batches 8, 64: begun on GPU-a, taken over by GPU-b; ...", one for all batches with the same GPUs.
 std::vector<std::string> taken_over_texts(const std::map<std::int64_t, std::vector<std::string>>& gpus_of_batch);
 
 }  // namespace moetune::daemon

@@ -13,12 +13,6 @@ namespace {
 using schema::Result;
 using search::TrialIndex;
 
-std::vector<double> medians_of(const std::vector<std::vector<double>>& rounds) {
-  std::vector<double> medians;
-  for (const auto& samples_us : rounds) medians.push_back(schema::median(samples_us));
-  return medians;
-}
-
 }  // namespace
 
 /// Rounds that an earlier run has stored are not measured again, but for those of a GPU that has gone.
@@ -81,7 +75,8 @@ void SweepRun::finish_what_is_clear(std::int64_t batch) {
   }
   const auto candidates = search::abreast(board_, batch);
   std::vector<std::vector<double>> medians_us;
-  for (const TrialIndex trial : candidates) medians_us.push_back(medians_of(rounds_[trial].samples_us));
+  for (const TrialIndex trial : candidates)
+    medians_us.push_back(search::heat_entry(rounds_[trial].samples_us, stays(trial)).rounds_us);
   if (search::needs_another_round(medians_us, *sweep_.spec.rounds)) return;
   for (const TrialIndex trial : candidates) finish_after_rounds(trial);
 }
