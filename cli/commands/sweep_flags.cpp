@@ -158,7 +158,8 @@ void SweepFlags::add_to(CLI::App& command) {
     CLI::Option* option = command.get_option(name);
     option->description(option->get_description() + "; several, separated by commas, make a sweep of each");
   }
-  flag("--reuse", reuse_, "take over finished rows of the same group");
+  flag("--reuse", reuse_,
+       "take over finished rows of the same group; beside something new its default is measured anew");
   flag("--no-scan", no_scan_, "measure every candidate on the unchanged Triton kernel");
   flag("--no-imported", no_imported_, "leave out the tiles of imported engine files and of other problems");
   flag("--no-between", no_between_, "measure at these numbers of tokens alone, not between them");
